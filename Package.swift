@@ -1,0 +1,62 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "swift-async-sockets",
+    products: [
+        .library(name: "AsyncSockets", targets: ["AsyncSockets"])
+    ],
+    targets: [
+        // The floors, bottom to top; each may know only what stands above it in this list.
+        .target(name: "CSocketSystem"),
+        .target(name: "SocketSystem", dependencies: ["CSocketSystem"], swiftSettings: settings),
+        .target(name: "SocketReactor", dependencies: ["SocketSystem"], swiftSettings: settings),
+        .target(
+            name: "AsyncSockets",
+            dependencies: ["SocketReactor", "SocketSystem"],
+            swiftSettings: settings
+        ),
+    ] + tests + examples,
+    swiftLanguageModes: [.v6]
+)
+
+var tests: [Target] {
+    [
+        .testTarget(
+            name: "SocketSystemTests",
+            dependencies: ["SocketSystem"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SocketReactorTests",
+            dependencies: ["SocketReactor", "SocketSystem"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "AsyncSocketsTests",
+            dependencies: ["AsyncSockets", "SocketReactor", "SocketSystem"],
+            swiftSettings: settings
+        ),
+    ]
+}
+
+/// One executable per folder in `Examples`; each knows the public product only.
+var examples: [Target] {
+    ["EchoServer"].map { name in
+        .executableTarget(
+            name: name,
+            dependencies: ["AsyncSockets"],
+            path: "Examples/\(name)",
+            swiftSettings: settings
+        )
+    }
+}
