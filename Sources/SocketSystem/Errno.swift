@@ -1,15 +1,70 @@
 internal import Glibc
 
 /// A failed system call's error number, errno(3).
-package struct Errno: Error, Hashable, Sendable {
+public struct Errno: Error, Hashable, Sendable {
     /// The number, positive.
-    package let rawValue: CInt
+    public let rawValue: CInt
 
     @inlinable
-    package init(rawValue: CInt) { self.rawValue = rawValue }
+    public init(rawValue: CInt) { self.rawValue = rawValue }
+
+    /// The symbol that manual pages use, `ECONNREFUSED`; `errno 4711` for a number without one.
+    package var name: String {
+        Self.texts(of: rawValue)?.name ?? "errno \(rawValue)"
+    }
+
+    /// What it means, in lower case and without a full stop: `connection refused`.
+    package var message: String {
+        Self.texts(of: rawValue)?.message ?? "unknown error"
+    }
 }
 
+extension Errno: CustomStringConvertible {
+    /// `connection refused (ECONNREFUSED)`
+    public var description: String { "\(message) (\(name))" }
+}
+
+// The numbers that code above this floor compares with.
 extension Errno {
     package static var again: Errno { Errno(rawValue: EAGAIN) }
     package static var interrupted: Errno { Errno(rawValue: EINTR) }
+    package static var inProgress: Errno { Errno(rawValue: EINPROGRESS) }
+    package static var alreadyInProgress: Errno { Errno(rawValue: EALREADY) }
+    package static var invalidArgument: Errno { Errno(rawValue: EINVAL) }
+    package static var badDescriptor: Errno { Errno(rawValue: EBADF) }
+    package static var notSupported: Errno { Errno(rawValue: EOPNOTSUPP) }
+    package static var noSuchOption: Errno { Errno(rawValue: ENOPROTOOPT) }
+    package static var notImplemented: Errno { Errno(rawValue: ENOSYS) }
+    package static var noSuchFile: Errno { Errno(rawValue: ENOENT) }
+    package static var fileExists: Errno { Errno(rawValue: EEXIST) }
+    package static var noSuchDevice: Errno { Errno(rawValue: ENODEV) }
+    package static var noSuchDeviceOrAddress: Errno { Errno(rawValue: ENXIO) }
+    package static var notConnected: Errno { Errno(rawValue: ENOTCONN) }
+    package static var alreadyConnected: Errno { Errno(rawValue: EISCONN) }
+    package static var notASocket: Errno { Errno(rawValue: ENOTSOCK) }
+    package static var destinationRequired: Errno { Errno(rawValue: EDESTADDRREQ) }
+    package static var messageTooLong: Errno { Errno(rawValue: EMSGSIZE) }
+    package static var nameTooLong: Errno { Errno(rawValue: ENAMETOOLONG) }
+    package static var outOfRange: Errno { Errno(rawValue: ERANGE) }
+    package static var wrongAddressFamily: Errno { Errno(rawValue: EAFNOSUPPORT) }
+    package static var addressInUse: Errno { Errno(rawValue: EADDRINUSE) }
+    package static var addressNotAvailable: Errno { Errno(rawValue: EADDRNOTAVAIL) }
+    package static var accessDenied: Errno { Errno(rawValue: EACCES) }
+    package static var notPermitted: Errno { Errno(rawValue: EPERM) }
+    package static var brokenPipe: Errno { Errno(rawValue: EPIPE) }
+    package static var connectionRefused: Errno { Errno(rawValue: ECONNREFUSED) }
+    package static var connectionReset: Errno { Errno(rawValue: ECONNRESET) }
+    package static var connectionAborted: Errno { Errno(rawValue: ECONNABORTED) }
+    package static var timedOut: Errno { Errno(rawValue: ETIMEDOUT) }
+    package static var cancelled: Errno { Errno(rawValue: ECANCELED) }
+    package static var networkDown: Errno { Errno(rawValue: ENETDOWN) }
+    package static var networkUnreachable: Errno { Errno(rawValue: ENETUNREACH) }
+    package static var hostDown: Errno { Errno(rawValue: EHOSTDOWN) }
+    package static var hostUnreachable: Errno { Errno(rawValue: EHOSTUNREACH) }
+    package static var noNetwork: Errno { Errno(rawValue: ENONET) }
+    package static var protocolError: Errno { Errno(rawValue: EPROTO) }
+    package static var processDescriptorLimit: Errno { Errno(rawValue: EMFILE) }
+    package static var systemDescriptorLimit: Errno { Errno(rawValue: ENFILE) }
+    package static var noBufferSpace: Errno { Errno(rawValue: ENOBUFS) }
+    package static var noMemory: Errno { Errno(rawValue: ENOMEM) }
 }
