@@ -41,9 +41,14 @@ struct FlyingSocksPeer {
         }
     }
 
+    // Not `server.messages`: sending to the `sockaddr_storage` that a datagram comes with recurses
+    // without end in 0.27.1 (its size asks for its family, which asks for its size).
     static func serveDatagrams(_ server: AsyncSocket) async throws {
-        for try await message in server.messages {
-            try await server.send(message: message)
+        while true {
+            let (source, bytes): (any FlyingSocks.SocketAddress, [UInt8]) =
+                try await server.receive(atMost: 2048)
+            guard let storage = source as? sockaddr_storage else { continue }
+            try await server.send(bytes, to: sockaddr_in.make(from: storage))
         }
     }
 
