@@ -5,6 +5,7 @@ import PackageDescription
 let package = Package(
     name: "benchmarks",
     dependencies: [
+        .package(name: "swift-async-sockets", path: "../.."),
         .package(url: "https://github.com/apple/swift-nio", .upToNextMinor(from: "2.101.0")),
         .package(url: "https://github.com/swhitty/FlyingFox", .upToNextMinor(from: "0.27.0")),
     ],
@@ -12,7 +13,16 @@ let package = Package(
         .target(name: "Support", path: "Support"),
         .executableTarget(name: "load", dependencies: ["Support"], path: "Load"),
         .executableTarget(name: "bare", dependencies: ["Support"], path: "Bare"),
+        .executableTarget(name: "bench", path: "Bench"),
         .target(name: "PeerSupport", path: "Peers/Support"),
+        .executableTarget(
+            name: "ours",
+            dependencies: [
+                "PeerSupport",
+                .product(name: "AsyncSockets", package: "swift-async-sockets"),
+            ],
+            path: "Ours"
+        ),
         .executableTarget(
             name: "nio",
             dependencies: [

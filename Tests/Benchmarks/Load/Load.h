@@ -108,6 +108,8 @@ void pattern_verify(const unsigned char *bytes, size_t count, uint32_t stream, u
 int open_connection(int index);
 /// Allows as many descriptors as the system lets us have.
 void raise_descriptor_limit(void);
+/// Has a few bytes echoed: afterwards the server has accepted the connection and serves it.
+void greet(int descriptor, uint32_t stream);
 /// Opens `options.idle` connections and echoes once on each.
 void open_idle_connections(void);
 

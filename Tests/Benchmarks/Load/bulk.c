@@ -43,6 +43,7 @@ void load_bulk(void) {
         struct connection *c = &connections[i];
         c->descriptor = open_connection(i / 1000);
         c->stream = (uint32_t)i;
+        greet(c->descriptor, c->stream);
         struct epoll_event event = {.events = EPOLLIN | EPOLLOUT, .data.ptr = c};
         checked(epoll_ctl(epoll, EPOLL_CTL_ADD, c->descriptor, &event), "epoll_ctl");
     }

@@ -39,20 +39,20 @@ int open_connection(int index) {
     return descriptor;
 }
 
-void open_idle_connections(void) {
+void greet(int descriptor, uint32_t stream) {
     unsigned char bytes[64];
-    for (int i = 0; i < options.idle; i++) {
-        int descriptor = open_connection(i / 1000);
-        uint32_t stream = 1000000u + (uint32_t)i;
-        checked((int)send(descriptor, pattern_at(stream, 0), sizeof bytes, MSG_NOSIGNAL), "send");
-        for (size_t got = 0; got < sizeof bytes;) {
-            ssize_t count = recv(descriptor, bytes + got, sizeof bytes - got, 0);
-            if (count < 0 && errno == EINTR) continue;
-            if (count == 0) errno = ECONNRESET;
-            if (count <= 0) fail("the echo of an idle connection");
-            got += (size_t)count;
-        }
-        pattern_verify(bytes, sizeof bytes, stream, 0);
-        // Left open: that is what it is for.
+    checked((int)send(descriptor, pattern_at(stream, 0), sizeof bytes, MSG_NOSIGNAL), "send");
+    for (size_t got = 0; got < sizeof bytes;) {
+        ssize_t count = recv(descriptor, bytes + got, sizeof bytes - got, 0);
+        if (count < 0 && errno == EINTR) continue;
+        if (count == 0) errno = ECONNRESET;
+        if (count <= 0) fail("the first echo of a connection");
+        got += (size_t)count;
     }
+    pattern_verify(bytes, sizeof bytes, stream, 0);
+}
+
+void open_idle_connections(void) {
+    // Left open: that is what they are for.
+    for (int i = 0; i < options.idle; i++) greet(open_connection(i / 1000), 1000000u + (uint32_t)i);
 }

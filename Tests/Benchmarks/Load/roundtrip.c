@@ -124,6 +124,7 @@ static void open_all(void) {
         struct connection *c = &connections[i];
         c->descriptor = open_connection(i / 1000);
         c->stream = (uint32_t)i;
+        greet(c->descriptor, c->stream);
         c->times = calloc((size_t)options.pipeline, sizeof *c->times);
         watch(c, EPOLL_CTL_ADD);
     }

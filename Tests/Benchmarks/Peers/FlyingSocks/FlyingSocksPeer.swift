@@ -5,8 +5,12 @@ import PeerSupport
 /// FlyingSocks, as its own documentation shows it.
 @main
 struct FlyingSocksPeer {
-    static func main() async throws {
+    static func main() {
         let arguments = Arguments(kinds: ["streams", "datagrams"])
+        runServer { try await serve(arguments) }
+    }
+
+    static func serve(_ arguments: Arguments) async throws {
         let pool = SocketPool.make()
         try await pool.prepare()
         async let running: Void = pool.run()

@@ -20,7 +20,7 @@ func check(err error) {
 // Go switches Nagle's delay off by itself.
 func echo(client net.Conn) {
 	defer client.Close()
-	buffer := make([]byte, 64*1024)
+	buffer := make([]byte, 16*1024)
 	for {
 		count, err := client.Read(buffer)
 		if count > 0 {

@@ -36,10 +36,14 @@ static void check_uv(int status, const char *what) {
     exit(1);
 }
 
+/// One buffer for all: what a client sent is echoed before the next one is read.
 static void allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer) {
-    (void)handle;
-    *buffer = uv_buf_init(malloc(suggested), (unsigned)suggested);
+    static char scratch[64 * 1024];
+    (void)handle, (void)suggested;
+    *buffer = uv_buf_init(scratch, sizeof scratch);
 }
+
+static char *copy(const char *bytes, size_t count) { return memcpy(malloc(count), bytes, count); }
 
 static void release(uv_handle_t *handle) { free(handle); }
 
@@ -51,15 +55,21 @@ static void written(uv_write_t *request, int status) {
     free(writing);
 }
 
+/// Writes at once what the socket takes, and queues the rest.
+static void echo(uv_stream_t *client, char *bytes, size_t count) {
+    uv_buf_t whole = uv_buf_init(bytes, (unsigned)count);
+    int taken = uv_try_write(client, &whole, 1);
+    if (taken == (int)count) return;
+    size_t sent = taken < 0 ? 0 : (size_t)taken;
+    struct writing *writing = malloc(sizeof *writing);
+    writing->buffer = uv_buf_init(copy(bytes + sent, count - sent), (unsigned)(count - sent));
+    uv_write(&writing->request, client, &writing->buffer, 1, written);
+}
+
 static void received(uv_stream_t *client, ssize_t count, const uv_buf_t *buffer) {
-    if (count > 0) {
-        struct writing *writing = malloc(sizeof *writing);
-        writing->buffer = uv_buf_init(buffer->base, (unsigned)count);
-        uv_write(&writing->request, client, &writing->buffer, 1, written);
-        return;
-    }
-    free(buffer->base);
-    if (count < 0 && !uv_is_closing((uv_handle_t *)client)) uv_close((uv_handle_t *)client, release);
+    if (count > 0) echo(client, buffer->base, (size_t)count);
+    else if (count < 0 && !uv_is_closing((uv_handle_t *)client))
+        uv_close((uv_handle_t *)client, release);
 }
 
 static void accepted(uv_stream_t *listener, int status) {
@@ -100,12 +110,11 @@ static void sent(uv_udp_send_t *request, int status) {
 static void datagram(uv_udp_t *socket, ssize_t count, const uv_buf_t *buffer,
                      const struct sockaddr *source, unsigned flags) {
     (void)flags;
-    if (count <= 0 || !source) {
-        free(buffer->base);
-        return;
-    }
+    if (count <= 0 || !source) return;
+    uv_buf_t whole = uv_buf_init(buffer->base, (unsigned)count);
+    if (uv_udp_try_send(socket, &whole, 1, source) >= 0) return;
     struct sending *sending = malloc(sizeof *sending);
-    sending->buffer = uv_buf_init(buffer->base, (unsigned)count);
+    sending->buffer = uv_buf_init(copy(buffer->base, (size_t)count), (unsigned)count);
     uv_udp_send(&sending->request, socket, &sending->buffer, 1, source, sent);
 }
 

@@ -27,7 +27,11 @@ extension NIOPeer {
         let server: NIOAsyncChannel<Client, Never> =
             switch arguments.parts {
             case .internet(let host, let port):
-                try await makeBootstrap().bind(host: host, port: port, childChannelInitializer: wrap)
+                try await makeBootstrap().bind(
+                    host: host,
+                    port: port,
+                    childChannelInitializer: wrap
+                )
             case .unix(let path):
                 try await makeBootstrap().bind(
                     unixDomainSocketPath: path,

@@ -29,7 +29,8 @@ extension NIOPeer {
         }
         let channel =
             switch arguments.parts {
-            case .internet(let host, let port): try await bootstrap.bind(host: host, port: port).get()
+            case .internet(let host, let port):
+                try await bootstrap.bind(host: host, port: port).get()
             case .unix(let path):
                 try await bootstrap.bind(
                     unixDomainSocketPath: path,

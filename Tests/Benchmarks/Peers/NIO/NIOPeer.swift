@@ -8,15 +8,17 @@ struct NIOPeer {
     let arguments: Arguments
     let group: MultiThreadedEventLoopGroup
 
-    static func main() async throws {
+    static func main() {
         let arguments = Arguments(kinds: ["handlers", "async", "async-on-loop", "datagrams"])
         let group = MultiThreadedEventLoopGroup(numberOfThreads: arguments.threads)
         let peer = NIOPeer(arguments: arguments, group: group)
-        switch arguments.kind {
-        case "handlers": try await peer.serveWithHandlers()
-        case "async": try await peer.serveAsync(onLoop: false)
-        case "async-on-loop": try await peer.serveAsync(onLoop: true)
-        default: try await peer.serveDatagrams()
+        runServer {
+            switch arguments.kind {
+            case "handlers": try await peer.serveWithHandlers()
+            case "async": try await peer.serveAsync(onLoop: false)
+            case "async-on-loop": try await peer.serveAsync(onLoop: true)
+            default: try await peer.serveDatagrams()
+            }
         }
     }
 

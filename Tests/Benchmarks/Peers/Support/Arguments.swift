@@ -51,3 +51,18 @@ public func announce(_ address: String) {
     print("listening on \(address)")
     fflush(nil)
 }
+
+/// Runs a server to its end. Unlike that of `async` main functions, the main thread stays: valgrind
+/// does not survive its leaving.
+public func runServer(_ body: @escaping @Sendable () async throws -> Void) -> Never {
+    Task {
+        do {
+            try await body()
+            exit(0)
+        } catch {
+            print(error)
+            exit(1)
+        }
+    }
+    while true { pause() }
+}

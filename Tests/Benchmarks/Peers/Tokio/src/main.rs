@@ -6,7 +6,7 @@ use tokio::net::{TcpListener, UdpSocket, UnixListener};
 use tokio::runtime::{Builder, Runtime};
 
 async fn echo<S: AsyncRead + AsyncWrite + Unpin>(mut client: S) -> io::Result<()> {
-    let mut buffer = vec![0; 64 * 1024];
+    let mut buffer = vec![0; 16 * 1024];
     loop {
         let count = client.read(&mut buffer).await?;
         if count == 0 {
