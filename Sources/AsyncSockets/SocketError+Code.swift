@@ -1,0 +1,132 @@
+internal import Glibc
+internal import SocketSystem
+
+extension SocketError {
+    /// What kind of failure an error is: the thing to compare.
+    ///
+    /// Error numbers that ask for the same answer share a code; ``SocketError/errno`` tells them
+    /// apart. A number without a code of its own is ``errno(_:)``.
+    public struct Code: Hashable, Sendable {
+        /// The error number where the code stands for one; negative for the library's own.
+        private let number: CInt
+
+        private init(_ number: CInt) { self.number = number }
+
+        /// The code of a system call's error number; one of the named codes where it has one.
+        public static func errno(_ number: CInt) -> Code { Code(Errno(rawValue: number)) }
+
+        init(_ errno: Errno) {
+            self.init(Self.representative(of: errno.rawValue))
+        }
+
+        /// The number that stands for all which share a code.
+        private static func representative(of number: CInt) -> CInt {
+            switch number {
+            case EPERM: EACCES
+            case ENFILE: EMFILE
+            case ENOMEM: ENOBUFS
+            case ENETDOWN: ENETUNREACH
+            case EHOSTDOWN: EHOSTUNREACH
+            case ESHUTDOWN: EPIPE
+            case ENOPROTOOPT, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EPFNOSUPPORT, ENOSYS: EOPNOTSUPP
+            default: number
+            }
+        }
+
+        /// What the code means, as the end of a sentence; nil where the error number says it.
+        var message: String {
+            switch self {
+            case .closed: "the socket is closed"
+            case .busy: "another task is doing the same"
+            case .invalidAddress: "not a valid address"
+            case .unexpectedEndOfStream: "the stream ended too early"
+            case .limitExceeded: "the limit is exceeded"
+            case .nameNotFound: "the name does not exist"
+            case .nameTemporarilyUnavailable: "the name cannot be looked up now"
+            default: Errno(rawValue: number).message
+            }
+        }
+    }
+}
+
+// Found by the library itself.
+extension SocketError.Code {
+    /// The socket was closed by this program, before or during the operation.
+    public static let closed = Self(-1)
+    /// Another task is already doing what only one can do, such as reading a stream.
+    public static let busy = Self(-2)
+    /// A text that is no address, or an address that cannot be meant.
+    public static let invalidAddress = Self(-3)
+    /// The peer ended the stream before as much came as was asked for.
+    public static let unexpectedEndOfStream = Self(-4)
+    /// More than the given limit would be needed, such as by ``TCPConnection``'s
+    /// `read(until:limit:)`.
+    public static let limitExceeded = Self(-5)
+    /// No such host or service name.
+    public static let nameNotFound = Self(-6)
+    /// The name service did not answer; trying again may help.
+    public static let nameTemporarilyUnavailable = Self(-7)
+}
+
+// Found by the kernel, and some of them by the library before it asks the kernel.
+extension SocketError.Code {
+    /// The operation was cancelled, where that is part of an error; most often cancellation is
+    /// `CancellationError` (ECANCELED).
+    public static let cancelled = Self(ECANCELED)
+    /// A deadline passed, or the peer stopped answering (ETIMEDOUT).
+    public static let timedOut = Self(ETIMEDOUT)
+    /// Another socket has the address (EADDRINUSE).
+    public static let addressInUse = Self(EADDRINUSE)
+    /// No interface of this machine has the address, or no port is free (EADDRNOTAVAIL).
+    public static let addressNotAvailable = Self(EADDRNOTAVAIL)
+    /// Nobody listens there (ECONNREFUSED).
+    public static let connectionRefused = Self(ECONNREFUSED)
+    /// The peer ended the connection without finishing it (ECONNRESET).
+    public static let connectionReset = Self(ECONNRESET)
+    /// The connection was ended on this side of the network (ECONNABORTED).
+    public static let connectionAborted = Self(ECONNABORTED)
+    /// Writing where the direction was shut down or the peer is gone (EPIPE, ESHUTDOWN).
+    public static let brokenPipe = Self(EPIPE)
+    /// No route to the machine, or it does not answer (EHOSTUNREACH, EHOSTDOWN).
+    public static let hostUnreachable = Self(EHOSTUNREACH)
+    /// No route to the network, or it is down (ENETUNREACH, ENETDOWN).
+    public static let networkUnreachable = Self(ENETUNREACH)
+    /// The process may not do that (EACCES, EPERM).
+    public static let permissionDenied = Self(EACCES)
+    /// The process or the machine has no descriptor left (EMFILE, ENFILE).
+    public static let tooManyDescriptors = Self(EMFILE)
+    /// The kernel has no memory for it now (ENOBUFS, ENOMEM).
+    public static let noBufferSpace = Self(ENOBUFS)
+    /// A datagram larger than the protocol or the path can carry (EMSGSIZE).
+    public static let messageTooLong = Self(EMSGSIZE)
+    /// A value that the kernel does not take here (EINVAL).
+    public static let invalidArgument = Self(EINVAL)
+    /// An address of a family that this socket is not of (EAFNOSUPPORT).
+    public static let wrongAddressFamily = Self(EAFNOSUPPORT)
+    /// The kernel or this kind of socket cannot do that (EOPNOTSUPP, ENOPROTOOPT,
+    /// EPROTONOSUPPORT, ESOCKTNOSUPPORT, EPFNOSUPPORT, ENOSYS).
+    public static let notSupported = Self(EOPNOTSUPP)
+    /// A name longer than can be, such as a Unix socket's path (ENAMETOOLONG).
+    public static let nameTooLong = Self(ENAMETOOLONG)
+    /// A descriptor of something else than a socket (ENOTSOCK).
+    public static let notASocket = Self(ENOTSOCK)
+    /// A number that is no open descriptor (EBADF).
+    public static let badDescriptor = Self(EBADF)
+    /// The socket has no peer (ENOTCONN).
+    public static let notConnected = Self(ENOTCONN)
+    /// The socket has a peer already (EISCONN).
+    public static let alreadyConnected = Self(EISCONN)
+    /// A datagram without a destination (EDESTADDRREQ).
+    public static let destinationRequired = Self(EDESTADDRREQ)
+    /// No file of that name (ENOENT).
+    public static let noSuchFile = Self(ENOENT)
+    /// No such network interface (ENODEV).
+    public static let noSuchInterface = Self(ENODEV)
+    /// A value outside what can be expressed (ERANGE).
+    public static let outOfRange = Self(ERANGE)
+}
+
+extension SocketError.Code: CustomStringConvertible {
+    /// The code in words: `connection refused`.
+    public var description: String { message }
+}

@@ -1,0 +1,54 @@
+internal import Glibc
+internal import SocketSystem
+
+extension SocketError: CustomStringConvertible {
+    /// The error as a sentence: what was done, to whom and from where, and why it failed.
+    ///
+    /// `connect 127.0.0.1:9 from 127.0.0.1:51234: connection refused (ECONNREFUSED)`
+    public var description: String {
+        var text = operation.name + addresses + ": " + cause
+        if let hint { text += "; " + hint }
+        if bytesWritten > 0 { text += "; \(bytesWritten) bytes had been written" }
+        return text
+    }
+
+    private var addresses: String {
+        let words: (remote: String, local: String) =
+            switch operation {
+            case .read, .receive: (" from ", " at ")
+            case .write, .send: (" to ", " from ")
+            default: (" ", " from ")
+            }
+        switch (remoteAddress, localAddress) {
+        case (let remote?, let local?): return "\(words.remote)\(remote)\(words.local)\(local)"
+        case (let remote?, nil): return "\(words.remote)\(remote)"
+        case (nil, let local?) where operation == .read || operation == .write:
+            return "\(words.local)\(local)"
+        case (nil, let local?): return " \(local)"
+        case (nil, nil): return ""
+        }
+    }
+
+    private var cause: String {
+        guard let errno else { return reason ?? code.message }
+        let cause = Errno(rawValue: errno).description
+        return reason.map { "\(cause): \($0)" } ?? cause
+    }
+
+    /// What the reader probably has to do, where the error number alone misleads.
+    private var hint: String? {
+        switch errno {
+        case EACCES where operation == .bind && (1..<1024).contains(localAddress?.port ?? 0):
+            "ports below 1024 are for privileged processes"
+        case EACCES where operation == .send || operation == .connect:
+            remoteAddress?.ip?.isMulticast == false
+                ? "if this is a broadcast address, set the option broadcast" : nil
+        case EMFILE:
+            "the process's descriptor limit (ulimit -n) is reached"
+        case ENFILE:
+            "the machine's descriptor limit (fs.file-max) is reached"
+        default:
+            nil
+        }
+    }
+}

@@ -1,0 +1,200 @@
+internal import SocketSystem
+
+/// What went wrong with a socket, as a value to compare and as a sentence to print.
+///
+/// ```swift
+/// do {
+///     let connection = try await TCPConnection.connect(to: "127.0.0.1:9")
+/// } catch let error as SocketError where error.code == .connectionRefused {
+///     print(error)  // connect 127.0.0.1:9: connection refused (ECONNREFUSED)
+/// }
+/// ```
+///
+/// Compare ``code``; the wording of the sentence may change.
+public struct SocketError: Error, Sendable {
+    /// All there is, on the heap: an error is a pointer wide wherever it could be thrown.
+    private let details: Details
+
+    private final class Details: Sendable {
+        let operation: Operation
+        let code: Code
+        let errno: Errno?
+        let localAddress: SocketAddress?
+        let remoteAddress: SocketAddress?
+        let bytesWritten: Int
+        let reason: String?
+
+        init(
+            _ operation: Operation,
+            _ code: Code,
+            _ errno: Errno?,
+            local: SocketAddress?,
+            remote: SocketAddress?,
+            bytesWritten: Int,
+            reason: String?
+        ) {
+            self.operation = operation
+            self.code = code
+            self.errno = errno
+            self.localAddress = local
+            self.remoteAddress = remote
+            self.bytesWritten = bytesWritten
+            self.reason = reason
+        }
+    }
+
+    /// A failed system call.
+    init(
+        _ operation: Operation,
+        _ errno: Errno,
+        local: SocketAddress? = nil,
+        remote: SocketAddress? = nil,
+        bytesWritten: Int = 0,
+        reason: String? = nil
+    ) {
+        details = Details(
+            operation,
+            Code(errno),
+            errno,
+            local: local,
+            remote: remote,
+            bytesWritten: bytesWritten,
+            reason: reason
+        )
+    }
+
+    /// A failure that the library itself found.
+    ///
+    /// A `reason` is printed in place of the code's own words.
+    init(
+        _ operation: Operation,
+        code: Code,
+        local: SocketAddress? = nil,
+        remote: SocketAddress? = nil,
+        bytesWritten: Int = 0,
+        reason: String? = nil
+    ) {
+        details = Details(
+            operation,
+            code,
+            nil,
+            local: local,
+            remote: remote,
+            bytesWritten: bytesWritten,
+            reason: reason
+        )
+    }
+
+    /// The same failure as part of a larger operation: a parser's error inside `bind`.
+    func during(_ operation: Operation) -> SocketError {
+        SocketError(
+            details: Details(
+                operation,
+                code,
+                details.errno,
+                local: localAddress,
+                remote: remoteAddress,
+                bytesWritten: bytesWritten,
+                reason: reason
+            )
+        )
+    }
+
+    private init(details: Details) { self.details = details }
+}
+
+extension SocketError {
+    /// What kind of failure it is.
+    public var code: Code { details.code }
+
+    /// What was being done.
+    public var operation: Operation { details.operation }
+
+    /// The socket's own address, where it had one.
+    public var localAddress: SocketAddress? { details.localAddress }
+
+    /// The peer's address, where there was one.
+    public var remoteAddress: SocketAddress? { details.remoteAddress }
+
+    /// The system call's error number, errno(3); nil where the library itself found the failure.
+    public var errno: CInt? { details.errno?.rawValue }
+
+    /// How many bytes a failed write had handed to the kernel before it failed; 0 otherwise.
+    public var bytesWritten: Int { details.bytesWritten }
+
+    /// More about the cause, where there is more to say.
+    public var reason: String? { details.reason }
+}
+
+extension SocketError: Hashable {
+    /// Equal are errors that agree in all they say.
+    public static func == (left: SocketError, right: SocketError) -> Bool {
+        left.code == right.code && left.operation == right.operation
+            && left.errno == right.errno && left.localAddress == right.localAddress
+            && left.remoteAddress == right.remoteAddress
+            && left.bytesWritten == right.bytesWritten && left.reason == right.reason
+    }
+
+    /// Feeds what identifies the error to a hasher.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(code)
+        hasher.combine(operation)
+        hasher.combine(errno)
+        hasher.combine(localAddress)
+        hasher.combine(remoteAddress)
+    }
+}
+
+// MARK: - Operation
+
+extension SocketError {
+    /// What was being done when it failed.
+    public struct Operation: Hashable, Sendable, CustomStringConvertible {
+        /// The word that the error's sentence begins with.
+        public let name: String
+
+        init(_ name: String) { self.name = name }
+
+        /// ``name``.
+        public var description: String { name }
+
+        /// Opening a socket, socket(2).
+        public static var open: Operation { Operation("open") }
+        /// Giving a socket its address, bind(2).
+        public static var bind: Operation { Operation("bind") }
+        /// Beginning to take connections, listen(2).
+        public static var listen: Operation { Operation("listen") }
+        /// Taking a connection, accept(2).
+        public static var accept: Operation { Operation("accept") }
+        /// Reaching a peer, connect(2).
+        public static var connect: Operation { Operation("connect") }
+        /// Reading from a stream.
+        public static var read: Operation { Operation("read") }
+        /// Writing to a stream.
+        public static var write: Operation { Operation("write") }
+        /// Receiving a datagram.
+        public static var receive: Operation { Operation("receive") }
+        /// Sending a datagram.
+        public static var send: Operation { Operation("send") }
+        /// Ending one direction of a stream, shutdown(2).
+        public static var shutdown: Operation { Operation("shutdown") }
+        /// Closing.
+        public static var close: Operation { Operation("close") }
+        /// Joining a multicast group.
+        public static var join: Operation { Operation("join") }
+        /// Leaving a multicast group.
+        public static var leave: Operation { Operation("leave") }
+        /// Reading a socket option, getsockopt(2).
+        public static var getOption: Operation { Operation("get option") }
+        /// Setting a socket option, setsockopt(2).
+        public static var setOption: Operation { Operation("set option") }
+        /// Reading the text of an address.
+        public static var parse: Operation { Operation("parse") }
+        /// Looking up a name.
+        public static var resolve: Operation { Operation("resolve") }
+        /// Taking over a descriptor.
+        public static var adopt: Operation { Operation("adopt") }
+        /// Reading the list of network interfaces.
+        public static var listInterfaces: Operation { Operation("list interfaces") }
+    }
+}
