@@ -35,6 +35,12 @@ extension Errno {
     @inlinable package static var badDescriptor: Errno { Errno(rawValue: EBADF) }
     @inlinable package static var notSupported: Errno { Errno(rawValue: EOPNOTSUPP) }
     @inlinable package static var noSuchOption: Errno { Errno(rawValue: ENOPROTOOPT) }
+    @inlinable package static var shutDown: Errno { Errno(rawValue: ESHUTDOWN) }
+    @inlinable package static var protocolNotSupported: Errno { Errno(rawValue: EPROTONOSUPPORT) }
+    @inlinable package static var socketTypeNotSupported: Errno { Errno(rawValue: ESOCKTNOSUPPORT) }
+    @inlinable package static var protocolFamilyNotSupported: Errno {
+        Errno(rawValue: EPFNOSUPPORT)
+    }
     @inlinable package static var notImplemented: Errno { Errno(rawValue: ENOSYS) }
     @inlinable package static var noSuchFile: Errno { Errno(rawValue: ENOENT) }
     @inlinable package static var fileExists: Errno { Errno(rawValue: EEXIST) }

@@ -10,4 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "values.h"
+
 #endif
