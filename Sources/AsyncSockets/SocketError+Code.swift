@@ -34,10 +34,12 @@ extension SocketError {
             }
         }
 
-        /// What the code means, as the end of a sentence; nil where the error number says it.
+        /// What the code means, as the end of a sentence.
         var message: String {
             switch self {
             case .closed: "the socket is closed"
+            case .timedOut: "timed out"
+            case .cancelled: "cancelled"
             case .busy: "another task is doing the same"
             case .invalidAddress: "not a valid address"
             case .unexpectedEndOfStream: "the stream ended too early"
