@@ -197,7 +197,13 @@ extension SocketError {
         public static var resolve: Operation { Operation("resolve") }
         /// Taking over a descriptor.
         public static var adopt: Operation { Operation("adopt") }
-        /// Reading the list of network interfaces.
+        /// Taking the descriptor out of a socket.
+        public static var detach: Operation { Operation("detach") }
+        /// Starting event loops, `pthread_create(3)`, `epoll_create1(2)`.
+        public static var startLoops: Operation { Operation("start event loops") }
+        /// A scope whose time has run out, `withTimeout`.
+        public static var timeout: Operation { Operation("timeout") }
+        /// Listing the network interfaces, `getifaddrs(3)`.
         public static var listInterfaces: Operation { Operation("list interfaces") }
     }
 }

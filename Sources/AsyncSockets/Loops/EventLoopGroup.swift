@@ -1,0 +1,114 @@
+internal import SocketReactor
+internal import SocketSystem
+
+/// Several event loops, each one thread that waits for its sockets with epoll(7) and runs the
+/// tasks that they wake.
+///
+/// Most programs use `EventLoopGroup.shared` and never name it. A group of one's own, passed as
+/// `on:`, keeps one part of a program's sockets and tasks apart from another's.
+///
+/// A group that nobody refers to any more ends its threads when its last socket is closed.
+public final class EventLoopGroup: Sendable {
+    /// The loops, or why they could not be started; then every socket of the group says so.
+    let started: Result<LoopGroup, Errno>
+
+    /// The group that is used where none is named: one loop for each processor that the process
+    /// may run on.
+    ///
+    /// The environment variable `ASYNCSOCKETS_LOOPS` overrides the number.
+    public static let shared = EventLoopGroup(unchecked: defaultLoopCount)
+
+    /// Starts a group.
+    ///
+    /// The corresponding system calls are `pthread_create(3)`, `epoll_create1(2)` and
+    /// `eventfd(2)`.
+    ///
+    /// - Parameter loops: How many loops, each with one thread; at least 1.
+    /// - Throws: `SocketError` where the number is less than 1, or the system refuses a thread or
+    ///   a descriptor.
+    public init(loops: Int) throws(SocketError) {
+        guard loops >= 1 else {
+            throw SocketError(
+                .startLoops,
+                code: .invalidArgument,
+                reason: "a group needs at least one loop"
+            )
+        }
+        do throws(Errno) {
+            started = .success(try LoopGroup(loops: loops))
+        } catch {
+            throw SocketError(.startLoops, error)
+        }
+    }
+
+    private init(unchecked loops: Int) {
+        started = Result { () throws(Errno) in try LoopGroup(loops: loops) }
+    }
+
+    deinit {
+        if case .success(let loops) = started { loops.retire() }
+    }
+
+    /// Closes every socket of the group and ends its threads; returns when they have ended.
+    ///
+    /// Operations on the group's sockets throw `SocketError` with the code `.closed`. Tasks that
+    /// ran on the group go on, on the global executor.
+    public func shutdown() async {
+        if case .success(let loops) = started { await loops.shutdown() }
+    }
+
+    /// The executor that runs tasks on the group's loops, for `Task(executorPreference:)` and
+    /// `withTaskExecutorPreference(_:operation:)`; nil if the group could not be started.
+    public var taskExecutor: (any TaskExecutor)? { try? started.get() }
+
+    /// The number of loops that run.
+    public var loopCount: Int { (try? started.get())?.loops.count ?? 0 }
+
+    /// The loops, for whoever makes a socket.
+    func loops(for operation: SocketError.Operation) throws(SocketError) -> LoopGroup {
+        switch started {
+        case .success(let loops): return loops
+        case .failure(let errno): throw SocketError(operation, errno)
+        }
+    }
+
+    private static var defaultLoopCount: Int {
+        if let text = environmentVariable("ASYNCSOCKETS_LOOPS"), let count = Int(text), count > 0 {
+            return count
+        }
+        return availableProcessors
+    }
+}
+
+/// Runs a body, and every child task in it, on the event loops.
+///
+/// A task that waits for a socket is then resumed on the thread that learned of its readiness:
+/// no thread is changed between the kernel's answer and the code that waited for it. Without it
+/// the same code is right, only slower.
+///
+/// ```swift
+/// try await withEventLoops {
+///     for try await chunk in connection { try await connection.write(chunk) }
+/// }
+/// ```
+///
+/// The body must not block its thread for long: all tasks of that loop would wait.
+///
+/// - Parameters:
+///   - group: Whose loops.
+///   - isolation: The actor that the body is isolated to. On an actor the body runs there, and
+///     only its child tasks run on the loops.
+///   - body: What runs.
+/// - Returns: What the body returns.
+/// - Throws: What the body throws.
+public func withEventLoops<Success, Failure: Error>(
+    on group: EventLoopGroup = .shared,
+    isolation: isolated (any Actor)? = #isolation,
+    _ body: () async throws(Failure) -> Success
+) async throws(Failure) -> Success {
+    try await withTaskExecutorPreference(
+        group.taskExecutor,
+        isolation: isolation,
+        operation: body
+    )
+}

@@ -1,0 +1,93 @@
+/// Serves clients at an address until the task is cancelled: each client is a child task.
+///
+/// ```swift
+/// try await serve(at: "127.0.0.1:9999") { connection in
+///     for try await chunk in connection {
+///         try await connection.write(chunk)
+///     }
+/// }
+/// ```
+///
+/// The handlers run on the event loops (see `withEventLoops`), so they must not block their
+/// thread. When a handler returns or throws, its connection is closed; no client's error touches
+/// another client.
+///
+/// Cancelling the task drains the server: nobody is accepted any more, what clients have sent can
+/// still be read and answered, and a read that would have to wait for more throws
+/// `CancellationError`. Who has not finished after `options.drain` is cancelled.
+///
+/// - Parameters:
+///   - address: Where to listen: `127.0.0.1:80`, `[::]:80`, `unix:/path`, `unix:@name`.
+///   - options: How clients are treated.
+///   - group: The loops that serve.
+///   - ready: Called once, when clients can connect, with the address that is listened at.
+///   - handler: Serves one client.
+/// - Throws: `SocketError` where the address cannot be listened at. It is no error to be
+///   cancelled: `serve` returns when the last client is done.
+public func serve(
+    at address: String,
+    options: ServeOptions = ServeOptions(),
+    on group: EventLoopGroup = .shared,
+    ready: @Sendable (SocketAddress) -> Void = { _ in },
+    _ handler: @escaping @Sendable (StreamConnection) async throws -> Void
+) async throws(SocketError) {
+    let address = try SocketAddress(address)
+    let listener = try TCPListener.bind(to: address, options: options.listening, on: group)
+    ready(listener.localAddress)
+    await serve(listener, options: options, on: group, handler)
+}
+
+/// Serves the clients of a listener until it is closed or the task is cancelled; see
+/// `serve(at:options:on:ready:_:)`.
+///
+/// - Parameters:
+///   - listener: Whose clients. It is closed at the end.
+///   - options: How clients are treated; `listening` has no meaning here.
+///   - group: The loops that serve.
+///   - handler: Serves one client.
+public func serve<Listener: StreamListener>(
+    _ listener: Listener,
+    options: ServeOptions = ServeOptions(),
+    on group: EventLoopGroup = .shared,
+    _ handler: @escaping @Sendable (Listener.Element) async throws -> Void
+) async {
+    let clients = ClientList(limit: options.maximumConnections)
+    // Not a child task: it must outlive the cancellation of this one until the clients are done.
+    let server = Task(executorPreference: group.taskExecutor) {
+        await withDiscardingTaskGroup { tasks in
+            while await clients.hasRoom() {
+                guard let connection = try? await listener.accept() else { break }
+                let ticket = clients.add(connection)
+                tasks.addTask {
+                    await serveClient(connection, options, handler)
+                    clients.remove(ticket)
+                }
+            }
+        }
+    }
+    let deadline = DrainDeadline()
+    await withTaskCancellationHandler {
+        await server.value
+    } onCancel: {
+        listener.close()
+        clients.drain()
+        deadline.start(after: options.drain) { server.cancel() }
+    }
+    deadline.cancel()
+    listener.close()
+}
+
+private func serveClient<Connection: StreamConnection>(
+    _ connection: Connection,
+    _ options: ServeOptions,
+    _ handler: @Sendable (Connection) async throws -> Void
+) async {
+    do {
+        try await handler(connection)
+    } catch is CancellationError {
+        // The server is leaving.
+    } catch {
+        options.clientFailed(connection, error)
+    }
+    connection.close()
+}

@@ -1,0 +1,262 @@
+internal import SocketReactor
+internal import SocketSystem
+internal import Synchronization
+
+extension StreamConnection: AsyncSequence {
+    /// What has arrived, as it arrives: never empty, never longer than 256 KiB.
+    public typealias Element = [UInt8]
+
+    /// Reads chunk after chunk; see `StreamConnection`.
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        @usableFromInline let connection: StreamConnection
+
+        /// Waits for the next chunk.
+        ///
+        /// - Parameter actor: The actor that the loop is isolated to.
+        /// - Returns: The bytes that have arrived, or nil when the peer has finished sending.
+        /// - Throws: `SocketError` where the connection failed or was closed, `CancellationError`
+        ///   where the task was cancelled; no byte is lost then.
+        @inlinable
+        public mutating func next(
+            isolation actor: isolated (any Actor)?
+        ) async throws -> [UInt8]? {
+            try await connection.readChunk()
+        }
+
+        /// The same, for callers without isolation.
+        @inlinable
+        public mutating func next() async throws -> [UInt8]? {
+            try await connection.readChunk()
+        }
+    }
+
+    /// Begins to read. Iterators share the connection: each chunk goes to one of them.
+    public nonisolated final func makeAsyncIterator() -> AsyncIterator {
+        AsyncIterator(connection: self)
+    }
+}
+
+extension StreamConnection {
+    /// The next chunk: what is left over, or what the kernel has; nil at the end.
+    @usableFromInline
+    final func readChunk() async throws -> [UInt8]? {
+        do throws(OperationFailure) {
+            var operation = try Operation(registration, .read, .exclusive)
+            while true {
+                try await operation.ready()
+                let attempt = takeLeftover() ?? receive(from: operation.descriptor)
+                if let chunk = try operation.result(of: attempt) {
+                    return chunk.isEmpty ? nil : chunk
+                }
+            }
+        } catch {
+            throw self.error(error, .read)
+        }
+    }
+
+    /// Reads what has arrived, at most the span's length, without allocating.
+    ///
+    /// The corresponding system call is `recv(2)`.
+    ///
+    /// - Parameter buffer: Where the bytes go, from its beginning.
+    /// - Returns: How many bytes were read, at least 1; 0 when the peer has finished sending, or
+    ///   where the span is empty.
+    /// - Throws: `SocketError`: `.busy` while another task reads, `.connectionReset`, `.closed`.
+    ///   `CancellationError` where the task was cancelled: nothing was read then.
+    public final func read(into buffer: inout MutableSpan<UInt8>) async throws -> Int {
+        do throws(OperationFailure) {
+            var operation = try Operation(registration, .read, .exclusive)
+            while true {
+                try await operation.ready()
+                let attempt =
+                    takeLeftover(into: &buffer)
+                    ?? receive(from: operation.descriptor, into: &buffer)
+                if let count = try operation.result(of: attempt) { return count }
+            }
+        } catch {
+            throw self.error(error, .read)
+        }
+    }
+
+    /// Reads what has arrived, at most `count` bytes.
+    ///
+    /// The corresponding system call is `recv(2)`.
+    ///
+    /// - Parameter count: The most bytes to return; the rest stays for the next read.
+    /// - Returns: At least one byte, or nil when the peer has finished sending.
+    /// - Throws: As `read(into:)`; `.invalidArgument` where `count` is not positive.
+    public final func read(atMost count: Int) async throws -> [UInt8]? {
+        try requirePositive(count)
+        return try await readBuffered { kept in
+            kept.isEmpty ? .needsMore : .found(kept.take(count))
+        } atEnd: { _ in
+            nil
+        }
+    }
+
+    /// Reads a number of bytes, neither more nor less.
+    ///
+    /// - Parameter count: How many bytes, positive.
+    /// - Returns: `count` bytes.
+    /// - Throws: `SocketError` with the code `.unexpectedEndOfStream` where the peer finished
+    ///   before, else as `read(into:)`. In every case what has arrived stays for the next read.
+    public final func read(exactly count: Int) async throws -> [UInt8] {
+        try requirePositive(count)
+        return try await readBuffered { kept in
+            kept.count < count ? .needsMore : .found(kept.take(count))
+        } atEnd: { kept in
+            throw self.unexpectedEnd("after \(kept.count) of \(count) bytes")
+        }
+    }
+
+    /// Reads up to and including a delimiter.
+    ///
+    /// - Parameters:
+    ///   - delimiter: What ends the message, not empty.
+    ///   - limit: The most bytes that a message may have, its delimiter included.
+    /// - Returns: The message with its delimiter, or nil when the peer has finished sending
+    ///   between two messages.
+    /// - Throws: `SocketError`: `.limitExceeded` where no delimiter is within the limit,
+    ///   `.unexpectedEndOfStream` where the peer finished within a message, else as
+    ///   `read(into:)`. In every case what has arrived stays for the next read.
+    public final func read(
+        until delimiter: [UInt8],
+        limit: Int = 1024 * 1024
+    ) async throws -> [UInt8]? {
+        try requirePositive(limit)
+        try requirePositive(delimiter.count)
+        var searched = 0
+        return try await readBuffered { kept in
+            if let end = kept.end(of: delimiter, searched: searched) {
+                return end <= limit ? .found(kept.take(end)) : .failed(self.limitExceeded(limit))
+            }
+            searched = kept.count
+            return searched < limit ? .needsMore : .failed(self.limitExceeded(limit))
+        } atEnd: { kept in
+            if kept.isEmpty { return nil }
+            throw self.unexpectedEnd("after \(kept.count) bytes without the delimiter")
+        }
+    }
+}
+
+// MARK: - Buffered reading
+
+/// Whether the bytes that were kept are enough for a read.
+enum BufferedRead<Value: Sendable>: Sendable {
+    case found(Value)
+    case needsMore
+    case failed(SocketError)
+}
+
+extension StreamConnection {
+    /// Collects chunks in `leftover` until `extract` is content, all in one turn.
+    ///
+    /// What `extract` does not take stays, however the operation ends.
+    final func readBuffered<Value: Sendable>(
+        _ extract: (inout Leftover) -> BufferedRead<Value>,
+        atEnd: (Leftover) throws -> Value
+    ) async throws -> Value {
+        do {
+            var operation = try Operation(registration, .read, .exclusive)
+            while true {
+                try await operation.ready()
+                let attempt = collect(from: operation.descriptor, extract)
+                switch try operation.result(of: attempt) {
+                case .found(let value): return value
+                case .failed(let error): throw error
+                case .needsMore: return try atEnd(leftover.withLock { $0 })
+                case nil: continue
+                }
+            }
+        } catch let failure as OperationFailure {
+            throw error(failure, .read)
+        }
+    }
+
+    /// Receives until `extract` is content; `.needsMore` at the end of the stream.
+    private final func collect<Value: Sendable>(
+        from socket: CInt,
+        _ extract: (inout Leftover) -> BufferedRead<Value>
+    ) -> Attempt<BufferedRead<Value>> {
+        while true {
+            switch leftover.withLock({ extract(&$0) }) {
+            case .needsMore: break
+            case let answer: return .undrained(answer)
+            }
+            switch receive(from: socket) {
+            case .drained(let chunk), .undrained(let chunk):
+                if chunk.isEmpty { return .undrained(.needsMore) }
+                hasLeftover.store(true, ordering: .relaxed)
+                leftover.withLock { $0.append(chunk) }
+            case .mustWait: return .mustWait
+            case .failed(let errno): return .failed(errno)
+            }
+        }
+    }
+
+    private final func takeLeftover() -> Attempt<[UInt8]>? {
+        guard hasLeftover.load(ordering: .relaxed) else { return nil }
+        hasLeftover.store(false, ordering: .relaxed)
+        return leftover.withLock { $0.isEmpty ? nil : .undrained($0.takeAll()) }
+    }
+
+    private final func takeLeftover(into buffer: inout MutableSpan<UInt8>) -> Attempt<Int>? {
+        // An empty buffer takes nothing, and that is all it can hold.
+        if buffer.isEmpty { return .undrained(0) }
+        guard hasLeftover.load(ordering: .relaxed) else { return nil }
+        let room = buffer.count
+        guard let kept = leftover.withLock({ $0.isEmpty ? nil : $0.take(room) }) else { return nil }
+        for index in kept.indices { buffer[index] = kept[index] }
+        return .undrained(kept.count)
+    }
+
+    private final func receive(
+        from socket: CInt,
+        into buffer: inout MutableSpan<UInt8>
+    ) -> Attempt<Int> {
+        let transfer = SocketSystem.receive(from: socket, into: &buffer)
+        guard let count = transfer.count else { return Attempt(failureOf: transfer) }
+        return Attempt(count, drained: count > 0 && count < buffer.count)
+    }
+
+    private final func receive(from socket: CInt) -> Attempt<[UInt8]> {
+        let attempt = receiveChunk(
+            from: socket,
+            expected: lastChunkSize.load(ordering: .relaxed)
+        )
+        switch attempt {
+        case .drained(let chunk), .undrained(let chunk):
+            lastChunkSize.store(chunk.count, ordering: .relaxed)
+        case .mustWait, .failed: break
+        }
+        return attempt
+    }
+
+    private final func requirePositive(_ count: Int) throws(SocketError) {
+        if count > 0 { return }
+        throw SocketError(
+            .read,
+            code: .invalidArgument,
+            remote: remoteAddress,
+            reason: "\(count) is not a positive number of bytes"
+        )
+    }
+
+    private final func limitExceeded(_ limit: Int) -> SocketError {
+        SocketError(
+            .read,
+            code: .limitExceeded,
+            remote: remoteAddress,
+            reason: "no delimiter within \(limit) bytes"
+        )
+    }
+
+    private final func unexpectedEnd(_ place: String) -> SocketError {
+        SocketError(
+            .read,
+            code: .unexpectedEndOfStream,
+            remote: remoteAddress,
+            reason: "the peer finished sending \(place)"
+        )
+    }
+}

@@ -1,0 +1,183 @@
+internal import SocketReactor
+internal import SocketSystem
+internal import Synchronization
+
+/// A connected byte stream: what TCP and Unix stream connections have in common.
+///
+/// Reading is iterating; the loop ends when the peer has finished sending:
+///
+/// ```swift
+/// for try await chunk in connection {
+///     try await connection.write(chunk)
+/// }
+/// ```
+///
+/// One task reads at a time: a second one gets `SocketError` with the code `.busy` at once. Any
+/// number of tasks may write: each write is contiguous on the wire, in the order of the calls.
+/// Reading and writing do not hold each other up.
+///
+/// The connection closes when `close()` is called or when nobody refers to it any more.
+public class StreamConnection: @unchecked Sendable {
+    /// The socket's membership in its event loop.
+    let registration: Registration
+    /// What was read and not handed out. Only the reader's turn changes it.
+    let leftover = Mutex(Leftover())
+    /// Whether `leftover` may hold something, so that a read of a connection without it need not
+    /// lock. Only the reader's turn changes it.
+    let hasLeftover = Atomic<Bool>(false)
+    /// The size of the last chunk, by which the next one's buffer is chosen. A hint.
+    let lastChunkSize = Atomic<Int>(0)
+    /// How many bytes the kernel took. Only the writer's turn changes it.
+    let totalBytesWritten = Atomic<Int>(0)
+    /// The address of the peer, known from the beginning: a dead connection cannot tell it.
+    private let peer: SocketAddress?
+
+    init(registration: Registration, remoteAddress: SocketAddress?) {
+        self.registration = registration
+        peer = remoteAddress
+    }
+
+    deinit { registration.close() }
+
+    /// The connection's own address, or nil after it was closed.
+    ///
+    /// The corresponding system call is `getsockname(2)`.
+    public final var localAddress: SocketAddress? {
+        registration.use { socket in
+            (try? SocketSystem.localAddress(of: socket)).flatMap { SocketAddress($0) }
+        } ?? nil
+    }
+
+    /// The peer's address; it stays known after the connection has ended.
+    ///
+    /// The corresponding system call is `getpeername(2)`.
+    public final var remoteAddress: SocketAddress? { peer }
+
+    /// How many bytes of all writes so far the kernel has taken.
+    ///
+    /// After a write that was cancelled or failed, the difference to the value before it says how
+    /// much of it went out.
+    public final var bytesWritten: Int { totalBytesWritten.load(ordering: .relaxed) }
+
+    /// Whether `close()`, `reset()` or `detach()` was called.
+    public final var isClosed: Bool { registration.isClosed }
+
+    /// Translates why an operation ended to what users catch.
+    final func error(
+        _ failure: OperationFailure,
+        _ operation: SocketError.Operation,
+        bytesWritten: Int = 0
+    ) -> any Error {
+        switch failure {
+        case .cancelled:
+            return CancellationError()
+        case .closed:
+            return SocketError(
+                operation,
+                code: .closed,
+                remote: peer,
+                bytesWritten: bytesWritten
+            )
+        case .busy:
+            return SocketError(
+                operation,
+                code: .busy,
+                local: localAddress,
+                remote: peer,
+                reason: "another task is using this direction of the connection"
+            )
+        case .system(let errno):
+            return SocketError(
+                operation,
+                errno,
+                local: localAddress,
+                remote: peer,
+                bytesWritten: bytesWritten
+            )
+        }
+    }
+}
+
+// MARK: - The end
+
+extension StreamConnection {
+    /// The directions of a connection.
+    public struct Direction: Hashable, Sendable {
+        let value: ShutdownDirection
+        let turn: [SocketReactor.Direction]
+
+        /// What the peer sends to us.
+        public static var read: Direction { Direction(value: .read, turn: []) }
+        /// What we send to the peer.
+        public static var write: Direction { Direction(value: .write, turn: [.write]) }
+        /// Both.
+        public static var both: Direction { Direction(value: .both, turn: [.write]) }
+    }
+
+    /// Ends one direction of the connection.
+    ///
+    /// `shutdown(.write)` tells the peer that no more bytes will come, while reading goes on: the
+    /// half-close. Doing it twice is no error. `shutdown(.read)` makes reads return the end of
+    /// the stream; the peer is not told.
+    ///
+    /// The corresponding system call is `shutdown(2)`.
+    ///
+    /// - Parameter direction: Which direction ends.
+    /// - Throws: `SocketError`: `.busy` while a write is in progress, `.closed` after `close()`,
+    ///   `.notConnected` where the connection has already ended.
+    public final func shutdown(_ direction: Direction) throws(SocketError) {
+        for turn in direction.turn {
+            switch registration.begin(turn) {
+            case .call, .wait: break
+            case .closed: throw SocketError(.shutdown, code: .closed, remote: remoteAddress)
+            case .contended:
+                throw SocketError(
+                    .shutdown,
+                    code: .busy,
+                    local: localAddress,
+                    remote: remoteAddress,
+                    reason: "a write is in progress"
+                )
+            }
+        }
+        defer { for turn in direction.turn { registration.end(turn, undrained: true) } }
+        do throws(Errno) {
+            let done: Void? = try registration.use { (socket) throws(Errno) in
+                try shutdownSocket(socket, direction.value)
+            }
+            guard done == nil else { return }
+        } catch {
+            throw SocketError(.shutdown, error, local: localAddress, remote: remoteAddress)
+        }
+        throw SocketError(.shutdown, code: .closed, remote: remoteAddress)
+    }
+
+    /// Closes the connection. Operations that wait for it throw `SocketError` with the code
+    /// `.closed`; so do all later ones. Closing twice is no error.
+    ///
+    /// Bytes that were written are still sent. Bytes that the peer sent and nobody read make the
+    /// kernel reset the connection (RFC 2525, section 2.17).
+    ///
+    /// The corresponding system call is `close(2)`.
+    public final func close() { registration.close() }
+
+    /// Takes the descriptor out of the connection, which is then closed without closing it.
+    ///
+    /// Unread bytes that the connection has already taken from the kernel are lost to the
+    /// descriptor; `unreadBytes` has them.
+    ///
+    /// - Returns: The descriptor, non-blocking and close-on-exec. The caller must close it.
+    /// - Throws: `SocketError`: `.busy` while an operation is in progress, `.closed` after
+    ///   `close()`.
+    public final func detach() throws(SocketError) -> CInt {
+        if let descriptor = registration.detach() { return descriptor.release() }
+        throw SocketError(
+            .detach,
+            code: isClosed ? .closed : .busy,
+            remote: remoteAddress
+        )
+    }
+
+    /// Bytes that were read from the kernel and that no read has returned yet.
+    public final var unreadBytes: [UInt8] { leftover.withLock { [UInt8]($0.unread) } }
+}

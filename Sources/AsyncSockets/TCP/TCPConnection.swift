@@ -1,0 +1,119 @@
+internal import SocketReactor
+internal import SocketSystem
+
+/// A TCP connection, RFC 9293.
+///
+/// See `StreamConnection` for reading, writing and closing.
+///
+/// ```swift
+/// let connection = try await TCPConnection.connect(to: "127.0.0.1:9999")
+/// try await connection.write("hello\n")
+/// let answer = try await connection.read(until: [UInt8](ascii: "\n"))
+/// ```
+public final class TCPConnection: StreamConnection, @unchecked Sendable {
+    /// Takes over a connected TCP socket that was made elsewhere.
+    ///
+    /// The descriptor is made non-blocking and close-on-exec, and is closed by the connection from
+    /// now on. It is left open where this throws.
+    ///
+    /// - Parameters:
+    ///   - descriptor: The socket.
+    ///   - group: The loops that it joins.
+    /// - Throws: `SocketError` where the descriptor is no connected TCP socket.
+    public convenience init(
+        adopting descriptor: CInt,
+        on group: EventLoopGroup = .shared
+    ) throws(SocketError) {
+        let remote = try adopt(
+            descriptor,
+            (SocketKind.stream, SocketKind.internetFamilies)
+        )
+        let registration = try group.register(
+            Descriptor(owning: descriptor),
+            for: .adopt,
+            remote: remote
+        )
+        self.init(registration: registration, remoteAddress: remote)
+    }
+
+    /// Connects to a TCP listener.
+    ///
+    /// Small writes are sent at once (TCP_NODELAY) unless `options` say otherwise.
+    ///
+    /// The corresponding system call is `connect(2)`.
+    ///
+    /// - Parameters:
+    ///   - address: Whom to connect to.
+    ///   - options: From where, and with which options.
+    ///   - group: The loops that the connection joins.
+    /// - Returns: The connection.
+    /// - Throws: `SocketError`: `.connectionRefused` where nobody listens, `.hostUnreachable`,
+    ///   `.timedOut` after the kernel's patience, `.wrongAddressFamily` for an address that is no
+    ///   IP address. `CancellationError` where the task was cancelled; no socket is left then.
+    public static func connect(
+        to address: SocketAddress,
+        options: ConnectOptions = ConnectOptions(),
+        on group: EventLoopGroup = .shared
+    ) async throws -> TCPConnection {
+        let kind = try tcpKind(of: address, for: .connect)
+        if address.port == 0 {
+            throw SocketError(
+                .connect,
+                code: .invalidArgument,
+                remote: address,
+                reason: "port 0 is no port"
+            )
+        }
+        let registration = try await connectStream(
+            kind,
+            to: address,
+            options: options,
+            defaults: [.set(.noDelay, true)],
+            on: group
+        )
+        return TCPConnection(registration: registration, remoteAddress: address)
+    }
+
+    /// Connects to a TCP listener whose address is given as text, such as `127.0.0.1:80` or
+    /// `[::1]:80`.
+    ///
+    /// - Parameters:
+    ///   - address: Whom to connect to.
+    ///   - options: From where, and with which options.
+    ///   - group: The loops that the connection joins.
+    /// - Returns: The connection.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none.
+    public static func connect(
+        to address: String,
+        options: ConnectOptions = ConnectOptions(),
+        on group: EventLoopGroup = .shared
+    ) async throws -> TCPConnection {
+        try await connect(to: SocketAddress(address), options: options, on: group)
+    }
+
+    /// Resets the connection: the peer gets an RST, and what was not yet sent is thrown away.
+    ///
+    /// The connection is then closed, as by `close()`. The corresponding system call is `close(2)`
+    /// with a linger time of zero, `socket(7)`.
+    public func reset() {
+        registration.use { socket in try? SocketOption.linger.write(.zero, to: socket) }
+        registration.close()
+    }
+}
+
+/// The socket that a TCP address needs.
+func tcpKind(
+    of address: SocketAddress,
+    for operation: SocketError.Operation
+) throws(SocketError) -> SocketKind {
+    guard address.ip != nil else {
+        throw SocketError(
+            operation,
+            code: .wrongAddressFamily,
+            local: operation == .bind ? address : nil,
+            remote: operation == .bind ? nil : address,
+            reason: "TCP needs an IP address and a port"
+        )
+    }
+    return .tcp(address.storage.family)
+}

@@ -1,0 +1,127 @@
+internal import SocketReactor
+internal import SocketSystem
+
+/// A socket that TCP clients connect to: an asynchronous sequence of connections.
+///
+/// ```swift
+/// let listener = try TCPListener.bind(to: "127.0.0.1:9999")
+/// await withDiscardingTaskGroup { clients in
+///     for await connection in listener {
+///         clients.addTask { try? await echo(connection) }
+///     }
+/// }
+/// ```
+///
+/// The loop ends when the listener is closed or the task is cancelled. A connection that failed
+/// before it was accepted, or a passing lack of descriptors, does not end it: the next connection
+/// is awaited, in the latter case after a pause. Several tasks may accept from one listener; each
+/// connection goes to one of them.
+public final class TCPListener: Sendable {
+    let core: ListenerCore
+
+    init(core: ListenerCore) { self.core = core }
+
+    /// Binds a socket to an address and listens.
+    ///
+    /// The address may be bound again at once after the listener is closed (SO_REUSEADDR).
+    /// Accepted connections send small writes at once (TCP_NODELAY). Both can be switched off by
+    /// `options`.
+    ///
+    /// The corresponding system calls are `bind(2)` and `listen(2)`.
+    ///
+    /// - Parameters:
+    ///   - address: Where to listen; with port 0 the kernel chooses one, which `localAddress`
+    ///     tells.
+    ///   - options: How to listen.
+    ///   - group: The loops that the listener and its connections join.
+    /// - Returns: The listener; connections are accepted by the kernel from now on.
+    /// - Throws: `SocketError`: `.addressInUse`, `.addressNotAvailable`, `.permissionDenied`,
+    ///   `.wrongAddressFamily`, `.tooManyDescriptors`.
+    public static func bind(
+        to address: SocketAddress,
+        options: ListenOptions = ListenOptions(),
+        on group: EventLoopGroup = .shared
+    ) throws(SocketError) -> TCPListener {
+        let kind = try tcpKind(of: address, for: .bind)
+        let defaults: [SocketOptionSetting] = [
+            .set(.reuseAddress, true), .set(.noDelay, true), .set(.reusePort, options.reusePort),
+        ]
+        let socket = try makeSocket(
+            kind,
+            defaults + options.socketOptions,
+            local: address,
+            for: .bind
+        )
+        return TCPListener(
+            core: try .listen(socket, at: address, backlog: options.backlog, on: group)
+        )
+    }
+
+    /// Binds a socket to an address given as text, such as `127.0.0.1:80` or `[::]:80`.
+    ///
+    /// - Parameters:
+    ///   - address: Where to listen.
+    ///   - options: How to listen.
+    ///   - group: The loops that the listener and its connections join.
+    /// - Returns: The listener.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none.
+    public static func bind(
+        to address: String,
+        options: ListenOptions = ListenOptions(),
+        on group: EventLoopGroup = .shared
+    ) throws(SocketError) -> TCPListener {
+        try bind(to: SocketAddress(address), options: options, on: group)
+    }
+
+    /// Where the listener listens; the port that the kernel chose, where it did.
+    public var localAddress: SocketAddress { core.localAddress }
+
+    /// Whether `close()` was called.
+    public var isClosed: Bool { core.registration.isClosed }
+
+    /// Waits for the next connection.
+    ///
+    /// The corresponding system call is `accept4(2)`.
+    ///
+    /// - Returns: The connection.
+    /// - Throws: `SocketError` with the code `.closed` after `close()`; `CancellationError` where
+    ///   the task was cancelled. No connection is lost then.
+    public func accept() async throws -> TCPConnection {
+        let (registration, peer) = try await core.accept()
+        return TCPConnection(registration: registration, remoteAddress: peer)
+    }
+
+    /// Stops listening. Connections that nobody has accepted are reset; accepted ones stay.
+    ///
+    /// Who waits for a connection gets `SocketError` with the code `.closed`; loops over the
+    /// listener end. Closing twice is no error. The corresponding system call is `close(2)`.
+    public func close() { core.registration.close() }
+}
+
+extension TCPListener: StreamListener {
+    /// The connections, as they are accepted.
+    public typealias Element = TCPConnection
+
+    /// Nothing makes the sequence fail; see `TCPListener`.
+    public typealias Failure = Never
+
+    /// Accepts connection after connection.
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        let listener: TCPListener
+
+        /// Waits for the next connection.
+        ///
+        /// - Parameter actor: The actor that the loop is isolated to.
+        /// - Returns: The connection, or nil when the listener was closed or the task cancelled.
+        public mutating func next(
+            isolation actor: isolated (any Actor)?
+        ) async throws(Never) -> TCPConnection? {
+            try? await listener.accept()
+        }
+    }
+
+    /// Begins to accept. Iterators share the listener: each connection goes to one of them.
+    ///
+    /// - Returns: The iterator.
+    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(listener: self) }
+}

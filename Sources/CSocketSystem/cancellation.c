@@ -1,0 +1,24 @@
+#include "cancellation.h"
+
+#define SWIFT_CALL __attribute__((swiftcall))
+#define SWIFT_CONTEXT __attribute__((swift_context))
+
+typedef SWIFT_CALL void (*cancellation_handler)(SWIFT_CONTEXT void *context);
+
+SWIFT_CALL void *swift_task_addCancellationHandler(cancellation_handler handler, void *context);
+SWIFT_CALL void swift_task_removeCancellationHandler(void *record);
+
+static void (*cancellation_body)(void *context, int tag);
+
+static SWIFT_CALL void handler_0(SWIFT_CONTEXT void *context) { cancellation_body(context, 0); }
+static SWIFT_CALL void handler_1(SWIFT_CONTEXT void *context) { cancellation_body(context, 1); }
+
+void csock_set_cancellation_body(void (*body)(void *context, int tag)) { cancellation_body = body; }
+
+void *csock_add_cancellation_handler(void *context, int tag) {
+    return swift_task_addCancellationHandler(tag ? handler_1 : handler_0, context);
+}
+
+void csock_remove_cancellation_handler(void *record) {
+    swift_task_removeCancellationHandler(record);
+}

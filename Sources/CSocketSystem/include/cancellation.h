@@ -1,0 +1,21 @@
+// A task's cancellation handler without the generic function around it.
+//
+// `withTaskCancellationHandler` costs two executor look-ups and a generic call for each wait, a
+// fifth of a small round trip. It is built on these two entry points of the concurrency runtime,
+// which are part of its ABI; they are called here with the same discipline: the record is added
+// and removed by one async function, innermost last.
+
+#ifndef CSOCKET_CANCELLATION_H
+#define CSOCKET_CANCELLATION_H
+
+// Tells which function every handler calls. Once, before the first handler is added.
+void csock_set_cancellation_body(void (*body)(void *context, int tag));
+
+// Calls the body with `context` and `tag`, 0 or 1, when the current task is cancelled; at once, if
+// it is cancelled already. The record must be removed by the function that added it.
+void *csock_add_cancellation_handler(void *context, int tag);
+
+// After this call the handler is not running and will not run.
+void csock_remove_cancellation_handler(void *record);
+
+#endif

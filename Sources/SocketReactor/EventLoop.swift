@@ -1,0 +1,418 @@
+package import SocketSystem
+package import Synchronization
+
+/// One thread, one poller, one queue of jobs: where readiness becomes a resumed task.
+///
+/// A turn of the loop: run the jobs that were queued when the turn began (never until empty, or a
+/// task that keeps yielding would starve I/O), fire the timers that are due, poll (without waiting
+/// while jobs are queued), resume whom the events concern. Resuming queues jobs on this very loop,
+/// so a task runs on the thread of the socket that woke it, without a lock or a system call.
+package final class EventLoop: Sendable {
+    /// The executor whose jobs this loop runs, by identity: the group owns the loop.
+    private let group: ObjectIdentifier
+    /// How the loop waits.
+    private let poller: any Poller
+    /// Ends the poller's wait from another thread.
+    private let wakeup: Wakeup
+    /// What other threads may touch, under its lock.
+    private let shared = Mutex(Shared())
+    /// Whether the loop waits, or is about to, and wants the wakeup.
+    private let parked = Atomic<Bool>(false)
+    /// Whether `Shared` holds something for the loop's next turn.
+    private let hasMail = Atomic<Bool>(false)
+    /// How many registrations there are, for spreading new ones. A hint.
+    package let registrationCount = Atomic<Int>(0)
+    /// The moment of the first timer, nanoseconds. Written under the lock.
+    private let nextTimer = Atomic<Int64>(.max)
+    /// Where tasks of this loop read before the exact bytes are copied out. The loop's thread only.
+    package let scratch = ScratchBuffer(size: 64 * 1024)
+
+    // SAFETY: the three below are touched by the loop's own thread only.
+
+    /// The jobs to run in the next turn.
+    @exclusivity(unchecked)
+    private nonisolated(unsafe) var jobs: [UnownedJob] = []
+    /// The jobs of this turn; kept for its storage.
+    @exclusivity(unchecked)
+    private nonisolated(unsafe) var batch: [UnownedJob] = []
+    /// The events of this turn and whom they wake; kept for their storage.
+    @exclusivity(unchecked)
+    private nonisolated(unsafe) var turn = Turn()
+
+    /// What a turn collects.
+    private struct Turn {
+        var events: [ReadyEvent] = []
+        var woken: [Wakeable] = []
+    }
+
+    /// What the loop's lock protects.
+    struct Shared: ~Copyable {
+        /// Jobs from other threads.
+        var inbox: [UnownedJob] = []
+        /// Whom to wake when.
+        var timers = TimerHeap<Wakeable>()
+        /// Which registration an event's key means.
+        var table = RegistrationTable()
+        /// How far the loop is with ending.
+        var phase = Phase.running
+    }
+
+    enum Phase {
+        case running
+        /// Ends as soon as nothing is left to do for anybody.
+        case retiring
+        /// Closes every socket and ends.
+        case stopping
+        /// The thread has ended, or is past its last look at the inbox.
+        case stopped
+    }
+
+    init(group: LoopGroup, poller: any Poller, usePipe: Bool) throws(Errno) {
+        self.group = ObjectIdentifier(group)
+        self.poller = poller
+        wakeup = try Wakeup(usePipe: usePipe)
+        try poller.add(wakeup.descriptor, key: RegistrationTable.wakeupKey, interest: .read)
+    }
+
+    /// The loop whose thread this is, if it is one.
+    package static var current: EventLoop? { withCurrent { $0 } }
+
+    /// Runs a body with the loop whose thread this is, if it is one, without counting references.
+    @inline(__always)
+    package static func withCurrent<Result>(_ body: (EventLoop) -> Result) -> Result? {
+        guard let pointer = unsafe threadObject() else { return nil }
+        // SAFETY: only `run` stores here, and its thread keeps the loop alive. Counting references
+        // would have every enqueued job write to the loop's header.
+        return unsafe Unmanaged<EventLoop>.fromOpaque(pointer)._withUnsafeGuaranteedRef(body)
+    }
+}
+
+// MARK: - The thread
+
+extension EventLoop {
+    /// Runs turns until the loop is stopped. The loop's thread lives in here.
+    func run(on executor: UnownedTaskExecutor) {
+        setThreadObject(self)
+        while true {
+            unsafe runBatch(on: executor)
+            if hasMail.load(ordering: .relaxed), takeMail() { break }
+            if nextTimer.load(ordering: .relaxed) != .max { fireTimers() }
+            poll()
+        }
+        setThreadObject(nil as EventLoop?)
+    }
+
+    /// Runs the jobs that are queued now; those that they queue are for the next turn.
+    @inline(__always)
+    private func runBatch(on executor: UnownedTaskExecutor) {
+        // SAFETY: the loop's own thread; `batch` is not touched by the jobs that run.
+        unsafe swap(&jobs, &batch)
+        for job in unsafe batch {
+            unsafe job.runSynchronously(on: executor)
+        }
+        unsafe batch.removeAll(keepingCapacity: true)
+    }
+
+    /// Takes what other threads left; true if the loop must end.
+    private func takeMail() -> Bool {
+        var woken: [Wakeable] = []
+        let ends = shared.withLock { shared in
+            hasMail.store(false, ordering: .relaxed)
+            // SAFETY: the loop's own thread.
+            unsafe jobs.append(contentsOf: shared.inbox)
+            shared.inbox.removeAll(keepingCapacity: shared.inbox.count < 1024)
+            if shared.phase == .running { return false }
+            if shared.phase == .stopping { closeAll(&shared, waking: &woken) }
+            guard unsafe jobs.isEmpty, woken.isEmpty, shared.timers.count == 0,
+                registrationCount.load(ordering: .relaxed) == 0
+            else {
+                // What keeps a retiring loop tells us when it is gone; jobs run in the next turn.
+                let looksAgain = unsafe shared.phase == .stopping || !jobs.isEmpty
+                hasMail.store(looksAgain, ordering: .relaxed)
+                return false
+            }
+            shared.phase = .stopped
+            return true
+        }
+        woken.resumeAll()
+        return ends
+    }
+
+    /// Wakes everyone who waits for a socket of this loop or sleeps on it, with `.closed`.
+    private func closeAll(_ shared: inout Shared, waking woken: inout [Wakeable]) {
+        var closed: [UInt64] = []
+        shared.table.forEach { registration in
+            // Who closes a registration at this moment deregisters it as soon as we let them.
+            guard registration.closeByLoop(poller, waking: &woken) else { return }
+            closed.append(registration.key)
+        }
+        for key in closed where shared.table.remove(key) {
+            registrationCount.wrappingSubtract(1, ordering: .relaxed)
+        }
+        while let sleeper = shared.timers.popDue(at: .never) { woken.append(sleeper.with(.closed)) }
+        nextTimer.store(.max, ordering: .relaxed)
+    }
+
+    private func fireTimers() {
+        let now = MonotonicTime.now
+        guard nextTimer.load(ordering: .relaxed) <= now.nanoseconds else { return }
+        var woken: [Wakeable] = []
+        shared.withLock { shared in
+            while let sleeper = shared.timers.popDue(at: now) { woken.append(sleeper) }
+            if shared.phase != .running { hasMail.store(true, ordering: .relaxed) }
+            nextTimer.store(shared.timers.nextDeadline.nanoseconds, ordering: .relaxed)
+        }
+        woken.resumeAll()
+    }
+
+    /// Waits for events, or only looks where jobs are queued, and resumes whom they concern.
+    @inline(__always)
+    private func poll() {
+        // SAFETY: the loop's own thread.
+        if unsafe jobs.isEmpty {
+            parked.store(true, ordering: .sequentiallyConsistent)
+            // A sender stores its mail, then looks whether we are parked; we do it the other way
+            // round, so one of the two sees the other.
+            let sleeps = !hasMail.load(ordering: .sequentiallyConsistent)
+            unsafe poller.poll(
+                milliseconds: sleeps ? millisecondsUntilTimer() : 0,
+                into: &turn.events
+            )
+            parked.store(false, ordering: .relaxed)
+        } else {
+            unsafe poller.poll(milliseconds: 0, into: &turn.events)
+        }
+        if unsafe turn.events.isEmpty { return }
+        unsafe dispatch(&turn)
+    }
+
+    private func dispatch(_ turn: inout Turn) {
+        let disarms = !poller.isEdgeTriggered
+        shared.withLock { shared in
+            for event in turn.events {
+                guard event.key != RegistrationTable.wakeupKey else {
+                    if disarms { rearmWakeup() }
+                    continue
+                }
+                shared.table.withRegistration(event.key) { registration in
+                    registration.kernelReady(
+                        event.readiness,
+                        disarms: disarms,
+                        waking: &turn.woken
+                    )
+                    guard disarms, !registration.armed.isEmpty else { return }
+                    // The event disarmed both directions; the other one is still wanted.
+                    try? poller.update(
+                        registration.descriptor,
+                        key: event.key,
+                        interest: registration.armed
+                    )
+                }
+            }
+        }
+        turn.events.removeAll(keepingCapacity: true)
+        turn.woken.resumeAll()
+        turn.woken.removeAll(keepingCapacity: true)
+    }
+
+    private func rearmWakeup() {
+        wakeup.drain()
+        try? poller.update(
+            wakeup.descriptor,
+            key: RegistrationTable.wakeupKey,
+            interest: .read
+        )
+    }
+
+    /// Rounded up, so that no timer fires early.
+    private func millisecondsUntilTimer() -> CInt {
+        let deadline = nextTimer.load(ordering: .relaxed)
+        if deadline == .max { return -1 }
+        let nanoseconds = deadline - MonotonicTime.now.nanoseconds
+        if nanoseconds <= 0 { return 0 }
+        return CInt(clamping: (nanoseconds + 999_999) / 1_000_000)
+    }
+}
+
+// MARK: - Jobs
+
+extension EventLoop {
+    /// Queues a job for the next turn. The loop's own thread calls it.
+    @inline(__always)
+    func enqueueLocally(_ job: UnownedJob) {
+        // SAFETY: the loop's own thread.
+        unsafe jobs.append(job)
+    }
+
+    /// Queues a job from any thread; false if the loop has ended and will not run it.
+    func post(_ job: UnownedJob) -> Bool {
+        let accepted = shared.withLock { shared in
+            if shared.phase == .stopped { return false }
+            shared.inbox.append(job)
+            return true
+        }
+        if accepted { mailArrived() }
+        return accepted
+    }
+
+    /// Whether this is one of a group's loops.
+    @inline(__always)
+    func belongs(to group: LoopGroup) -> Bool { self.group == ObjectIdentifier(group) }
+
+    /// Whether the caller runs on this loop's thread.
+    private var isCurrent: Bool { EventLoop.withCurrent { $0 === self } ?? false }
+
+    /// Whether the loop waits for work. A hint.
+    var isParked: Bool { parked.load(ordering: .relaxed) }
+
+    /// Makes the loop look at `Shared`; wakes it only where it is parked.
+    private func mailArrived() {
+        hasMail.store(true, ordering: .sequentiallyConsistent)
+        wakeIfParked()
+    }
+
+    private func wakeIfParked() {
+        if parked.load(ordering: .sequentiallyConsistent),
+            parked.exchange(false, ordering: .acquiringAndReleasing)
+        {
+            wakeup.signal()
+        }
+    }
+
+    /// Ends the loop: at once, its sockets closed, or when nothing needs it any more.
+    func end(_ phase: Phase) {
+        shared.withLock { shared in
+            if shared.phase == .running || shared.phase == .retiring { shared.phase = phase }
+        }
+        mailArrived()
+    }
+}
+
+// MARK: - Registrations
+
+extension EventLoop {
+    /// Takes a socket in: from now on its operations can wait.
+    ///
+    /// - Parameters:
+    ///   - descriptor: Non-blocking; the registration will close it.
+    ///   - interest: What is watched from the beginning, beside what operations will arm.
+    package func register(
+        _ descriptor: consuming Descriptor,
+        interest: Interest = .read
+    ) throws(OperationFailure) -> Registration {
+        let number = descriptor.rawValue
+        // What the poller arms by itself needs no arming by operations.
+        let armed = poller.isEdgeTriggered ? interest.union(.read) : []
+        let result = shared.withLock { shared -> Result<Registration, OperationFailure> in
+            guard shared.phase == .running || shared.phase == .retiring else {
+                return .failure(.closed)
+            }
+            let key = shared.table.reserveKey()
+            do throws(Errno) {
+                try poller.add(number, key: key, interest: poller.isEdgeTriggered ? interest : [])
+            } catch {
+                shared.table.remove(key)
+                return .failure(.system(error))
+            }
+            let registration = Registration(
+                descriptor: number,
+                loop: self,
+                key: key,
+                armed: armed
+            )
+            shared.table.set(key, registration)
+            return .success(registration)
+        }
+        let registration = try result.get()
+        _ = descriptor.release()
+        registrationCount.wrappingAdd(1, ordering: .relaxed)
+        return registration
+    }
+
+    /// Changes what the poller watches of a registration, whose turn the caller holds.
+    ///
+    /// - Returns: nil, or how the wait that wanted it ends at once.
+    func update(_ registration: Registration, arm: () -> Void) -> WaitOutcome? {
+        let failure = shared.withLock { shared -> WaitOutcome? in
+            if registration.isClosed { return .closed }
+            arm()
+            do throws(Errno) {
+                try poller.update(
+                    registration.descriptor,
+                    key: registration.key,
+                    interest: registration.armed
+                )
+                return nil
+            } catch {
+                // The descriptor was closed or replaced behind our back: let the call say so.
+                return .ready
+            }
+        }
+        if failure == nil { changed() }
+        return failure
+    }
+
+    /// Forgets a registration whose descriptor is still open.
+    func deregister(_ registration: Registration) {
+        shared.withLock { shared in
+            if shared.table.remove(registration.key) {
+                poller.remove(registration.descriptor)
+                registrationLeft(phase: shared.phase)
+            }
+        }
+        changed()
+    }
+
+    /// Makes sure that a registration that is about to go is not looked at any more.
+    func forget(_ key: UInt64) {
+        shared.withLock { shared in _ = shared.table.remove(key) }
+    }
+
+    private func registrationLeft(phase: Phase) {
+        let count = registrationCount.wrappingSubtract(1, ordering: .relaxed).newValue
+        // A retiring loop may have waited for this.
+        if phase != .running, count == 0 { hasMail.store(true, ordering: .sequentiallyConsistent) }
+    }
+
+    private func changed() {
+        if poller.needsWakeAfterChange || hasMail.load(ordering: .relaxed) { wakeIfParked() }
+    }
+}
+
+// MARK: - Sleeping
+
+extension EventLoop {
+    /// Where a sleeper's timer is. Protected by the loop's lock.
+    private final class SleepToken: Sendable {
+        nonisolated(unsafe) var token: TimerHeap<Wakeable>.Token?
+    }
+
+    /// Suspends until a moment: `.ready` then, `.closed` if the loop ends before.
+    package func sleep(until deadline: MonotonicTime) async -> WaitOutcome {
+        let sleep = SleepToken()
+        return await withTaskCancellationHandler {
+            await unsafe withUnsafeContinuation { continuation in
+                // SAFETY: resumed once: here, or by whoever takes the entry out of the heap.
+                let outcome = shared.withLock { shared -> WaitOutcome? in
+                    // A handler that ran before this lock finds no token, but has left its mark.
+                    if Task.isCancelled { return .cancelled }
+                    if shared.phase == .stopped { return .closed }
+                    unsafe sleep.token = shared.timers.insert(
+                        Wakeable(continuation, .ready),
+                        at: deadline
+                    )
+                    nextTimer.store(shared.timers.nextDeadline.nanoseconds, ordering: .relaxed)
+                    return nil
+                }
+                if let outcome { unsafe continuation.resume(returning: outcome) }
+                if !isCurrent { mailArrived() }
+            }
+        } onCancel: {
+            let sleeper = shared.withLock { shared in
+                // SAFETY: under the lock.
+                unsafe sleep.token.flatMap { shared.timers.remove($0) }
+            }
+            sleeper?.with(.cancelled).resume()
+        }
+    }
+}

@@ -1,0 +1,144 @@
+package import SocketSystem
+internal import Synchronization
+
+/// Several event loops as one task executor.
+///
+/// A job that one of the loops' threads enqueues stays on that loop; a job from any other thread
+/// goes to a loop that waits for work, if there is one. So a task follows the socket that woke it,
+/// and a loop that a program blocks does not stop the others.
+package final class LoopGroup: TaskExecutor {
+    /// The loops, in the order of their threads' names.
+    package var loops: [EventLoop] {
+        // SAFETY: see `startedLoops`.
+        unsafe startedLoops
+    }
+
+    /// A loop knows its group, so the loops are made after it: written once, by `init`, before
+    /// anyone else knows the group.
+    @exclusivity(unchecked)
+    private nonisolated(unsafe) var startedLoops: [EventLoop] = []
+    /// Where the search for a loop begins next time, so that equals take turns.
+    private let nextIndex = Atomic<Int>(0)
+    /// Whose threads still run, and who waits for their end.
+    private let threads = Mutex(Threads())
+
+    private struct Threads {
+        var running = 0
+        var waiters: [CheckedContinuation<Void, Never>] = []
+    }
+
+    /// Starts the loops' threads.
+    ///
+    /// - Parameters:
+    ///   - count: How many loops, at least one.
+    ///   - options: How they wait and are woken.
+    package init(loops count: Int, options: LoopOptions = LoopOptions()) throws(Errno) {
+        unsafe setCancellationBody(Registration.cancellationBody)
+        for _ in 0..<max(count, 1) {
+            let poller = try options.backend.makePoller()
+            let loop = try EventLoop(group: self, poller: poller, usePipe: options.usesPipeWakeup)
+            unsafe startedLoops.append(loop)
+        }
+        for (index, loop) in loops.enumerated() {
+            threads.withLock { $0.running += 1 }
+            do throws(Errno) {
+                // The thread keeps the group and the loop alive.
+                try startThread(name: "\(options.threadName)-\(index)") { [self] in
+                    unsafe loop.run(on: asUnownedTaskExecutor())
+                    threadEnded()
+                }
+            } catch {
+                threads.withLock { $0.running -= 1 }
+                for started in loops { started.end(.stopping) }
+                throw error
+            }
+        }
+    }
+
+    package func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        let isLocal = EventLoop.withCurrent { loop in
+            guard loop.belongs(to: self) else { return false }
+            loop.enqueueLocally(job)
+            return true
+        }
+        if isLocal != true { post(job) }
+    }
+
+    private func post(_ job: UnownedJob) {
+        let loops = loops
+        let start = nextIndex.wrappingAdd(1, ordering: .relaxed).newValue
+        let order = loops.indices.lazy.map { loops[abs((start &+ $0) % loops.count)] }
+        let parked = order.first { $0.isParked }
+        if let parked, parked.post(job) { return }
+        for loop in order where loop.post(job) { return }
+        // The group was shut down: its tasks go on elsewhere, where they will find their sockets
+        // closed.
+        globalConcurrentExecutor.enqueue(job)
+    }
+
+    /// The loop for a new socket: the one with the fewest, this thread's own among equals.
+    package var leastLoadedLoop: EventLoop {
+        var best = loops[0]
+        if let current = EventLoop.current, current.belongs(to: self) { best = current }
+        var fewest = best.registrationCount.load(ordering: .relaxed)
+        for loop in loops {
+            let count = loop.registrationCount.load(ordering: .relaxed)
+            if count < fewest { (best, fewest) = (loop, count) }
+        }
+        return best
+    }
+
+    /// Ends the threads as soon as no socket, job or timer needs them.
+    package func retire() {
+        for loop in loops { loop.end(.retiring) }
+    }
+
+    /// Closes every socket of the group and ends its threads; returns when they have ended.
+    ///
+    /// Called by a task that runs on the group, it returns on another executor.
+    package func shutdown() async {
+        for loop in loops { loop.end(.stopping) }
+        await withCheckedContinuation { continuation in
+            let ended = threads.withLock { threads in
+                if threads.running == 0 { return true }
+                threads.waiters.append(continuation)
+                return false
+            }
+            if ended { continuation.resume() }
+        }
+    }
+
+    private func threadEnded() {
+        let waiters = threads.withLock { threads in
+            threads.running -= 1
+            defer { if threads.running == 0 { threads.waiters = [] } }
+            return threads.running == 0 ? threads.waiters : []
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+}
+
+/// How the loops of a group wait.
+package struct LoopOptions: Sendable {
+    package var backend: PollerBackend = .epoll
+    package var usesPipeWakeup = false
+    package var threadName = "sockets"
+
+    package init() {}
+}
+
+/// Which system call a loop waits with.
+package enum PollerBackend: String, Sendable, CaseIterable {
+    /// epoll(7), edge-triggered.
+    case epoll
+    /// epoll(7), level-triggered and one-shot.
+    case epollLevel = "epoll-level"
+
+    func makePoller() throws(Errno) -> any Poller {
+        switch self {
+        case .epoll: try EpollPoller(edgeTriggered: true)
+        case .epollLevel: try EpollPoller(edgeTriggered: false)
+        }
+    }
+}

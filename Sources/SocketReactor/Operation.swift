@@ -1,0 +1,134 @@
+public import SocketSystem
+
+/// What one try of a system call answered.
+public enum Attempt<Value> {
+    /// It worked, and took all there was: the next operation may wait before its call.
+    case drained(Value)
+    /// It worked; there may be more.
+    case undrained(Value)
+    /// It would have had to wait.
+    case mustWait
+    /// It failed for good.
+    case failed(Errno)
+}
+
+/// Why an operation ended without a value.
+public enum OperationFailure: Error, Hashable, Sendable {
+    /// The task was cancelled.
+    case cancelled
+    /// The socket is closed on our side.
+    case closed
+    /// Another task is reading.
+    case busy
+    /// The system call failed.
+    case system(Errno)
+
+    @usableFromInline
+    init(_ outcome: WaitOutcome) {
+        self = outcome == .cancelled ? .cancelled : .closed
+    }
+}
+
+/// What an operation does where another holds the turn.
+public enum TurnPolicy: Hashable, Sendable {
+    /// Fail with `.busy`: two readers of one stream are a mistake.
+    case exclusive
+    /// Stand in line.
+    case inLine
+}
+
+/// The one shape of every operation: take the direction's turn, then try, and wait, and try again.
+///
+///     var operation = try Operation(registration, .read, .exclusive)
+///     while true {
+///         try await operation.ready()
+///         if let value = try operation.result(of: attempt) { return value }
+///     }
+///
+/// Cancellation is checked on entry, on the fast path too. A wait that is cancelled has consumed
+/// nothing. After a call that drained the socket the next operation waits first, which saves a
+/// system call that would answer EAGAIN. Every way out but `mustWait` gives the turn back, so an
+/// operation ends by returning a result or throwing what these methods throw, and by nothing else.
+@safe
+public struct Operation {
+    // SAFETY: an operation is a local of a method of the socket that owns the registration, which
+    // therefore outlives it. Counting the references of each step would cost more than the steps.
+    @usableFromInline unowned(unsafe) let registration: Registration
+    @usableFromInline let direction: Direction
+    /// What must come before the next try.
+    @usableFromInline var next: BeginAction
+
+    /// Begins: the turn is taken, unless another operation holds it and we may stand in line.
+    @inlinable
+    public init(
+        _ registration: Registration,
+        _ direction: Direction,
+        _ policy: TurnPolicy
+    ) throws(OperationFailure) {
+        if Task.isCancelled { throw .cancelled }
+        unsafe self.registration = registration
+        self.direction = direction
+        next = registration.begin(direction)
+        if next == .closed { throw .closed }
+        if next == .contended, policy == .exclusive { throw .busy }
+    }
+
+    /// The socket; valid until the operation ends.
+    @inlinable
+    public var descriptor: CInt { unsafe registration.descriptor }
+
+    /// Waits until the system call is worth trying.
+    @inlinable
+    public mutating func ready() async throws(OperationFailure) {
+        if next == .call { return }
+        let outcome: WaitOutcome
+        if next == .wait {
+            outcome = await unsafe registration.wait(direction)
+        } else {
+            outcome = await unsafe registration.waitInLine(direction)
+        }
+        try resumed(outcome)
+    }
+
+    @usableFromInline
+    mutating func resumed(_ outcome: WaitOutcome) throws(OperationFailure) {
+        if next == .contended {
+            guard outcome == .ready else { throw OperationFailure(outcome) }
+            // Between the handing over and this line the task or the socket may have ended.
+            if unsafe registration.isClosed { throw abandon(.closed) }
+            if Task.isCancelled { throw abandon(.cancelled) }
+        } else if outcome != .ready {
+            throw abandon(outcome)
+        }
+        next = .call
+    }
+
+    /// What a try means: the operation's value, which ends it, or nil to wait and try again.
+    @inlinable
+    public mutating func result<Value>(
+        of attempt: Attempt<Value>
+    ) throws(OperationFailure) -> Value? {
+        switch attempt {
+        case .drained(let value):
+            unsafe registration.end(direction, undrained: false)
+            return value
+        case .undrained(let value):
+            unsafe registration.end(direction, undrained: true)
+            return value
+        case .failed(let errno):
+            unsafe registration.end(direction, undrained: true)
+            throw .system(errno)
+        case .mustWait:
+            next = .wait
+            return nil
+        }
+    }
+
+    /// Gives the turn back unused. The next operation tries its call first: this one may have kept
+    /// bytes for it.
+    @usableFromInline
+    func abandon(_ outcome: WaitOutcome) -> OperationFailure {
+        unsafe registration.end(direction, undrained: true)
+        return OperationFailure(outcome)
+    }
+}

@@ -1,0 +1,82 @@
+package import SocketSystem
+
+/// Waits in the kernel for descriptors to become ready: the seam between an event loop and epoll,
+/// poll or select.
+///
+/// What a poller must do:
+///
+/// - `add`, `update` and `remove` are called by any thread, always under the loop's lock, also
+///   while the loop's thread is inside `poll`. They take effect at once, or, where
+///   `needsWakeAfterChange` says so, at the next `poll`, and then the loop wakes itself.
+/// - A descriptor is known by the key that `add` was given. Events carry the key and nothing else:
+///   a number may be closed and reused between an event and its handling, a key never is.
+/// - An **edge-triggered** poller reports each transition to ready once and needs no re-arming.
+///   Reading is watched from `add` on; writing from the first `update` that asks for it, and from
+///   then on for good. An `update` reports readiness that is there already, so arming late loses
+///   nothing.
+/// - Any other poller is **one-shot**: an event disarms its descriptor, both directions, until the
+///   loop calls `update` with what is still wanted. So nothing spins while nobody waits.
+/// - Hang-up and error count as ready in both directions, and as `eager` (see `Readiness`).
+/// - `poll` appends events; it returns without any after its time-out, after a signal, or for no
+///   reason at all.
+/// - A descriptor that cannot be watched is an error of `add`, not of `poll`: EPERM for files,
+///   EMFILE where the poller has no room for its number.
+package protocol Poller: AnyObject, Sendable {
+    /// Whether events come once a transition, so that armed directions stay armed.
+    var isEdgeTriggered: Bool { get }
+
+    /// Whether the loop must leave and re-enter `poll` for a change to take effect.
+    var needsWakeAfterChange: Bool { get }
+
+    /// Begins to watch a descriptor.
+    func add(_ descriptor: CInt, key: UInt64, interest: Interest) throws(Errno)
+
+    /// Changes what a descriptor is watched for, and arms it again.
+    func update(_ descriptor: CInt, key: UInt64, interest: Interest) throws(Errno)
+
+    /// Watches a descriptor no more.
+    func remove(_ descriptor: CInt)
+
+    /// Waits until something is ready. Called by the loop's thread only.
+    ///
+    /// - Parameter milliseconds: How long to wait at most: 0 not at all, -1 without limit.
+    func poll(milliseconds: CInt, into events: inout [ReadyEvent])
+}
+
+/// The directions that a descriptor is watched for.
+package struct Interest: OptionSet, Hashable, Sendable {
+    package let rawValue: UInt8
+
+    @inlinable
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    package static var read: Interest { Interest(rawValue: 1) }
+    package static var write: Interest { Interest(rawValue: 2) }
+}
+
+/// What an event says of a descriptor.
+package struct Readiness: OptionSet, Hashable, Sendable {
+    package let rawValue: UInt8
+
+    @inlinable
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    package static var read: Readiness { Readiness(rawValue: 1) }
+    package static var write: Readiness { Readiness(rawValue: 2) }
+    /// From now on a short read does not mean that all was read: the peer has closed, an error is
+    /// pending, or urgent data split the stream.
+    package static var eagerRead: Readiness { Readiness(rawValue: 4) }
+    /// The same for writing.
+    package static var eagerWrite: Readiness { Readiness(rawValue: 8) }
+}
+
+/// One descriptor's readiness.
+package struct ReadyEvent: Hashable, Sendable {
+    package let key: UInt64
+    package let readiness: Readiness
+
+    package init(key: UInt64, readiness: Readiness) {
+        self.key = key
+        self.readiness = readiness
+    }
+}

@@ -1,0 +1,183 @@
+/// One direction of a socket, as a pure value: is it ready, who holds it, does somebody wait.
+///
+///                 wait             kernelReady       cancel             close
+///     idle        -> waiting       -> ready          -> cancelled       -> closed
+///     ready       -> idle, .ready  stays             -> ready+cancelled -> closed
+///     waiting     (never: one      -> idle,          -> idle,           -> closed,
+///                 turn holder)        wake .ready       wake .cancelled    wake .closed
+///     cancelled   .cancelled       -> ready+cancelled stays             -> closed
+///     closed      .closed          stays             stays              stays
+///
+/// *Holding* is apart from that: an operation begins by taking the direction's turn and ends by
+/// giving it back, so at most one operation waits, and a slot needs room for one continuation.
+/// The lock-free word that holds two slots, and the continuations, live in `Registration`.
+package struct ReadinessSlot: Hashable, Sendable {
+    /// Sixteen flags; see the static members.
+    package private(set) var flags: UInt16
+
+    package init() { flags = 0 }
+
+    @inline(__always)
+    init(flags: UInt16) { self.flags = flags }
+
+    /// The kernel said ready and no system call has used that up.
+    static let ready: UInt16 = 1 << 0
+    /// A continuation is stored and must be resumed by whoever clears this flag.
+    static let waiting: UInt16 = 1 << 1
+    /// The holder's task was cancelled while it was not waiting.
+    static let cancelled: UInt16 = 1 << 2
+    /// A short transfer proves nothing (hang-up, error, urgent data): always try the call first.
+    static let eager: UInt16 = 1 << 3
+    /// An operation holds the turn.
+    static let held: UInt16 = 1 << 4
+    /// Others stand in line for the turn.
+    static let queued: UInt16 = 1 << 5
+    /// The poller watches this direction.
+    static let armed: UInt16 = 1 << 6
+    /// No operation begins or waits any more.
+    static let closed: UInt16 = 1 << 7
+    /// The program is leaving: what has arrived may be read, nobody waits for more.
+    static let draining: UInt16 = 1 << 8
+}
+
+/// What an operation that begins must do first.
+public enum BeginAction: Hashable, Sendable {
+    /// It holds the turn and may try the system call.
+    case call
+    /// It holds the turn; nothing is ready, so it waits before the system call.
+    case wait
+    /// Another operation holds the turn.
+    case contended
+    /// The socket is closed.
+    case closed
+}
+
+/// How a wait ended.
+public enum WaitOutcome: UInt8, Hashable, Sendable {
+    /// Try the system call.
+    case ready
+    /// The task was cancelled, or the program drains and nothing had arrived.
+    case cancelled
+    /// The socket was closed.
+    case closed
+}
+
+/// What a wait does.
+package enum WaitAction: Hashable, Sendable {
+    /// Stay suspended: the continuation is stored, somebody will resume it.
+    case suspend
+    /// Go on at once.
+    case resume(WaitOutcome)
+}
+
+extension ReadinessSlot {
+    @inline(__always)
+    package func has(_ flag: UInt16) -> Bool { flags & flag != 0 }
+
+    /// Takes the turn if it is free.
+    ///
+    /// Readiness is cleared here, before the system call: an edge that comes during the call must
+    /// not be lost.
+    @inline(__always)
+    package mutating func begin() -> BeginAction {
+        if has(Self.closed) { return .closed }
+        if has(Self.held) { return .contended }
+        flags |= Self.held
+        guard has(Self.ready | Self.eager | Self.draining) else { return .wait }
+        flags &= ~Self.ready
+        return .call
+    }
+
+    /// Takes over a turn that another operation handed on: try the call, readiness may be stale.
+    @inline(__always)
+    package mutating func takeOver() {
+        flags &= ~Self.ready
+    }
+
+    /// The holder's system call said that it would have to wait.
+    @inline(__always)
+    package mutating func wait() -> WaitAction {
+        if has(Self.closed) { return .resume(.closed) }
+        if has(Self.cancelled) { return .resume(.cancelled) }
+        if has(Self.ready) {
+            flags &= ~Self.ready
+            return .resume(.ready)
+        }
+        if has(Self.draining) { return .resume(.cancelled) }
+        flags |= Self.waiting
+        return .suspend
+    }
+
+    /// The kernel reports this direction ready. True if the waiter must be resumed with `.ready`.
+    ///
+    /// - Parameters:
+    ///   - eager: From now on a short transfer is no proof that nothing is left.
+    ///   - disarm: The poller watches this direction no more until it is armed again.
+    @inline(__always)
+    package mutating func kernelReady(eager: Bool, disarm: Bool) -> Bool {
+        if eager { flags |= Self.eager }
+        if disarm { flags &= ~Self.armed }
+        if has(Self.waiting) {
+            flags &= ~Self.waiting
+            return true
+        }
+        flags |= Self.ready
+        return false
+    }
+
+    /// The holder's task is cancelled. True if the waiter must be resumed with `.cancelled`.
+    @inline(__always)
+    package mutating func cancel() -> Bool {
+        if has(Self.waiting) {
+            flags &= ~Self.waiting
+            return true
+        }
+        flags |= Self.cancelled
+        return false
+    }
+
+    /// The socket closes. True if the waiter must be resumed with `.closed`.
+    package mutating func close() -> Bool {
+        flags |= Self.closed
+        let wakes = has(Self.waiting)
+        flags &= ~Self.waiting
+        return wakes
+    }
+
+    /// The program leaves. True if the waiter must be resumed with `.ready`, to look a last time.
+    package mutating func drain() -> Bool {
+        flags |= Self.draining
+        let wakes = has(Self.waiting)
+        flags &= ~Self.waiting
+        return wakes
+    }
+
+    /// The holder is done. True if the turn is free; false if it must be handed to the next in line.
+    ///
+    /// - Parameter undrained: The system call may not have taken everything.
+    @inline(__always)
+    package mutating func end(undrained: Bool) -> Bool {
+        if undrained { flags |= Self.ready }
+        flags &= ~Self.cancelled
+        if has(Self.queued) { return false }
+        flags &= ~Self.held
+        return true
+    }
+
+    /// Marks that somebody stands in line; false if the turn became free and was taken instead.
+    package mutating func queue() -> BeginAction {
+        let action = begin()
+        if action == .contended { flags |= Self.queued }
+        return action
+    }
+
+    /// The line is empty.
+    package mutating func queueEmptied() { flags &= ~Self.queued }
+
+    /// The first operation tries its system call before it waits.
+    package mutating func makeReady() { flags |= Self.ready }
+
+    /// The poller watches this direction from now on.
+    @inline(__always)
+    package mutating func arm() { flags |= Self.armed }
+}

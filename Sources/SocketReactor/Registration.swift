@@ -1,0 +1,312 @@
+package import SocketSystem
+internal import Synchronization
+
+/// START HERE. A descriptor's membership in an event loop: who uses it, who waits for it, when it
+/// is closed.
+///
+/// Every operation on a socket is `perform`: check cancellation, take the direction's turn, try
+/// the system call, wait where it would have to, try again, give the turn back. The rules are pure
+/// values (`RegistrationState`, `ReadinessSlot`); this class applies them with compare-and-swap
+/// and keeps the continuations.
+@safe
+public final class Registration: Sendable {
+    /// The socket. Valid while an operation holds a turn or a use; closed after the last one.
+    public let descriptor: CInt
+    /// The loop whose poller watches the descriptor.
+    package let loop: EventLoop
+    /// Names this registration in the loop's table.
+    let key: UInt64
+    /// Who holds, waits, closes.
+    private let state = Atomic<RegistrationState>(RegistrationState())
+    /// The waiting reader. Written by the turn's holder before it sets `waiting`; read by whoever
+    /// clears `waiting`. The compare-and-swaps order the two.
+    @exclusivity(unchecked)
+    private nonisolated(unsafe) var reader: UnsafeContinuation<WaitOutcome, Never>?
+    /// The waiting writer; as `reader`.
+    @exclusivity(unchecked)
+    private nonisolated(unsafe) var writer: UnsafeContinuation<WaitOutcome, Never>?
+    /// Who stands in line for a turn.
+    private let line = Mutex(TurnQueue())
+
+    /// Called by the loop, which keeps the table.
+    init(descriptor: CInt, loop: EventLoop, key: UInt64, armed: Interest) {
+        self.descriptor = descriptor
+        self.loop = loop
+        self.key = key
+        var state = RegistrationState()
+        // A new socket has room to write to, so writing tries its call first.
+        state[.write].makeReady()
+        if armed.contains(.read) { state[.read].arm() }
+        if armed.contains(.write) { state[.write].arm() }
+        self.state.store(state, ordering: .relaxed)
+    }
+
+    deinit {
+        close()
+        // The loop may be looking at this object under its lock: come after it.
+        loop.forget(key)
+    }
+
+    /// One step of the state: `change` may run several times and must be pure.
+    @inline(__always)
+    private func step<Action>(_ change: (inout RegistrationState) -> Action) -> Action {
+        var old = state.load(ordering: .relaxed)
+        while true {
+            var new = old
+            let action = change(&new)
+            let (exchanged, current) = state.weakCompareExchange(
+                expected: old,
+                desired: new,
+                successOrdering: .acquiringAndReleasing,
+                failureOrdering: .relaxed
+            )
+            if exchanged { return action }
+            old = current
+        }
+    }
+}
+
+// MARK: - Turns
+
+extension Registration {
+    /// Takes a direction's turn if it is free.
+    public func begin(_ direction: Direction) -> BeginAction {
+        step { $0[direction].begin() }
+    }
+
+    /// Gives a turn back, or hands it to the next in line.
+    public func end(_ direction: Direction, undrained: Bool) {
+        switch step({ $0.end(direction, undrained: undrained) }) {
+        case .nothing: return
+        case .handOn: handOn(direction)
+        case .closeDescriptor: closeDescriptor(descriptor)
+        }
+    }
+
+    /// Stands in line for a direction's turn. After `.ready` the caller holds it.
+    public func waitInLine(_ direction: Direction) async -> WaitOutcome {
+        let ticket = line.withLock { line in
+            defer { line.nextTicket += 1 }
+            return line.nextTicket
+        }
+        return await withTaskCancellationHandler {
+            await unsafe withUnsafeContinuation { continuation in
+                // SAFETY: resumed once: here, or by whoever takes the entry out of the line.
+                let outcome = line.withLock { line -> WaitOutcome? in
+                    // A handler that ran before this lock finds no entry, but has left its mark.
+                    if Task.isCancelled { return .cancelled }
+                    switch step({ $0[direction].queue() }) {
+                    case .call, .wait: return .ready
+                    case .closed: return .closed
+                    case .contended:
+                        let waiter = unsafe Wakeable(continuation, .ready)
+                        line.entries.append(
+                            .init(ticket: ticket, direction: direction, waiter: waiter)
+                        )
+                        return nil
+                    }
+                }
+                if let outcome { unsafe continuation.resume(returning: outcome) }
+            }
+        } onCancel: {
+            let entry = line.withLock { $0.remove(ticket: ticket) }
+            entry?.waiter.with(.cancelled).resume()
+        }
+    }
+
+    /// Gives the held turn to the first in line; frees it where the line has emptied meanwhile.
+    private func handOn(_ direction: Direction) {
+        let (next, action) = line.withLock { line -> (TurnQueue.Entry?, EndAction) in
+            guard let (first, isEmpty) = line.takeFirst(direction) else {
+                let action = step { state in
+                    state[direction].queueEmptied()
+                    return state.end(direction, undrained: false)
+                }
+                return (nil, action)
+            }
+            step { state in
+                if isEmpty { state[direction].queueEmptied() }
+                state[direction].takeOver()
+            }
+            return (first, .nothing)
+        }
+        next?.waiter.resume()
+        if action == .closeDescriptor { closeDescriptor(descriptor) }
+    }
+}
+
+// MARK: - Waiting
+
+extension Registration {
+    /// Suspends the holder of a turn until its direction is ready.
+    public func wait(_ direction: Direction) async -> WaitOutcome {
+        if !state.load(ordering: .relaxed)[direction].has(ReadinessSlot.armed) {
+            if let failure = arm(direction) { return failure }
+        }
+        // SAFETY: removed by this function; this object lives as long as the function runs.
+        let handler = unsafe CancellationHandler(object: self, tag: direction == .read ? 0 : 1)
+        let outcome = await unsafe _unsafeInheritExecutor_withUnsafeContinuation {
+            (continuation: UnsafeContinuation<WaitOutcome, Never>) in
+            // SAFETY: whoever clears `waiting` resumes, once; here it was never set.
+            unsafe setWaiter(direction, continuation)
+            if case .resume(let outcome) = step({ $0[direction].wait() }) {
+                unsafe continuation.resume(returning: outcome)
+            }
+        }
+        unsafe handler.remove()
+        return outcome
+    }
+
+    /// What the handlers of `wait` call. Every loop sets it before its first registration.
+    static let cancellationBody: CancellationBody = { object, tag in
+        // SAFETY: `wait` keeps its registration alive until the handler is removed.
+        unsafe Unmanaged<Registration>.fromOpaque(object!)._withUnsafeGuaranteedRef {
+            $0.cancel(tag == 0 ? .read : .write)
+        }
+    }
+
+    private func cancel(_ direction: Direction) {
+        if step({ $0[direction].cancel() }) {
+            // SAFETY: this step cleared `waiting`.
+            unsafe waiter(direction).resume(returning: .cancelled)
+        }
+    }
+
+    /// Lets the poller watch a direction, before the wait is announced: the turn still keeps the
+    /// descriptor alive. An event that comes early leaves the slot ready.
+    private func arm(_ direction: Direction) -> WaitOutcome? {
+        loop.update(self) {
+            step { $0[direction].arm() }
+        }
+    }
+
+    @inline(__always)
+    private func setWaiter(
+        _ direction: Direction,
+        _ continuation: UnsafeContinuation<WaitOutcome, Never>
+    ) {
+        // SAFETY: the turn's holder is the only writer, and no one reads before `waiting` is set.
+        switch direction {
+        case .read: unsafe reader = continuation
+        case .write: unsafe writer = continuation
+        }
+    }
+
+    @inline(__always)
+    private func waiter(_ direction: Direction) -> UnsafeContinuation<WaitOutcome, Never> {
+        // SAFETY: called by who cleared `waiting`, which was set after the continuation was stored.
+        switch direction {
+        case .read: unsafe reader.unsafelyUnwrapped
+        case .write: unsafe writer.unsafelyUnwrapped
+        }
+    }
+
+    /// An event arrived. Called by the loop under its lock; who must be resumed is appended.
+    @inline(__always)
+    func kernelReady(_ readiness: Readiness, disarms: Bool, waking woken: inout [Wakeable]) {
+        let (wakeReader, wakeWriter) = step { state -> (Bool, Bool) in
+            var wakes = (false, false)
+            if readiness.contains(.read) {
+                wakes.0 = state[.read].kernelReady(
+                    eager: readiness.contains(.eagerRead),
+                    disarm: disarms
+                )
+            }
+            if readiness.contains(.write) {
+                wakes.1 = state[.write].kernelReady(
+                    eager: readiness.contains(.eagerWrite),
+                    disarm: disarms
+                )
+            }
+            return wakes
+        }
+        // SAFETY: the step cleared `waiting`, so each is resumed by our caller alone.
+        if wakeReader { unsafe woken.append(Wakeable(waiter(.read), .ready)) }
+        if wakeWriter { unsafe woken.append(Wakeable(waiter(.write), .ready)) }
+    }
+
+    /// The directions that the poller should be watching.
+    var armed: Interest {
+        let state = state.load(ordering: .acquiring)
+        var armed: Interest = []
+        if state[.read].has(ReadinessSlot.armed) { armed.formUnion(.read) }
+        if state[.write].has(ReadinessSlot.armed) { armed.formUnion(.write) }
+        return armed
+    }
+}
+
+// MARK: - The end
+
+extension Registration {
+    public var isClosed: Bool { state.load(ordering: .acquiring).isClosed }
+
+    /// Runs a call on the descriptor outside the two turns; nil if the socket is closed.
+    package func use<Value, Failure: Error>(
+        _ body: (CInt) throws(Failure) -> Value
+    ) throws(Failure) -> Value? {
+        guard step({ $0.beginUse() }) else { return nil }
+        defer { endUse() }
+        return try body(descriptor)
+    }
+
+    private func endUse() {
+        if step({ $0.endUse() }) { closeDescriptor(descriptor) }
+    }
+
+    /// Wakes everyone with `.closed`; the descriptor is closed when the last call on it is over.
+    ///
+    /// Idempotent; any thread may call it. The step borrows the descriptor, so that its number
+    /// still means this socket while the poller forgets it.
+    package func close() {
+        var woken: [Wakeable] = []
+        guard closeStep(waking: &woken) else { return }
+        loop.deregister(self)
+        emptyLine(waking: &woken)
+        woken.resumeAll()
+        endUse()
+    }
+
+    /// The same for a loop that ends, which holds its lock; false if it was closed before.
+    func closeByLoop(_ poller: any Poller, waking woken: inout [Wakeable]) -> Bool {
+        guard closeStep(waking: &woken) else { return false }
+        poller.remove(descriptor)
+        emptyLine(waking: &woken)
+        endUse()
+        return true
+    }
+
+    private func emptyLine(waking woken: inout [Wakeable]) {
+        line.withLock { line in
+            for entry in line.entries { woken.append(entry.waiter.with(.closed)) }
+            line.entries.removeAll()
+            step { state in
+                state[.read].queueEmptied()
+                state[.write].queueEmptied()
+            }
+        }
+    }
+
+    /// Closes both slots; false if they were closed before.
+    private func closeStep(waking woken: inout [Wakeable]) -> Bool {
+        guard let (wakeReader, wakeWriter) = step({ $0.close() }) else { return false }
+        // SAFETY: the step cleared `waiting`.
+        if wakeReader { unsafe woken.append(Wakeable(waiter(.read), .closed)) }
+        if wakeWriter { unsafe woken.append(Wakeable(waiter(.write), .closed)) }
+        return true
+    }
+
+    /// From now on what has arrived can be read, but nobody waits for more: waits are cancelled.
+    package func drain() {
+        if step({ $0[.read].drain() }) {
+            // SAFETY: the step cleared `waiting`.
+            unsafe waiter(.read).resume(returning: .ready)
+        }
+    }
+
+    /// Takes the descriptor out of the loop, open; nil if it is closed, or an operation uses it.
+    package func detach() -> Descriptor? {
+        guard step({ $0.detach() }) else { return nil }
+        loop.deregister(self)
+        return Descriptor(owning: descriptor)
+    }
+}

@@ -1,0 +1,34 @@
+internal import CSocketSystem
+
+/// What a cancellation handler calls: the object it was added for, and a tag of 0 or 1.
+package typealias CancellationBody = @convention(c) (UnsafeMutableRawPointer?, CInt) -> Void
+
+/// Tells which function every cancellation handler calls. Once, before the first is added.
+package func setCancellationBody(_ body: CancellationBody) {
+    unsafe csock_set_cancellation_body(body)
+}
+
+/// A handler for the cancellation of the current task, cheaper than `withTaskCancellationHandler`.
+///
+/// - Important: Added and removed by one async function, in the order of a stack, as that
+///   function would do it; the object must live until then.
+@unsafe
+package struct CancellationHandler {
+    private let record: UnsafeMutableRawPointer?
+
+    @inline(__always)
+    package init(object: AnyObject, tag: CInt) {
+        // SAFETY: the caller keeps the object alive until `remove`.
+        unsafe record = csock_add_cancellation_handler(
+            Unmanaged.passUnretained(object).toOpaque(),
+            tag
+        )
+    }
+
+    /// After this the handler is not running and will not run.
+    @inline(__always)
+    package func remove() {
+        // SAFETY: the record was added by `init`, in the same function.
+        unsafe csock_remove_cancellation_handler(record)
+    }
+}

@@ -1,0 +1,28 @@
+/// A thread's own memory to read into before the exact bytes are copied out.
+///
+/// Idle connections hold no buffer: they share their loop's scratch buffer.
+@safe
+package struct ScratchBuffer: ~Copyable, @unchecked Sendable {
+    let bytes: UnsafeMutableRawBufferPointer
+
+    /// Allocates `size` bytes.
+    package init(size: Int) {
+        // SAFETY: freed once, by deinit; nobody else learns the address.
+        unsafe bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 64)
+    }
+
+    deinit {
+        // SAFETY: allocated by init.
+        unsafe bytes.deallocate()
+    }
+
+    /// How many bytes fit.
+    package var size: Int { unsafe bytes.count }
+
+    /// A copy of the first `count` bytes, which a call has just filled.
+    package func copy(first count: Int) -> [UInt8] {
+        // SAFETY: `count` bytes were written by the kernel and are within the buffer's bounds,
+        // which the slice checks.
+        unsafe [UInt8](bytes[..<count])
+    }
+}

@@ -1,0 +1,116 @@
+internal import CSocketSystem
+internal import Glibc
+
+/// What a socket is made of: the three arguments of socket(2).
+package struct SocketKind: Hashable, Sendable {
+    package let family: CInt
+    package let type: CInt
+    package let proto: CInt
+
+    package init(family: CInt, type: CInt, proto: CInt = 0) {
+        self.family = family
+        self.type = type
+        self.proto = proto
+    }
+
+    package static func tcp(_ family: CInt) -> SocketKind {
+        SocketKind(family: family, type: stream, proto: CInt(IPPROTO_TCP))
+    }
+
+    package static var stream: CInt { CInt(SOCK_STREAM.rawValue) }
+    package static var datagram: CInt { CInt(SOCK_DGRAM.rawValue) }
+    package static var sequencedPacket: CInt { CInt(SOCK_SEQPACKET.rawValue) }
+    package static var internetFamilies: [CInt] { [AF_INET, AF_INET6] }
+}
+
+/// Makes a socket, socket(2).
+package func openSocket(_ kind: SocketKind) throws(Errno) -> Descriptor {
+    Descriptor(owning: try check(csock_socket(kind.family, kind.type, kind.proto)))
+}
+
+/// Gives a socket its local address, bind(2).
+package func bindSocket(_ socket: CInt, to address: AddressStorage) throws(Errno) {
+    try unsafe address.withSockaddr { (pointer, length) throws(Errno) in
+        // SAFETY: the pointer is valid for `length` bytes during the call.
+        _ = try check(unsafe csock_bind(socket, pointer, length))
+    }
+}
+
+/// Lets a socket be connected to, listen(2). The kernel caps `backlog` at net.core.somaxconn.
+package func listenSocket(_ socket: CInt, backlog: CInt) throws(Errno) {
+    try check(csock_listen(socket, backlog))
+}
+
+/// Takes the next connection from a listener's queue, accept4(2), and its peer's address.
+package func acceptSocket(
+    _ socket: CInt,
+    peer: inout AddressStorage
+) throws(Errno) -> Descriptor {
+    let accepted = try unsafe peer.withMutableSockaddr { (pointer, length) throws(Errno) in
+        // SAFETY: the pointer is valid for `length` bytes; the kernel writes no more than that.
+        try check(unsafe csock_accept(socket, pointer, &length))
+    }
+    return Descriptor(owning: accepted)
+}
+
+/// Starts or finishes a connection, connect(2). `EINPROGRESS` means: wait until writable.
+package func connectSocket(_ socket: CInt, to address: AddressStorage) throws(Errno) {
+    try unsafe address.withSockaddr { (pointer, length) throws(Errno) in
+        // SAFETY: the pointer is valid for `length` bytes during the call.
+        _ = try check(unsafe csock_connect(socket, pointer, length))
+    }
+}
+
+/// The directions that `shutdownSocket` ends.
+package struct ShutdownDirection: Hashable, Sendable {
+    package let rawValue: CInt
+
+    package static var read: ShutdownDirection { .init(rawValue: CInt(SHUT_RD)) }
+    package static var write: ShutdownDirection { .init(rawValue: CInt(SHUT_WR)) }
+    package static var both: ShutdownDirection { .init(rawValue: CInt(SHUT_RDWR)) }
+}
+
+/// Ends one or both directions of a connection, shutdown(2).
+package func shutdownSocket(_ socket: CInt, _ direction: ShutdownDirection) throws(Errno) {
+    try check(csock_shutdown(socket, direction.rawValue))
+}
+
+/// A socket's own address, getsockname(2).
+package func localAddress(of socket: CInt) throws(Errno) -> AddressStorage {
+    var address = AddressStorage()
+    try unsafe address.withMutableSockaddr { (pointer, length) throws(Errno) in
+        // SAFETY: the pointer is valid for `length` bytes; the kernel writes no more than that.
+        _ = try check(unsafe csock_getsockname(socket, pointer, &length))
+    }
+    return address
+}
+
+/// The address that a socket is connected to, getpeername(2).
+package func remoteAddress(of socket: CInt) throws(Errno) -> AddressStorage {
+    var address = AddressStorage()
+    try unsafe address.withMutableSockaddr { (pointer, length) throws(Errno) in
+        // SAFETY: the pointer is valid for `length` bytes; the kernel writes no more than that.
+        _ = try check(unsafe csock_getpeername(socket, pointer, &length))
+    }
+    return address
+}
+
+/// What went wrong with a socket since somebody asked last, SO_ERROR in socket(7); 0 for nothing.
+package func pendingError(of socket: CInt) throws(Errno) -> Errno {
+    Errno(rawValue: try integerOption(socket, SOL_SOCKET, SO_ERROR))
+}
+
+/// Fails unless a descriptor is a socket of a type and one of some families.
+package func requireSocket(_ socket: CInt, type: CInt, families: [CInt]) throws(Errno) {
+    guard try integerOption(socket, SOL_SOCKET, SO_TYPE) == type else { throw .invalidArgument }
+    let family = try integerOption(socket, SOL_SOCKET, SO_DOMAIN)
+    guard families.contains(family) else { throw .wrongAddressFamily }
+}
+
+private func integerOption(_ socket: CInt, _ level: CInt, _ name: CInt) throws(Errno) -> CInt {
+    var value: CInt = 0
+    var length = socklen_t(MemoryLayout<CInt>.size)
+    // SAFETY: the kernel writes at most `length` bytes to a local of that size.
+    try check(unsafe csock_getsockopt(socket, level, name, &value, &length))
+    return value
+}

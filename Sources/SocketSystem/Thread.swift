@@ -1,0 +1,41 @@
+internal import CSocketSystem
+
+/// Starts a detached thread, pthread_create(3), with every signal but faults blocked.
+///
+/// - Parameters:
+///   - name: What `top -H` shows; cut to 15 bytes.
+///   - body: What the thread runs.
+package func startThread(
+    name: String,
+    _ body: @escaping @Sendable () -> Void
+) throws(Errno) {
+    let context = unsafe Unmanaged.passRetained(ThreadBody(body))
+    // SAFETY: the retain is taken back exactly once: by the new thread, or here if none started.
+    let result = unsafe csock_thread_start(
+        name,
+        { unsafe Unmanaged<ThreadBody>.fromOpaque($0!).takeRetainedValue().run() },
+        context.toOpaque()
+    )
+    if result < 0 { unsafe context.release() }
+    try check(result)
+}
+
+private final class ThreadBody: Sendable {
+    let run: @Sendable () -> Void
+
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+}
+
+/// How many processors this process may run on, sched_getaffinity(2).
+package var availableProcessors: Int { Int(csock_processors_available()) }
+
+/// An object that belongs to the calling thread: one loop's thread knows its loop.
+///
+/// The pointer is unowned: who sets it keeps the object alive and clears it before the end.
+package func threadObject() -> UnsafeMutableRawPointer? { unsafe csock_current_loop() }
+
+/// Sets or clears the calling thread's object.
+package func setThreadObject<Object: AnyObject>(_ object: Object?) {
+    let pointer = unsafe object.map { unsafe Unmanaged.passUnretained($0).toOpaque() }
+    unsafe csock_set_current_loop(pointer)
+}

@@ -1,0 +1,38 @@
+internal import CSocketSystem
+internal import Glibc
+
+/// A counter whose writing makes it readable, eventfd(2).
+package func openEventCounter() throws(Errno) -> Descriptor {
+    Descriptor(owning: try check(csock_eventfd()))
+}
+
+/// A pipe, pipe2(2): where eventfd is not to be had.
+package func openPipe() throws(Errno) -> (reader: CInt, writer: CInt) {
+    var ends: (CInt, CInt) = (-1, -1)
+    try unsafe withUnsafeMutablePointer(to: &ends) { pointer throws(Errno) in
+        // SAFETY: a tuple of two CInt is laid out as C's `int[2]`.
+        _ = try unsafe pointer.withMemoryRebound(to: CInt.self, capacity: 2) {
+            (ends) throws(Errno) in try check(unsafe csock_pipe(ends))
+        }
+    }
+    return ends
+}
+
+/// Makes the other end readable. A full counter or pipe is readable already.
+package func signalWakeDescriptor(_ descriptor: CInt) {
+    var one: UInt64 = 1
+    // SAFETY: eight bytes of a local; eventfd wants exactly eight.
+    while unsafe csock_write(descriptor, &one, 8) == -Int(EINTR) {}
+}
+
+/// Empties a counter or a pipe, so that it is no longer readable.
+package func drainWakeDescriptor(_ descriptor: CInt) {
+    // SAFETY: the kernel writes at most the buffer's size.
+    unsafe withUnsafeTemporaryAllocation(byteCount: 512, alignment: 8) { buffer in
+        while true {
+            let count = unsafe csock_read(descriptor, buffer.baseAddress, buffer.count)
+            if count == -Int(EINTR) || count == buffer.count { continue }
+            return
+        }
+    }
+}
