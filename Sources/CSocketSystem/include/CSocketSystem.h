@@ -8,6 +8,8 @@
 #define CSOCKETSYSTEM_H
 
 #include "cancellation.h"
+#include "readiness.h"
+#include "signals.h"
 
 #include <stddef.h>
 #include <stdint.h>
