@@ -43,6 +43,7 @@ package final class EventLoop: Sendable {
     private struct Turn {
         var events: [ReadyEvent] = []
         var woken: [Wakeable] = []
+        var preemption = WakeupPreemption()
     }
 
     /// What the loop's lock protects.
@@ -211,8 +212,13 @@ extension EventLoop {
             }
         }
         turn.events.removeAll(keepingCapacity: true)
+        guard !turn.woken.isEmpty else { return }
         turn.woken.resumeAll()
         turn.woken.removeAll(keepingCapacity: true)
+        // SAFETY: the loop's own thread.
+        if unsafe turn.preemption.woke(elsewhere: jobs.isEmpty) {
+            setBatchScheduling(turn.preemption.isBatch)
+        }
     }
 
     private func rearmWakeup() {
