@@ -126,6 +126,7 @@ public struct Operation {
     @usableFromInline
     func abandon(_ outcome: WaitOutcome) -> OperationFailure {
         registration.end(direction, undrained: true)
+        if outcome == .closed, let errno = registration.watchFailure { return .system(errno) }
         return OperationFailure(outcome)
     }
 }

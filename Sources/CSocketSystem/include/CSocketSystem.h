@@ -8,6 +8,7 @@
 #define CSOCKETSYSTEM_H
 
 #include "cancellation.h"
+#include "waiting.h"
 
 #include <stddef.h>
 #include <stdint.h>
