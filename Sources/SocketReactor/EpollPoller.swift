@@ -50,7 +50,7 @@ package final class EpollPoller: Poller {
         // Watched for nothing: epoll would still report hang-up, but only once.
         if interest.isEmpty { return .oneShot }
         var events: EpollEvents = []
-        if interest.contains(.read) { events.formUnion(.readable) }
+        if interest.contains(.read) { events.formUnion([.readable, .priority]) }
         if interest.contains(.write) { events.formUnion(.writable) }
         return events
     }

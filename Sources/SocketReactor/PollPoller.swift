@@ -35,7 +35,7 @@ package final class PollPoller: Poller {
     package var needsWakeAfterChange: Bool { true }
 
     package func add(_ descriptor: CInt, key: UInt64, interest: Interest) throws(Errno) {
-        guard descriptor >= 0 else { throw .badDescriptor }
+        try checkWatchable(descriptor)
         watched.withLock { $0.set(descriptor, key: key, interest) }
     }
 
@@ -113,7 +113,7 @@ extension PollPoller.Watched {
 
 private func events(for interest: Interest) -> PollEvents {
     var events: PollEvents = []
-    if interest.contains(.read) { events.formUnion(.readable) }
+    if interest.contains(.read) { events.formUnion([.readable, .priority]) }
     if interest.contains(.write) { events.formUnion(.writable) }
     return events
 }
@@ -121,7 +121,7 @@ private func events(for interest: Interest) -> PollEvents {
 private func readiness(from events: PollEvents) -> Readiness {
     if events == .readable { return .read }
     var readiness: Readiness = []
-    if events.contains(.readable) { readiness.formUnion(.read) }
+    if !events.isDisjoint(with: [.readable, .priority]) { readiness.formUnion(.read) }
     if events.contains(.writable) { readiness.formUnion(.write) }
     if !events.isDisjoint(with: [.hangUp, .error, .invalid]) {
         readiness.formUnion([.read, .write, .eagerRead, .eagerWrite])

@@ -24,8 +24,9 @@ package import SocketSystem
 ///   no descriptor any more: whoever waits must learn of it.
 /// - `poll` appends events; it returns without any after its time-out, after a signal, or for no
 ///   reason at all.
-/// - A descriptor that cannot be watched is an error of `add`, not of `poll`: EMFILE where the
-///   poller has no room for its number.
+/// - A descriptor that cannot be watched is an error of `add`, not of `poll`: EPERM for
+///   files, EMFILE where the poller has no room for its number.
+/// - Who watches for reading also watches for urgent data.
 package protocol Poller: AnyObject, Sendable {
     /// Whether events come once a transition; else they come again for as long as it is so.
     var isEdgeTriggered: Bool { get }

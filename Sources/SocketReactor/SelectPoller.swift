@@ -33,8 +33,8 @@ package final class SelectPoller: Poller {
     package var needsWakeAfterChange: Bool { true }
 
     package func add(_ descriptor: CInt, key: UInt64, interest: Interest) throws(Errno) {
-        guard descriptor >= 0 else { throw .badDescriptor }
         guard descriptor < DescriptorSet.capacity else { throw .processDescriptorLimit }
+        try checkWatchable(descriptor)
         watched.withLock { $0.set(descriptor, key: key, interest) }
     }
 
@@ -67,14 +67,20 @@ package final class SelectPoller: Poller {
         milliseconds: CInt,
         into events: inout [ReadyEvent]
     ) {
-        var (readable, writable) = (current.reading, current.writing)
+        var (readable, writable, urgent) = (current.reading, current.writing, current.reading)
         do throws(Errno) {
-            let count = try selectReady(&readable, &writable, milliseconds: milliseconds)
+            let count = try selectReady(
+                &readable,
+                &writable,
+                &urgent,
+                milliseconds: milliseconds
+            )
             if count == 0 { return }
         } catch {
             if error == .badDescriptor { reportInvalid(current, into: &events) }
             return
         }
+        readable = readable.union(urgent)
         let ready = readable.union(writable)
         var next = ready.first(from: 0)
         while let descriptor = next {

@@ -9,6 +9,7 @@ package struct PollEvents: OptionSet, Hashable, Sendable {
 
     package static var readable: PollEvents { .init(rawValue: Int16(POLLIN)) }
     package static var writable: PollEvents { .init(rawValue: Int16(POLLOUT)) }
+    package static var priority: PollEvents { .init(rawValue: Int16(POLLPRI)) }
     package static var error: PollEvents { .init(rawValue: Int16(POLLERR)) }
     package static var hangUp: PollEvents { .init(rawValue: Int16(POLLHUP)) }
     /// The number is no open descriptor.

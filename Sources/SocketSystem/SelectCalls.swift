@@ -69,24 +69,29 @@ package struct DescriptorSet: Sendable {
 
 /// Waits until a member of one of the sets is ready, select(2), and leaves the ready ones in them.
 ///
-/// After the time-out, after a signal and after an error both sets are to be taken as empty.
+/// After the time-out, after a signal and after an error the sets are to be taken as empty.
 ///
 /// - Parameters:
 ///   - readable: Who is watched for reading.
 ///   - writable: Who is watched for writing.
+///   - urgent: Who is watched for urgent data.
 ///   - milliseconds: How long to wait, -1 for as long as it takes.
-/// - Returns: How many members are left in both sets.
+/// - Returns: How many members are left in the sets.
 /// - Throws: EBADF where one of them is no open descriptor.
 package func selectReady(
     _ readable: inout DescriptorSet,
     _ writable: inout DescriptorSet,
+    _ urgent: inout DescriptorSet,
     milliseconds: CInt
 ) throws(Errno) -> Int {
-    let extent = max(readable.extent, writable.extent)
+    let extent = max(readable.extent, writable.extent, urgent.extent)
     let count = unsafe readable.withWords { readable in
         unsafe writable.withWords { writable in
-            // SAFETY: both have a bit for each number below `capacity`, and `extent` is no more.
-            unsafe csock_select(extent, readable, writable, milliseconds)
+            unsafe urgent.withWords { urgent in
+                // SAFETY: each has a bit for each number below `capacity`, which `extent` is not
+                // above.
+                unsafe csock_select(extent, readable, writable, urgent, milliseconds)
+            }
         }
     }
     if count == -EINTR { return 0 }
@@ -95,3 +100,9 @@ package func selectReady(
 
 /// Whether a number is an open descriptor, fcntl(2).
 package func isOpen(_ descriptor: CInt) -> Bool { csock_is_open(descriptor) != 0 }
+
+/// Throws what epoll_ctl(2) would for a descriptor that cannot be waited for, fstat(2): EPERM for
+/// files and directories, which poll(2) and select(2) call ready at all times.
+package func checkWatchable(_ descriptor: CInt) throws(Errno) {
+    try check(csock_check_watchable(descriptor))
+}

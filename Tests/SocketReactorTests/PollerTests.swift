@@ -1,3 +1,4 @@
+import Glibc
 import SocketReactor
 import SocketSystem
 import Testing
@@ -149,6 +150,31 @@ struct PollerTests {
         events = []
         for _ in 0..<3 { poller.poll(milliseconds: 0, into: &events) }
         #expect(events.isEmpty)
+    }
+
+    @Test("Urgent data wakes who reads", arguments: all)
+    func urgentData(backend: PollerBackend) throws {
+        let bench = try Bench(backend)
+        try bench.update(.read)
+        // SAFETY: one byte of a string.
+        let sent = unsafe Glibc.send(bench.pair.theirs, "!", 1, CInt(MSG_OOB))
+        // Kernels older than 5.15 have no urgent data on Unix sockets.
+        guard sent == 1 else { return }
+        let events = bench.poll(milliseconds: -1)
+        #expect(events.count == 1 && events[0].readiness.contains(.read))
+    }
+
+    @Test("A file cannot be watched, nor can what is no descriptor", arguments: all)
+    func unwatchable(backend: PollerBackend) throws {
+        let poller = try backend.makePoller()
+        let file = unsafe open("/proc/self/exe", O_RDONLY | O_CLOEXEC)
+        defer { closeDescriptor(file) }
+        #expect(throws: Errno.notPermitted) {
+            try poller.add(file, key: 1, interest: .read)
+        }
+        #expect(throws: Errno.badDescriptor) {
+            try poller.add(-1, key: 1, interest: .read)
+        }
     }
 
     @Test("What is removed is reported no more", arguments: all)
