@@ -10,6 +10,7 @@
 #include "cancellation.h"
 #include "readiness.h"
 #include "signals.h"
+#include "waiting.h"
 
 #include <stddef.h>
 #include <stdint.h>
