@@ -28,7 +28,8 @@ extension SocketError: CustomStringConvertible {
         }
     }
 
-    private var cause: String {
+    /// Why it failed, without what was done and to whom.
+    var cause: String {
         guard let errno = failedCall else { return reason ?? code.message }
         let cause = errno.description
         return reason.map { "\(cause): \($0)" } ?? cause

@@ -11,6 +11,7 @@
 #include "readiness.h"
 #include "signals.h"
 #include "waiting.h"
+#include "names.h"
 
 #include <stddef.h>
 #include <stdint.h>
