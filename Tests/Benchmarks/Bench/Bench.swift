@@ -78,6 +78,7 @@ struct Bench {
         // The registries are out of reach from the namespace: build before it is entered.
         if builds && !Namespace.isEntered { try Toolbox.buildAll() }
         Namespace.enter()
+        Self.raiseDescriptorLimit()
         switch action {
         case "compare": runner.compare(commands, loadOptions)
         case "costs": try countCosts()
@@ -85,6 +86,14 @@ struct Bench {
         case "check-baseline": if try !Baseline.check() { exit(1) }
         default: try measure()
         }
+    }
+
+    /// As many descriptors as the system lets us have, for the servers that inherit the limit.
+    private static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
     private func measure() throws {

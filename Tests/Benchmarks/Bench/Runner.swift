@@ -23,7 +23,7 @@ struct Runner {
         }.map(\.element)
         outcome.series = servers.map { server in
             let missing = server.isBuilt ? nil : "not built here"
-            return Series(server: server.name, failure: missing)
+            return Series(server: server.name, reference: server.reference, failure: missing)
         }
         for _ in 0..<rounds {
             for (index, server) in servers.enumerated() where outcome.series[index].failure == nil {

@@ -122,8 +122,10 @@ extension Scenario {
             title: "10 active of \(connections) connections, each way to wait",
             load: ["--connections", "10", "--idle", "\(connections - 10)"],
             servers: [.edge, .level, .poll] + (withSelect ? [.select] : [])
-                + [.serve, .ours(on: "epoll-level"), .ours(on: "poll")]
-                + (withSelect ? [.ours(on: "select")] : []),
+                + [
+                    .serve, .ours(on: "epoll-level", like: .level),
+                    .ours(on: "poll", like: .poll),
+                ] + (withSelect ? [.ours(on: "select", like: .select)] : []),
             series: Series(chart: "pollers", position: connections)
         )
     }
