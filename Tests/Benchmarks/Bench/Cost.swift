@@ -101,24 +101,33 @@ struct CostCounter {
 
     private func countInstructions() throws -> Double {
         func total(_ count: Int) throws -> Double {
-            try serve(["valgrind", "--tool=callgrind", "--callgrind-out-file=\(file)"]) {
-                child,
-                address in
-                try roundTrips(count, connections: 1, at: address, on: child)
-                child.end(SIGTERM)
-                let text = try String(contentsOfFile: file, encoding: .utf8)
-                let totals = text.split(separator: "\n").last { $0.hasPrefix("totals:") }
-                guard let value = totals.flatMap({ Double($0.dropFirst(8)) }) else {
-                    throw Failure("callgrind wrote no total")
-                }
-                return value
+            let file = try callgrind(count)
+            defer { try? FileManager.default.removeItem(atPath: file) }
+            let text = try String(contentsOfFile: file, encoding: .utf8)
+            let totals = text.split(separator: "\n").last { $0.hasPrefix("totals:") }
+            guard let value = totals.flatMap({ Double($0.dropFirst(8)) }) else {
+                throw Failure("callgrind wrote no total")
             }
-        }
-        guard Child.output(["which", "valgrind"]).status == 0 else {
-            throw Failure("there is no valgrind here")
+            return value
         }
         let once = try total(2000)
         return (try total(4000) - once) / 2000
+    }
+
+    /// The server's instructions over a number of round trips on one connection, in a file that
+    /// callgrind writes.
+    func callgrind(_ count: Int) throws -> String {
+        guard Child.output(["which", "valgrind"]).status == 0 else {
+            throw Failure("there is no valgrind here")
+        }
+        let result = file + "-callgrind"
+        return try serve(["valgrind", "--tool=callgrind", "--callgrind-out-file=\(result)"]) {
+            child,
+            address in
+            try roundTrips(count, connections: 1, at: address, on: child)
+            child.end(SIGTERM)
+            return result
+        }
     }
 
     // MARK: - System calls

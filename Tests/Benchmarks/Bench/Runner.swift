@@ -15,11 +15,15 @@ struct Runner {
         return (server, "\(count - 1)")
     }
 
+    func includes(_ server: Server) -> Bool {
+        only.isEmpty || only.contains(server.name)
+    }
+
     func run(_ scenario: Scenario) -> Outcome {
         tell("\(scenario.name): \(scenario.title)")
         var outcome = Outcome(scenario: scenario.name, machine: .here(), series: [])
         let servers = scenario.servers.enumerated().filter { index, server in
-            index == 0 || only.isEmpty || only.contains(server.name)
+            index == 0 || includes(server)
         }.map(\.element)
         outcome.series = servers.map { server in
             let missing = server.isBuilt ? nil : "not built here"

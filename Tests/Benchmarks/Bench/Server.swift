@@ -70,6 +70,9 @@ extension Server {
         edge, serve, loops, global, tokio, libuv, go, handlers, asyncOnLoop, async, flyingSocks,
     ]
 
+    /// Everybody whose round trips can be looked into.
+    static let all = streams + [readInto, level, poll, select]
+
     /// Those that can serve with two threads.
     static let threaded = [edge, serve, tokio, go, handlers, asyncOnLoop]
 
