@@ -76,15 +76,21 @@ struct Runner {
         let words = ["taskset", "-c", core, "timeout", "-k", "1", "60", Tool.load.path]
         let result = Child.output(words + ["--connect", address] + options)
         guard let measurement = try? Measurement.decode(result.text) else {
-            throw Failure(server.death ?? result.text.suffix(200).description)
+            throw Failure(why(String(result.text.suffix(200)), server))
         }
         guard result.status == 0 else {
-            throw Failure(
-                server.death ?? "\(measurement.failed) operations failed, "
-                    + "\(measurement.stalled) connections stalled"
-            )
+            let counts =
+                "\(measurement.failed) operations failed, "
+                + "\(measurement.stalled) connections stalled"
+            throw Failure(why(counts, server))
         }
         return measurement
+    }
+
+    /// What the load generator says, and how the server ended when it did.
+    private static func why(_ complaint: String, _ server: Child) -> String {
+        let words = complaint.trimmingCharacters(in: .whitespacesAndNewlines)
+        return [words, server.death].compactMap { $0 }.joined(separator: "; ")
     }
 
     private func line(for server: String, in outcome: Outcome) -> String {
