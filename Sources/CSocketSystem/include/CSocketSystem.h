@@ -8,6 +8,8 @@
 #define CSOCKETSYSTEM_H
 
 #include "cancellation.h"
+#include "readiness.h"
+#include "signals.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -60,5 +62,7 @@ static inline void csock_set_current_loop(void *loop) { csock_thread_loop = loop
 
 // The monotonic clock in nanoseconds, clock_gettime(2).
 int64_t csock_monotonic_nanoseconds(void);
+
+#include "values.h"
 
 #endif
