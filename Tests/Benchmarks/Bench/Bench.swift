@@ -87,7 +87,7 @@ struct Bench {
         case "costs": try countCosts()
         case "profile":
             for server in Server.all where runner.only.contains(server.name) {
-                try Profile.show(server, count: 4000)
+                try Profile(of: server, count: 4000).show(server.name)
             }
         case "write-baseline": try Baseline.write()
         case "check-baseline": if try !Baseline.check() { exit(1) }

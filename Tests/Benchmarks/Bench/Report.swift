@@ -272,8 +272,17 @@ struct Report {
 
             System calls (strace) and allocations (a preloaded count of malloc and its kin) on 64 \
             connections; instructions in user code (callgrind) on one. Each is the difference of N \
-            and 2N round trips. Go has an allocator of its own and does not run under valgrind.
+            and 2N round trips. Go has an allocator of its own and does not run under valgrind. What \
+            the instructions belong to:
+
             """
         )
+        say("| server | " + Profile.partNames.joined(separator: " | ") + " |")
+        say("|---|" + Profile.partNames.map { _ in "--:" }.joined(separator: "|") + "|")
+        for server in CostCounter.servers {
+            guard let parts = results.costs[server.name]?.parts else { continue }
+            let cells = Profile.partNames.map { String(format: "%.0f", parts[$0] ?? 0) }
+            say("| \(server.name) | " + cells.joined(separator: " | ") + " |")
+        }
     }
 }

@@ -94,7 +94,8 @@ struct Runner {
     }
 
     private func line(for server: String, in outcome: Outcome) -> String {
-        let name = server.padding(toLength: 30, withPad: " ", startingAt: 0)
+        let width = max(28, outcome.series.map(\.server.count).max() ?? 0)
+        let name = server.padding(toLength: width, withPad: " ", startingAt: 0)
         guard let rate = outcome.median(server, \.rate) else {
             let series = outcome.series.first { $0.server == server }
             return "  \(name)  skipped: \(series?.failure ?? "no result")"
