@@ -8,6 +8,7 @@
 #define CSOCKETSYSTEM_H
 
 #include "cancellation.h"
+#include "unix_sockets.h"
 
 #include <stddef.h>
 #include <stdint.h>
