@@ -49,8 +49,11 @@ public enum TurnPolicy: Hashable, Sendable {
 /// nothing. After a call that drained the socket the next operation waits first, which saves a
 /// system call that would answer EAGAIN. Every way out but `mustWait` gives the turn back, so an
 /// operation ends by returning a result or throwing what these methods throw, and by nothing else.
+@safe
 public struct Operation {
-    @usableFromInline let registration: Registration
+    // SAFETY: an operation is a local of a method of the socket that owns the registration, which
+    // therefore outlives it. Counting the references of each step would cost more than the steps.
+    @usableFromInline unowned(unsafe) let registration: Registration
     @usableFromInline let direction: Direction
     /// What must come before the next try.
     @usableFromInline var next: BeginAction
@@ -63,7 +66,7 @@ public struct Operation {
         _ policy: TurnPolicy
     ) throws(OperationFailure) {
         if Task.isCancelled { throw .cancelled }
-        self.registration = registration
+        unsafe self.registration = registration
         self.direction = direction
         next = registration.begin(direction)
         if next == .closed { throw .closed }
@@ -72,7 +75,7 @@ public struct Operation {
 
     /// The socket; valid until the operation ends.
     @inlinable
-    public var descriptor: CInt { registration.descriptor }
+    public var descriptor: CInt { unsafe registration.descriptor }
 
     /// Waits until the system call is worth trying.
     @inlinable
@@ -80,9 +83,9 @@ public struct Operation {
         if next == .call { return }
         let outcome: WaitOutcome
         if next == .wait {
-            outcome = await registration.wait(direction)
+            outcome = await unsafe registration.wait(direction)
         } else {
-            outcome = await registration.waitInLine(direction)
+            outcome = await unsafe registration.waitInLine(direction)
         }
         try resumed(outcome)
     }
@@ -92,7 +95,7 @@ public struct Operation {
         if next == .contended {
             guard outcome == .ready else { throw OperationFailure(outcome) }
             // Between the handing over and this line the task or the socket may have ended.
-            if registration.isClosed { throw abandon(.closed) }
+            if unsafe registration.isClosed { throw abandon(.closed) }
             if Task.isCancelled { throw abandon(.cancelled) }
         } else if outcome != .ready {
             throw abandon(outcome)
@@ -107,13 +110,13 @@ public struct Operation {
     ) throws(OperationFailure) -> Value? {
         switch attempt {
         case .drained(let value):
-            registration.end(direction, undrained: false)
+            unsafe registration.end(direction, undrained: false)
             return value
         case .undrained(let value):
-            registration.end(direction, undrained: true)
+            unsafe registration.end(direction, undrained: true)
             return value
         case .failed(let errno):
-            registration.end(direction, undrained: true)
+            unsafe registration.end(direction, undrained: true)
             throw .system(errno)
         case .mustWait:
             next = .wait
@@ -125,7 +128,7 @@ public struct Operation {
     /// bytes for it.
     @usableFromInline
     func abandon(_ outcome: WaitOutcome) -> OperationFailure {
-        registration.end(direction, undrained: true)
+        unsafe registration.end(direction, undrained: true)
         return OperationFailure(outcome)
     }
 }
