@@ -25,7 +25,7 @@
     (CMSG_SPACE(CSOCK_MAX_DESCRIPTORS * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred)) +          \
      CMSG_SPACE(sizeof(int)) + CMSG_SPACE(1024) + 4 * CMSG_SPACE(3 * sizeof(struct timespec)))
 
-static void clear(struct csock_ancillary *ancillary) {
+static void clear(struct csock_unix_ancillary *ancillary) {
     // The descriptors' places need no clearing.
     ancillary->descriptor_count = 0;
     ancillary->process_descriptor = -1;
@@ -35,7 +35,7 @@ static void clear(struct csock_ancillary *ancillary) {
     ancillary->is_control_truncated = 0;
 }
 
-static void keep(int descriptor, struct csock_ancillary *ancillary) {
+static void keep(int descriptor, struct csock_unix_ancillary *ancillary) {
     if (descriptor < 0) return;
     if (ancillary->descriptor_count < CSOCK_MAX_DESCRIPTORS) {
         ancillary->descriptors[ancillary->descriptor_count++] = descriptor;
@@ -45,7 +45,7 @@ static void keep(int descriptor, struct csock_ancillary *ancillary) {
     }
 }
 
-void csock_parse_ancillary(void *control, size_t length, struct csock_ancillary *ancillary) {
+void csock_unix_parse_control(void *control, size_t length, struct csock_unix_ancillary *ancillary) {
     clear(ancillary);
     const unsigned char *bytes = control;
     size_t offset = 0;
@@ -87,12 +87,12 @@ void csock_parse_ancillary(void *control, size_t length, struct csock_ancillary 
     }
 }
 
-intptr_t csock_recv_message(int descriptor,
+intptr_t csock_unix_receive(int descriptor,
                             void *bytes,
                             size_t count,
                             struct sockaddr *address,
                             socklen_t *length,
-                            struct csock_ancillary *ancillary) {
+                            struct csock_unix_ancillary *ancillary) {
     _Alignas(struct cmsghdr) unsigned char control[CONTROL_CAPACITY];
     struct iovec buffer = {.iov_base = bytes, .iov_len = count};
     struct msghdr message = {
@@ -110,13 +110,21 @@ intptr_t csock_recv_message(int descriptor,
         return result;
     }
     if (address) *length = message.msg_namelen;
-    csock_parse_ancillary(control, message.msg_controllen, ancillary);
+    csock_unix_parse_control(control, message.msg_controllen, ancillary);
     if (message.msg_flags & MSG_TRUNC) ancillary->is_truncated = 1;
     if (message.msg_flags & MSG_CTRUNC) ancillary->is_control_truncated = 1;
     return result;
 }
 
-intptr_t csock_send_message(int descriptor,
+intptr_t csock_unix_receive_stream(int descriptor, void *bytes, size_t count, int *stopped) {
+    struct iovec buffer = {.iov_base = bytes, .iov_len = count};
+    struct msghdr message = {.msg_iov = &buffer, .msg_iovlen = 1};
+    intptr_t result = raw_syscall(SYS_recvmsg, descriptor, (long)&message, 0, 0, 0, 0);
+    *stopped = result >= 0 && (message.msg_flags & MSG_CTRUNC) != 0;
+    return result;
+}
+
+intptr_t csock_unix_send(int descriptor,
                             const void *bytes,
                             size_t count,
                             const struct sockaddr *address,

@@ -26,6 +26,9 @@ package final class EventLoop: Sendable {
     private let nextTimer = Atomic<Int64>(.max)
     /// Where tasks of this loop read before the exact bytes are copied out. The loop's thread only.
     package let scratch = ScratchBuffer(size: 64 * 1024)
+    /// The same for messages, which must be received whole: larger than any that fits the largest
+    /// send buffer an unprivileged process may ask for. Pages that nobody touches cost nothing.
+    package let messageScratch = ScratchBuffer(size: 512 * 1024)
 
     // SAFETY: the three below are touched by the loop's own thread only.
 

@@ -12,7 +12,7 @@
 #define CSOCK_MAX_DESCRIPTORS 253
 
 // What came beside a message's bytes. The descriptors belong to the caller.
-struct csock_ancillary {
+struct csock_unix_ancillary {
     int descriptors[CSOCK_MAX_DESCRIPTORS];
     uint32_t descriptor_count;
     // SCM_PIDFD, or -1.
@@ -31,19 +31,24 @@ struct csock_ancillary {
 };
 
 // recvmsg(2). `address` may be NULL. Descriptors are close-on-exec.
-intptr_t csock_recv_message(int descriptor,
+intptr_t csock_unix_receive(int descriptor,
                             void *bytes,
                             size_t count,
                             struct sockaddr *address,
                             socklen_t *length,
-                            struct csock_ancillary *ancillary);
+                            struct csock_unix_ancillary *ancillary);
 
-// Reads control data as `csock_recv_message` gets it from the kernel; whatever the bytes are, it
+// Reads control data as `csock_unix_receive` gets it from the kernel; whatever the bytes are, it
 // reads nothing past `length`. Descriptors for which there is no room are closed.
-void csock_parse_ancillary(void *control, size_t length, struct csock_ancillary *ancillary);
+void csock_unix_parse_control(void *control, size_t length, struct csock_unix_ancillary *ancillary);
+
+// recvmsg(2) of a stream without room for control data: the kernel closes descriptors that were
+// passed. `*stopped` is set where the read ended before such a message or behind it, so that a
+// short read does not mean that all was read.
+intptr_t csock_unix_receive_stream(int descriptor, void *bytes, size_t count, int *stopped);
 
 // sendmsg(2) with SCM_RIGHTS where `descriptor_count` is not 0. `address` may be NULL.
-intptr_t csock_send_message(int descriptor,
+intptr_t csock_unix_send(int descriptor,
                             const void *bytes,
                             size_t count,
                             const struct sockaddr *address,

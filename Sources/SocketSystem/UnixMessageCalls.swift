@@ -27,7 +27,7 @@ package struct ProcessCredentials: Hashable, Sendable {
 }
 
 /// A message as recvmsg(2) delivered it.
-package struct MessageReceipt: Sendable {
+package struct UnixReceipt: Sendable {
     package var bytes: [UInt8] = []
     /// Where it came from, if that was asked for.
     package var source = AddressStorage()
@@ -41,16 +41,16 @@ extension Ancillary {
     /// Reads control data; anything may be in it. For tests: system calls do it by themselves.
     package init(parsing control: [UInt8]) {
         var control = control
-        self = unsafe withUnsafeTemporaryAllocation(of: csock_ancillary.self, capacity: 1) { raw in
+        self = unsafe withUnsafeTemporaryAllocation(of: csock_unix_ancillary.self, capacity: 1) { raw in
             unsafe control.withUnsafeMutableBytes { bytes in
                 // SAFETY: the parser reads `bytes.count` bytes at most and writes the structure.
-                unsafe csock_parse_ancillary(bytes.baseAddress, bytes.count, raw.baseAddress)
+                unsafe csock_unix_parse_control(bytes.baseAddress, bytes.count, raw.baseAddress)
             }
             return unsafe Ancillary(raw.baseAddress!)
         }
     }
 
-    fileprivate init(_ raw: UnsafeMutablePointer<csock_ancillary>) {
+    fileprivate init(_ raw: UnsafeMutablePointer<csock_unix_ancillary>) {
         // SAFETY: the caller's structure has been filled in, its first `descriptor_count`
         // descriptors among it; they are its first member.
         let count = Int(unsafe raw.pointee.descriptor_count)
@@ -82,12 +82,12 @@ extension Ancillary {
 ///   - socket: Where from.
 ///   - scratch: Where the bytes go; they are copied out.
 ///   - wantsSource: Whether to ask for the sender's address.
-package func receiveMessage(
+package func receiveUnixMessage(
     from socket: CInt,
     through scratch: borrowing ScratchBuffer,
     wantsSource: Bool
-) -> (MessageReceipt, Transfer) {
-    var receipt = MessageReceipt()
+) -> (UnixReceipt, Transfer) {
+    var receipt = UnixReceipt()
     let buffer = unsafe scratch.bytes
     // SAFETY: the scratch buffer is writable for its whole size and used by one thread only.
     let transfer = unsafe receive(
@@ -102,12 +102,12 @@ package func receiveMessage(
 }
 
 /// The same into a new array of at most `capacity` bytes.
-package func receiveMessage(
+package func receiveUnixMessage(
     from socket: CInt,
     capacity: Int,
     wantsSource: Bool
-) -> (MessageReceipt, Transfer) {
-    var receipt = MessageReceipt()
+) -> (UnixReceipt, Transfer) {
+    var receipt = UnixReceipt()
     var transfer = Transfer(answer: 0)
     // SAFETY: `initializedCount` is what the kernel said it wrote.
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, initializedCount in
@@ -129,18 +129,18 @@ private func receive(
     into bytes: UnsafeMutableRawPointer?,
     capacity: Int,
     wantsSource: Bool,
-    _ receipt: inout MessageReceipt
+    _ receipt: inout UnixReceipt
 ) -> Transfer {
-    unsafe withUnsafeTemporaryAllocation(of: csock_ancillary.self, capacity: 1) { raw in
+    unsafe withUnsafeTemporaryAllocation(of: csock_unix_ancillary.self, capacity: 1) { raw in
         let ancillary = raw.baseAddress!
         // SAFETY: the caller's buffer is writable for `capacity` bytes, the address for `length`,
         // and the call fills in the structure whatever it answers.
         let transfer = uninterrupted {
             guard wantsSource else {
-                return unsafe csock_recv_message(socket, bytes, capacity, nil, nil, ancillary)
+                return unsafe csock_unix_receive(socket, bytes, capacity, nil, nil, ancillary)
             }
             return unsafe receipt.source.withMutableSockaddr { pointer, length in
-                unsafe csock_recv_message(socket, bytes, capacity, pointer, &length, ancillary)
+                unsafe csock_unix_receive(socket, bytes, capacity, pointer, &length, ancillary)
             }
         }
         if transfer.count != nil { receipt.ancillary = unsafe Ancillary(ancillary) }
@@ -164,7 +164,7 @@ package func nextMessageSize(of socket: CInt) -> Transfer {
 ///   - descriptors: What to pass; the receiver gets duplicates.
 ///   - destination: Whom to send it to; nil for the peer.
 ///   - socket: What to send it with.
-package func sendMessage(
+package func sendUnixMessage(
     _ bytes: Span<UInt8>,
     passing descriptors: [CInt],
     to destination: AddressStorage?,
@@ -175,7 +175,7 @@ package func sendMessage(
             // SAFETY: all three are readable for their counts during the call.
             uninterrupted {
                 guard let destination else {
-                    return unsafe csock_send_message(
+                    return unsafe csock_unix_send(
                         socket,
                         buffer.baseAddress,
                         buffer.count,
@@ -186,7 +186,7 @@ package func sendMessage(
                     )
                 }
                 return unsafe destination.withSockaddr { pointer, length in
-                    unsafe csock_send_message(
+                    unsafe csock_unix_send(
                         socket,
                         buffer.baseAddress,
                         buffer.count,
