@@ -42,6 +42,7 @@ extension SocketError {
             case .unexpectedEndOfStream: "the stream ended too early"
             case .limitExceeded: "the limit is exceeded"
             case .nameNotFound: "the name does not exist"
+            case .descriptorsLost: "descriptors that came with the message were lost"
             case .nameTemporarilyUnavailable: "the name cannot be looked up now"
             default: Errno(rawValue: number).message
             }
@@ -66,6 +67,9 @@ extension SocketError.Code {
     public static let nameNotFound = Self(-6)
     /// The name service did not answer; trying again may help.
     public static let nameTemporarilyUnavailable = Self(-7)
+    /// Descriptors that were passed with a message are lost, because this process has no number
+    /// left for them (`ulimit -n`).
+    public static let descriptorsLost = Self(-20)
 }
 
 // Found by the kernel, and some of them by the library before it asks the kernel.

@@ -303,7 +303,16 @@ extension EventLoop {
         _ descriptor: consuming Descriptor,
         interest: Interest = .read
     ) throws(OperationFailure) -> Registration {
-        let number = descriptor.rawValue
+        let registration = try register(adopting: descriptor.rawValue, interest: interest)
+        _ = descriptor.release()
+        return registration
+    }
+
+    /// The same for a descriptor that stays its giver's where this throws.
+    package func register(
+        adopting number: CInt,
+        interest: Interest = .read
+    ) throws(OperationFailure) -> Registration {
         // What the poller arms by itself needs no arming by operations.
         let armed = poller.isEdgeTriggered ? interest.union(.read) : []
         let result = shared.withLock { shared -> Result<Registration, OperationFailure> in
@@ -327,7 +336,6 @@ extension EventLoop {
             return .success(registration)
         }
         let registration = try result.get()
-        _ = descriptor.release()
         registrationCount.wrappingAdd(1, ordering: .relaxed)
         return registration
     }

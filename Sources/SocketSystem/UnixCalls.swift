@@ -21,6 +21,13 @@ package func openSocketPair(type: CInt) throws(Errno) -> (CInt, CInt) {
     return ends
 }
 
+/// Fails unless a socket listens, SO_ACCEPTCONN in socket(7).
+package func requireListening(_ socket: CInt) throws(Errno) {
+    guard try integerOption(socket, SOL_SOCKET, SO_ACCEPTCONN) != 0 else {
+        throw .invalidArgument
+    }
+}
+
 /// Another number for an open file, `fcntl(F_DUPFD_CLOEXEC)`.
 package func duplicateDescriptor(_ descriptor: CInt) throws(Errno) -> Descriptor {
     Descriptor(owning: try check(csock_duplicate(descriptor)))

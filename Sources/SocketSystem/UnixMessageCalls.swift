@@ -152,7 +152,7 @@ private func receive(
 package func nextMessageSize(of socket: CInt) -> Transfer {
     let flags = CInt(MSG_PEEK) | CInt(MSG_TRUNC)
     // SAFETY: of no bytes, none are written.
-    return uninterrupted { unsafe csock_recv(socket, nil, 0, flags) }
+    return uninterrupted { csock_recv(socket, nil, 0, flags) }
 }
 
 // MARK: - Sending

@@ -233,7 +233,7 @@ extension StreamConnection {
         return attempt
     }
 
-    private final func requirePositive(_ count: Int) throws(SocketError) {
+    final func requirePositive(_ count: Int) throws(SocketError) {
         if count > 0 { return }
         throw SocketError(
             .read,
@@ -252,7 +252,7 @@ extension StreamConnection {
         )
     }
 
-    private final func unexpectedEnd(_ place: String) -> SocketError {
+    final func unexpectedEnd(_ place: String) -> SocketError {
         SocketError(
             .read,
             code: .unexpectedEndOfStream,

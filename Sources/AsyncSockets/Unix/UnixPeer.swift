@@ -1,0 +1,80 @@
+internal import SocketReactor
+internal import SocketSystem
+
+// What a connected Unix socket can ask about its peer; the public methods of each kind of socket
+// lead here.
+
+extension Registration {
+    /// Asks the kernel, as long as the socket is open.
+    private func ask<Value>(
+        _ peer: SocketAddress?,
+        _ question: String,
+        _ call: (CInt) throws(Errno) -> Value
+    ) throws(SocketError) -> Value {
+        let answer: Value?
+        do throws(Errno) {
+            answer = try use(call)
+        } catch {
+            throw SocketError(.getOption, error, remote: peer, reason: question)
+        }
+        if let answer { return answer }
+        throw SocketError(.getOption, code: .closed, remote: peer)
+    }
+
+    func credentials(of peer: SocketAddress?) throws(SocketError) -> UnixCredentials {
+        try ask(peer, "peerCredentials") { (socket) throws(Errno) in
+            UnixCredentials(try SocketSystem.peerCredentials(of: socket))
+        }
+    }
+
+    func groups(of peer: SocketAddress?) throws(SocketError) -> [UInt32] {
+        try ask(peer, "peerGroups") { (socket) throws(Errno) in
+            try SocketSystem.peerGroups(of: socket)
+        }
+    }
+
+    func processDescriptor(of peer: SocketAddress?) throws(SocketError) -> OwnedDescriptor {
+        try ask(peer, "peerProcessDescriptor") { (socket) throws(Errno) in
+            OwnedDescriptor(try SocketSystem.peerProcessDescriptor(of: socket))
+        }
+    }
+
+    /// Another descriptor of the socket, to be passed to another process.
+    func duplicate(_ peer: SocketAddress?) throws(SocketError) -> OwnedDescriptor {
+        let duplicate: OwnedDescriptor?
+        do throws(Errno) {
+            duplicate = try use { (socket) throws(Errno) in
+                OwnedDescriptor(try SocketSystem.duplicateDescriptor(socket))
+            }
+        } catch {
+            throw SocketError(.detach, error, remote: peer)
+        }
+        if let duplicate { return duplicate }
+        throw SocketError(.detach, code: .closed, remote: peer)
+    }
+}
+
+extension StreamConnection {
+    /// Another descriptor of the connection's socket, such as to pass it to another process.
+    ///
+    /// The connection stays as it is; both share the stream. The corresponding system call is
+    /// `fcntl(2)` with F_DUPFD_CLOEXEC.
+    ///
+    /// - Returns: The new descriptor.
+    /// - Throws: `SocketError`: `.closed` after `close()`, `.tooManyDescriptors`.
+    public final func duplicateDescriptor() throws(SocketError) -> OwnedDescriptor {
+        try registration.duplicate(remoteAddress)
+    }
+}
+
+extension TCPListener {
+    /// Another descriptor of the listening socket, such as to pass it to another process.
+    ///
+    /// The corresponding system call is `fcntl(2)` with F_DUPFD_CLOEXEC.
+    ///
+    /// - Returns: The new descriptor.
+    /// - Throws: `SocketError`: `.closed` after `close()`, `.tooManyDescriptors`.
+    public func duplicateDescriptor() throws(SocketError) -> OwnedDescriptor {
+        try core.registration.duplicate(nil)
+    }
+}
