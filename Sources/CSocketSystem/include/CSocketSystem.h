@@ -9,6 +9,8 @@
 
 #include "cancellation.h"
 #include "unix_sockets.h"
+#include "readiness.h"
+#include "signals.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -61,5 +63,7 @@ static inline void csock_set_current_loop(void *loop) { csock_thread_loop = loop
 
 // The monotonic clock in nanoseconds, clock_gettime(2).
 int64_t csock_monotonic_nanoseconds(void);
+
+#include "values.h"
 
 #endif

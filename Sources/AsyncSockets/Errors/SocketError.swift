@@ -117,7 +117,10 @@ extension SocketError {
     public var remoteAddress: SocketAddress? { details.remoteAddress }
 
     /// The system call's error number, errno(3); nil where the library itself found the failure.
-    public var errno: CInt? { details.errno?.rawValue }
+    public var errno: CInt? { failedCall?.rawValue }
+
+    /// ``errno`` as the floor below knows it.
+    var failedCall: Errno? { details.errno }
 
     /// How many bytes a failed write had handed to the kernel before it failed; 0 otherwise.
     public var bytesWritten: Int { details.bytesWritten }
@@ -196,6 +199,8 @@ extension SocketError {
         public static var adopt: Operation { Operation("adopt") }
         /// Taking the descriptor out of a socket.
         public static var detach: Operation { Operation("detach") }
+        /// Waiting for any descriptor, `ReadinessSource`.
+        public static var watch: Operation { Operation("watch") }
         /// Starting event loops, `pthread_create(3)`, `epoll_create1(2)`.
         public static var startLoops: Operation { Operation("start event loops") }
         /// A scope whose time has run out, `withTimeout`.
