@@ -23,7 +23,7 @@ public struct Transfer: Hashable, Sendable {
 
 /// Repeats a call for as long as a signal interrupts it: no signal means anything here.
 @inline(__always)
-private func uninterrupted(_ call: () -> Int) -> Transfer {
+func uninterrupted(_ call: () -> Int) -> Transfer {
     while true {
         let answer = call()
         if answer != -Int(EINTR) { return Transfer(answer: answer) }

@@ -8,6 +8,7 @@
 #define CSOCKETSYSTEM_H
 
 #include "cancellation.h"
+#include "datagrams.h"
 
 #include <stddef.h>
 #include <stdint.h>
