@@ -8,6 +8,14 @@ typedef SWIFT_CALL void (*cancellation_handler)(SWIFT_CONTEXT void *context);
 SWIFT_CALL void *swift_task_addCancellationHandler(cancellation_handler handler, void *context);
 SWIFT_CALL void swift_task_removeCancellationHandler(void *record);
 
+SWIFT_CALL void *swift_task_getCurrent(void);
+SWIFT_CALL _Bool swift_task_isCancelled(void *task);
+
+int csock_task_is_cancelled(void) {
+    void *task = swift_task_getCurrent();
+    return task && swift_task_isCancelled(task);
+}
+
 static void (*cancellation_body)(void *context, int tag);
 
 static SWIFT_CALL void handler_0(SWIFT_CONTEXT void *context) { cancellation_body(context, 0); }

@@ -8,8 +8,8 @@ package import Synchronization
 /// while jobs are queued), resume whom the events concern. Resuming queues jobs on this very loop,
 /// so a task runs on the thread of the socket that woke it, without a lock or a system call.
 package final class EventLoop: Sendable {
-    /// The executor whose jobs this loop runs. The group lives as long as its loops' threads.
-    unowned let group: LoopGroup
+    /// The executor whose jobs this loop runs, by identity: the group owns the loop.
+    private let group: ObjectIdentifier
     /// How the loop waits.
     private let poller: any Poller
     /// Ends the poller's wait from another thread.
@@ -72,7 +72,7 @@ package final class EventLoop: Sendable {
     }
 
     init(group: LoopGroup, poller: any Poller, usePipe: Bool) throws(Errno) {
-        self.group = group
+        self.group = ObjectIdentifier(group)
         self.poller = poller
         wakeup = try Wakeup(usePipe: usePipe)
         try poller.add(wakeup.descriptor, key: RegistrationTable.wakeupKey, interest: .read)
@@ -90,8 +90,15 @@ package final class EventLoop: Sendable {
     }
 
     /// The loop whose thread this is, if it is one.
-    package static var current: EventLoop? {
-        threadObject(as: EventLoop.self)
+    package static var current: EventLoop? { withCurrent { $0 } }
+
+    /// Runs a body with the loop whose thread this is, if it is one, without counting references.
+    @inline(__always)
+    package static func withCurrent<Result>(_ body: (EventLoop) -> Result) -> Result? {
+        guard let pointer = unsafe threadObject() else { return nil }
+        // SAFETY: only `run` stores here, and its thread keeps the loop alive. Counting references
+        // would have every enqueued job write to the loop's header.
+        return unsafe Unmanaged<EventLoop>.fromOpaque(pointer)._withUnsafeGuaranteedRef(body)
     }
 }
 
@@ -99,9 +106,8 @@ package final class EventLoop: Sendable {
 
 extension EventLoop {
     /// Runs turns until the loop is stopped. The loop's thread lives in here.
-    func run() {
+    func run(on executor: UnownedTaskExecutor) {
         setThreadObject(self)
-        let executor = unsafe group.asUnownedTaskExecutor()
         while true {
             unsafe runBatch(on: executor)
             if hasMail.load(ordering: .relaxed), takeMail() { break }
@@ -266,7 +272,10 @@ extension EventLoop {
 
     /// Whether this is one of a group's loops.
     @inline(__always)
-    func belongs(to group: LoopGroup) -> Bool { self.group === group }
+    func belongs(to group: LoopGroup) -> Bool { self.group == ObjectIdentifier(group) }
+
+    /// Whether the caller runs on this loop's thread.
+    private var isCurrent: Bool { EventLoop.withCurrent { $0 === self } ?? false }
 
     /// Whether the loop waits for work. A hint.
     var isParked: Bool { parked.load(ordering: .relaxed) }
@@ -413,7 +422,7 @@ extension EventLoop {
                     return nil
                 }
                 if let outcome { unsafe continuation.resume(returning: outcome) }
-                if EventLoop.current !== self { mailArrived() }
+                if !isCurrent { mailArrived() }
             }
         } onCancel: {
             let sleeper = shared.withLock { shared in

@@ -44,7 +44,7 @@ package final class LoopGroup: TaskExecutor {
             do throws(Errno) {
                 // The thread keeps the group and the loop alive.
                 try startThread(name: "\(options.threadName)-\(index)") { [self] in
-                    loop.run()
+                    unsafe loop.run(on: asUnownedTaskExecutor())
                     threadEnded()
                 }
             } catch {
@@ -57,11 +57,12 @@ package final class LoopGroup: TaskExecutor {
 
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        if let loop = EventLoop.current, loop.belongs(to: self) {
+        let isLocal = EventLoop.withCurrent { loop in
+            guard loop.belongs(to: self) else { return false }
             loop.enqueueLocally(job)
-        } else {
-            post(job)
+            return true
         }
+        if isLocal != true { post(job) }
     }
 
     private func post(_ job: UnownedJob) {

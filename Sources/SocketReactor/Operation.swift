@@ -49,8 +49,11 @@ public enum TurnPolicy: Hashable, Sendable {
 /// nothing. After a call that drained the socket the next operation waits first, which saves a
 /// system call that would answer EAGAIN. Every way out but `mustWait` gives the turn back, so an
 /// operation ends by returning a result or throwing what these methods throw, and by nothing else.
+@safe
 public struct Operation {
-    @usableFromInline let registration: Registration
+    // SAFETY: an operation is a local of a method of the socket that owns the registration, which
+    // therefore outlives it. Counting the references of each step would cost more than the steps.
+    @usableFromInline let registration: Unmanaged<Registration>
     @usableFromInline let direction: Direction
     /// What must come before the next try.
     @usableFromInline var next: BeginAction
@@ -58,21 +61,23 @@ public struct Operation {
     /// Begins: the turn is taken, unless another operation holds it and we may stand in line.
     @inlinable
     public init(
-        _ registration: Registration,
+        _ registration: borrowing Registration,
         _ direction: Direction,
         _ policy: TurnPolicy
     ) throws(OperationFailure) {
-        if Task.isCancelled { throw .cancelled }
-        self.registration = registration
+        let registration = unsafe Unmanaged.passUnretained(copy registration)
+        unsafe self.registration = registration
         self.direction = direction
-        next = registration.begin(direction)
+        next = unsafe registration._withUnsafeGuaranteedRef { $0.begin(direction) }
+        // A wait finds out by itself.
+        if next == .call, taskIsCancelled() { throw abandon(.cancelled) }
         if next == .closed { throw .closed }
         if next == .contended, policy == .exclusive { throw .busy }
     }
 
     /// The socket; valid until the operation ends.
     @inlinable
-    public var descriptor: CInt { registration.descriptor }
+    public var descriptor: CInt { unsafe registration._withUnsafeGuaranteedRef { $0.descriptor } }
 
     /// Waits until the system call is worth trying.
     @inlinable
@@ -80,9 +85,9 @@ public struct Operation {
         if next == .call { return }
         let outcome: WaitOutcome
         if next == .wait {
-            outcome = await registration.wait(direction)
+            outcome = await unsafe registration.takeUnretainedValue().wait(direction)
         } else {
-            outcome = await registration.waitInLine(direction)
+            outcome = await unsafe registration.takeUnretainedValue().waitInLine(direction)
         }
         try resumed(outcome)
     }
@@ -92,8 +97,8 @@ public struct Operation {
         if next == .contended {
             guard outcome == .ready else { throw OperationFailure(outcome) }
             // Between the handing over and this line the task or the socket may have ended.
-            if registration.isClosed { throw abandon(.closed) }
-            if Task.isCancelled { throw abandon(.cancelled) }
+            if unsafe registration._withUnsafeGuaranteedRef({ $0.isClosed }) { throw abandon(.closed) }
+            if taskIsCancelled() { throw abandon(.cancelled) }
         } else if outcome != .ready {
             throw abandon(outcome)
         }
@@ -107,13 +112,13 @@ public struct Operation {
     ) throws(OperationFailure) -> Value? {
         switch attempt {
         case .drained(let value):
-            registration.end(direction, undrained: false)
+            end(undrained: false)
             return value
         case .undrained(let value):
-            registration.end(direction, undrained: true)
+            end(undrained: true)
             return value
         case .failed(let errno):
-            registration.end(direction, undrained: true)
+            end(undrained: true)
             throw .system(errno)
         case .mustWait:
             next = .wait
@@ -121,11 +126,19 @@ public struct Operation {
         }
     }
 
+    @inlinable
+    func end(undrained: Bool) {
+        unsafe registration._withUnsafeGuaranteedRef { $0.end(direction, undrained: undrained) }
+    }
+
     /// Gives the turn back unused. The next operation tries its call first: this one may have kept
     /// bytes for it.
     @usableFromInline
     func abandon(_ outcome: WaitOutcome) -> OperationFailure {
-        registration.end(direction, undrained: true)
+        end(undrained: true)
         return OperationFailure(outcome)
     }
 }
+
+@usableFromInline
+func taskIsCancelled() -> Bool { currentTaskIsCancelled() }

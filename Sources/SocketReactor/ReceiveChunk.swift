@@ -9,13 +9,10 @@ package import SocketSystem
 /// - Parameter expected: The size of the last chunk.
 /// - Returns: An empty array at the end of the stream.
 package func receiveChunk(from socket: CInt, expected: Int) -> Attempt<[UInt8]> {
-    if expected <= largestCopiedChunk, let loop = EventLoop.current {
-        let transfer = receive(from: socket, into: loop.scratch)
-        guard let count = transfer.count else { return Attempt(failureOf: transfer) }
-        return Attempt(
-            loop.scratch.copy(first: count),
-            drained: count > 0 && count < loop.scratch.size
-        )
+    if expected <= largestCopiedChunk,
+        let attempt = EventLoop.withCurrent({ receiveChunk(from: socket, through: $0.scratch) })
+    {
+        return attempt
     }
     let capacity = min(max(2 * expected, 8 * 1024), largestChunk)
     let (bytes, transfer) = receiveArray(from: socket, capacity: capacity)
@@ -23,6 +20,15 @@ package func receiveChunk(from socket: CInt, expected: Int) -> Attempt<[UInt8]> 
     // An array that the user may keep must not hold much more memory than it shows.
     let chunk = count < capacity / 2 ? [UInt8](bytes[...]) : bytes
     return Attempt(chunk, drained: count > 0 && count < capacity)
+}
+
+private func receiveChunk(
+    from socket: CInt,
+    through scratch: borrowing ScratchBuffer
+) -> Attempt<[UInt8]> {
+    let transfer = receive(from: socket, into: scratch)
+    guard let count = transfer.count else { return Attempt(failureOf: transfer) }
+    return Attempt(scratch.copy(first: count), drained: count > 0 && count < scratch.size)
 }
 
 /// Copying this many bytes costs less than what it saves.

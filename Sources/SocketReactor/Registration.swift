@@ -153,7 +153,10 @@ extension Registration {
             if let failure = arm(direction) { return failure }
         }
         // SAFETY: removed by this function; this object lives as long as the function runs.
-        let handler = unsafe CancellationHandler(object: self, tag: direction == .read ? 0 : 1)
+        let handler = unsafe CancellationHandler(
+            object: Unmanaged.passUnretained(self).toOpaque(),
+            tag: direction == .read ? 0 : 1
+        )
         let outcome = await unsafe _unsafeInheritExecutor_withUnsafeContinuation {
             (continuation: UnsafeContinuation<WaitOutcome, Never>) in
             // SAFETY: whoever clears `waiting` resumes, once; here it was never set.

@@ -8,6 +8,9 @@ package func setCancellationBody(_ body: CancellationBody) {
     unsafe csock_set_cancellation_body(body)
 }
 
+/// `Task.isCancelled` without counting a reference to the task.
+package func currentTaskIsCancelled() -> Bool { csock_task_is_cancelled() != 0 }
+
 /// A handler for the cancellation of the current task, cheaper than `withTaskCancellationHandler`.
 ///
 /// - Important: Added and removed by one async function, in the order of a stack, as that
@@ -17,12 +20,9 @@ package struct CancellationHandler {
     private let record: UnsafeMutableRawPointer?
 
     @inline(__always)
-    package init(object: AnyObject, tag: CInt) {
+    package init(object: UnsafeMutableRawPointer, tag: CInt) {
         // SAFETY: the caller keeps the object alive until `remove`.
-        unsafe record = csock_add_cancellation_handler(
-            Unmanaged.passUnretained(object).toOpaque(),
-            tag
-        )
+        unsafe record = csock_add_cancellation_handler(object, tag)
     }
 
     /// After this the handler is not running and will not run.

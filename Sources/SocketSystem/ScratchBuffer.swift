@@ -21,8 +21,10 @@ package struct ScratchBuffer: ~Copyable, @unchecked Sendable {
 
     /// A copy of the first `count` bytes, which a call has just filled.
     package func copy(first count: Int) -> [UInt8] {
-        // SAFETY: `count` bytes were written by the kernel and are within the buffer's bounds,
-        // which the slice checks.
-        unsafe [UInt8](bytes[..<count])
+        // SAFETY: the kernel wrote `count` bytes, which it was told to be within the buffer.
+        // From a typed buffer, because that initialiser is specialised here: others look their
+        // metadata up each time.
+        let start = unsafe bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        return unsafe [UInt8](UnsafeBufferPointer(start: start, count: count))
     }
 }

@@ -31,13 +31,8 @@ package var availableProcessors: Int { Int(csock_processors_available()) }
 
 /// An object that belongs to the calling thread: one loop's thread knows its loop.
 ///
-/// The reference is unowned: who sets it keeps the object alive and clears it before the end.
-@inline(__always)
-package func threadObject<Object: AnyObject>(as type: Object.Type) -> Object? {
-    guard let pointer = unsafe csock_current_loop() else { return nil }
-    // SAFETY: only `setThreadObject` stores here, and the owner keeps the object alive.
-    return unsafe Unmanaged<Object>.fromOpaque(pointer).takeUnretainedValue()
-}
+/// The pointer is unowned: who sets it keeps the object alive and clears it before the end.
+package func threadObject() -> UnsafeMutableRawPointer? { unsafe csock_current_loop() }
 
 /// Sets or clears the calling thread's object.
 package func setThreadObject<Object: AnyObject>(_ object: Object?) {

@@ -186,6 +186,7 @@ extension StreamConnection {
             switch receive(from: socket) {
             case .drained(let chunk), .undrained(let chunk):
                 if chunk.isEmpty { return .undrained(.needsMore) }
+                hasLeftover.store(true, ordering: .relaxed)
                 leftover.withLock { $0.append(chunk) }
             case .mustWait: return .mustWait
             case .failed(let errno): return .failed(errno)
@@ -194,12 +195,15 @@ extension StreamConnection {
     }
 
     private final func takeLeftover() -> Attempt<[UInt8]>? {
-        leftover.withLock { $0.isEmpty ? nil : .undrained($0.takeAll()) }
+        guard hasLeftover.load(ordering: .relaxed) else { return nil }
+        hasLeftover.store(false, ordering: .relaxed)
+        return leftover.withLock { $0.isEmpty ? nil : .undrained($0.takeAll()) }
     }
 
     private final func takeLeftover(into buffer: inout MutableSpan<UInt8>) -> Attempt<Int>? {
         // An empty buffer takes nothing, and that is all it can hold.
         if buffer.isEmpty { return .undrained(0) }
+        guard hasLeftover.load(ordering: .relaxed) else { return nil }
         let room = buffer.count
         guard let kept = leftover.withLock({ $0.isEmpty ? nil : $0.take(room) }) else { return nil }
         for index in kept.indices { buffer[index] = kept[index] }

@@ -22,6 +22,9 @@ public class StreamConnection: @unchecked Sendable {
     let registration: Registration
     /// What was read and not handed out. Only the reader's turn changes it.
     let leftover = Mutex(Leftover())
+    /// Whether `leftover` may hold something, so that a read of a connection without it need not
+    /// lock. Only the reader's turn changes it.
+    let hasLeftover = Atomic<Bool>(false)
     /// The size of the last chunk, by which the next one's buffer is chosen. A hint.
     let lastChunkSize = Atomic<Int>(0)
     /// How many bytes the kernel took. Only the writer's turn changes it.

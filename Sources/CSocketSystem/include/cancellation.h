@@ -8,6 +8,9 @@
 #ifndef CSOCKET_CANCELLATION_H
 #define CSOCKET_CANCELLATION_H
 
+// Whether the current task is cancelled, without counting a reference to it.
+int csock_task_is_cancelled(void);
+
 // Tells which function every handler calls. Once, before the first handler is added.
 void csock_set_cancellation_body(void (*body)(void *context, int tag));
 

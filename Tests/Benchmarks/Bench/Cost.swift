@@ -1,0 +1,161 @@
+import Foundation
+
+/// What one 64-byte round trip costs a server, counted instead of timed: the same on a busy machine.
+struct Cost: Codable {
+    /// Calls that allocate; nil for a server that does not allocate through malloc.
+    var allocations: Double?
+    /// Instructions in user code, on one connection.
+    var instructions: Double?
+    /// System calls by name, on 64 connections.
+    var systemCalls: [String: Double]?
+    /// What could not be counted, and why.
+    var failures: [String] = []
+    var machine = Machine.here()
+}
+
+/// Counts by differences: of N and 2N round trips, so that the start and the connections cancel.
+struct CostCounter {
+    let server: Server
+
+    /// Those whose costs are shown.
+    static let servers: [Server] = [
+        .edge, .serve, .readInto, .loops, .tokio, .libuv, .go, .handlers, .async, .flyingSocks,
+    ]
+
+    private let file = FileManager.default.temporaryDirectory
+        .appending(path: "bench-cost-\(getpid())").path
+
+    func count(systemCalls: Bool = true) -> Cost {
+        var cost = Cost()
+        func attempt<Value>(_ what: String, _ body: () throws -> Value) -> Value? {
+            do { return try body() } catch { cost.failures.append("\(what): \(error)") }
+            return nil
+        }
+        // Go has an allocator of its own, and its stacks are not what valgrind expects.
+        if server.executable != .go {
+            cost.allocations = attempt("allocations", countAllocations)
+            cost.instructions = attempt("instructions", countInstructions)
+        }
+        if systemCalls { cost.systemCalls = attempt("system calls", countSystemCalls) }
+        return cost
+    }
+
+    /// Starts the server under `wrapper` and hands its address to `body`.
+    private func serve<Value>(
+        _ wrapper: [String] = [],
+        _ environment: [String: String] = [:],
+        _ body: (Child, String) throws -> Value
+    ) throws -> Value {
+        var command = server.command(at: "127.0.0.1:0", threads: 1)
+        if wrapper.first == "valgrind" { command[0] = Toolbox.stripped(command[0]) }
+        let child = try Child(
+            wrapper + command,
+            cores: "0",
+            environment: server.environment
+                .merging(["ASYNCSOCKETS_LOOPS": "1"]) { $1 }
+                .merging(environment) { $1 }
+        )
+        defer {
+            child.end()
+            try? FileManager.default.removeItem(atPath: file)
+        }
+        return try body(child, child.address())
+    }
+
+    private func roundTrips(
+        _ count: Int,
+        connections: Int,
+        at address: String,
+        on child: Child
+    ) throws {
+        let options = ["--count", "\(count)", "--connections", "\(connections)"]
+        let core = Runner.cores(threads: 1).load
+        _ = try Runner.load(address, options, on: core, against: child)
+    }
+
+    // MARK: - Allocations
+
+    private func countAllocations() throws -> Double {
+        try Data(count: 8).write(to: URL(filePath: file))
+        let preload = [
+            "LD_PRELOAD": Toolbox.allocationsLibrary.path, "ALLOCATIONS_FILE": file,
+        ]
+        return try serve([], preload) { child, address in
+            func allocated(_ count: Int) throws -> Double {
+                let before = allocationsSoFar()
+                try roundTrips(count, connections: 64, at: address, on: child)
+                return allocationsSoFar() - before
+            }
+            _ = try allocated(20_000)
+            let once = try allocated(50_000)
+            return max(0, (try allocated(100_000) - once) / 50_000)
+        }
+    }
+
+    private func allocationsSoFar() -> Double {
+        let data = FileManager.default.contents(atPath: file) ?? Data(count: 8)
+        return Double(data.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) })
+    }
+
+    // MARK: - Instructions
+
+    private func countInstructions() throws -> Double {
+        func total(_ count: Int) throws -> Double {
+            try serve(["valgrind", "--tool=callgrind", "--callgrind-out-file=\(file)"]) {
+                child,
+                address in
+                try roundTrips(count, connections: 1, at: address, on: child)
+                child.end(SIGTERM)
+                let text = try String(contentsOfFile: file, encoding: .utf8)
+                let totals = text.split(separator: "\n").last { $0.hasPrefix("totals:") }
+                guard let value = totals.flatMap({ Double($0.dropFirst(8)) }) else {
+                    throw Failure("callgrind wrote no total")
+                }
+                return value
+            }
+        }
+        guard Child.output(["which", "valgrind"]).status == 0 else {
+            throw Failure("there is no valgrind here")
+        }
+        let once = try total(2000)
+        return (try total(4000) - once) / 2000
+    }
+
+    // MARK: - System calls
+
+    private func countSystemCalls() throws -> [String: Double] {
+        func calls(_ count: Int) throws -> [String: Double] {
+            try serve(["strace", "-f", "-c", "-o", file]) { child, address in
+                try roundTrips(count, connections: 64, at: address, on: child)
+                let children = "/proc/\(child.pid)/task/\(child.pid)/children"
+                let pid = try String(contentsOfFile: children, encoding: .utf8)
+                    .split(separator: " ").first.flatMap { Int32($0) }
+                guard let pid else { throw Failure("strace runs no server") }
+                kill(pid, SIGKILL)
+                child.process.waitUntilExit()
+                return Self.parse(try String(contentsOfFile: file, encoding: .utf8))
+            }
+        }
+        guard Child.output(["which", "strace"]).status == 0 else {
+            throw Failure("there is no strace here")
+        }
+        let once = try calls(5000)
+        return try calls(15_000).compactMapValues { $0 }.reduce(into: [:]) { result, call in
+            let each = (call.value - (once[call.key] ?? 0)) / 10_000
+            if each >= 0.005 { result[call.key] = each }
+        }
+    }
+
+    /// The lines of strace's table: `% time, seconds, µs/call, calls, [errors,] name`.
+    private static func parse(_ table: String) -> [String: Double] {
+        var calls: [String: Double] = [:]
+        for line in table.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            guard words.count >= 5, Double(words[0]) != nil, let count = Double(words[3]),
+                let name = words.last, name != "total"
+            else { continue }
+            calls[String(name)] = count
+        }
+        return calls
+    }
+}

@@ -1,0 +1,70 @@
+import Foundation
+
+/// What the load generator prints about one run, as far as the report needs it.
+struct Measurement: Codable {
+    var operations: Int
+    var rate: Double
+    var failed: Int
+    var lost: Int
+    var stalled: Int
+    var latencyUs: Latency
+    var bytesPerConnection: Double
+    var server: Usage
+    var generator: Usage
+
+    struct Latency: Codable {
+        var p50, p90, p99, p999, max: Double
+    }
+
+    struct Usage: Codable {
+        var cpu, user, system, cpuUsPerOperation: Double
+        var voluntarySwitches: Int
+        var rssKib: Int
+    }
+
+    static func decode(_ text: String) throws -> Measurement {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(Measurement.self, from: Data(text.utf8))
+    }
+}
+
+/// The rounds of one server in one scenario.
+struct Series: Codable {
+    let server: String
+    var rounds: [Measurement] = []
+    /// Why it was not measured, or not to the end.
+    var failure: String?
+}
+
+/// One scenario, measured.
+struct Outcome: Codable {
+    let scenario: String
+    let machine: Machine
+    var series: [Series]
+
+    /// The median over the rounds.
+    func median(_ server: String, _ value: (Measurement) -> Double) -> Double? {
+        guard let rounds = series.first(where: { $0.server == server })?.rounds else { return nil }
+        return rounds.map(value).median
+    }
+
+    /// The median of the ratios to the first server in the same round.
+    func ratio(_ server: String, _ value: (Measurement) -> Double) -> Double? {
+        guard let base = series.first?.rounds,
+            let rounds = series.first(where: { $0.server == server })?.rounds
+        else { return nil }
+        let ratios = zip(rounds, base).filter { value($1) > 0 }.map { value($0) / value($1) }
+        return ratios.median
+    }
+}
+
+extension Array where Element == Double {
+    /// The middle one; the mean of the two in the middle of an even number.
+    var median: Double? {
+        guard !isEmpty else { return nil }
+        let sorted = self.sorted()
+        let half = count / 2
+        return count % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2
+    }
+}

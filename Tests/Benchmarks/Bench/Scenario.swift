@@ -1,0 +1,130 @@
+/// A load, and the servers that it is put on.
+struct Scenario: Sendable {
+    /// Its name on the command line and in file names.
+    let name: String
+    let title: String
+    /// What one operation is, as `rate` and `CPU per operation` count it.
+    var operation = "round trip"
+    /// The options of the load generator.
+    let load: [String]
+    /// The first is what the others are compared with.
+    let servers: [Server]
+    var address = Address.tcp
+    var threads = 1
+    /// The chart over several scenarios that this one is a point of, and where on its axis.
+    var series: Series?
+
+    enum Address: Sendable { case tcp, unix }
+
+    struct Series: Sendable {
+        let chart: String
+        let position: Int
+    }
+}
+
+extension Scenario {
+    static let all: [Scenario] =
+        roundTrips + [
+            Scenario(
+                name: "pipelined",
+                title: "64-byte messages, 16 under way on each of 64 connections",
+                operation: "message",
+                load: ["--connections", "64", "--pipeline", "16"],
+                servers: Server.streams
+            ),
+            Scenario(
+                name: "messages-16k",
+                title: "16 KiB round trips, 64 connections",
+                load: ["--connections", "64", "--message", "16384"],
+                servers: Server.streams
+            ),
+            Scenario(
+                name: "bulk",
+                title: "Bulk stream both ways, 4 connections",
+                operation: "16 KiB echoed",
+                load: ["--mode", "bulk", "--connections", "4", "--message", "16384"],
+                servers: Server.streams
+            ),
+            Scenario(
+                name: "churn",
+                title: "Churn: connect, one round trip, close; 32 at a time",
+                operation: "connection",
+                load: ["--mode", "churn", "--connections", "32"],
+                servers: Server.streams
+            ),
+            Scenario(
+                name: "idle",
+                title: "64-byte round trips, 64 active beside 10,000 idle connections",
+                load: ["--connections", "64", "--idle", "10000"],
+                servers: Server.streams
+            ),
+            Scenario(
+                name: "latency",
+                title: "64-byte round trips at 20,000 a second, 64 connections",
+                load: ["--connections", "64", "--rate", "20000"],
+                servers: Server.streams
+            ),
+            Scenario(
+                name: "unix",
+                title: "64-byte round trips over a Unix socket, 64 connections",
+                load: ["--connections", "64"],
+                servers: Server.streams,
+                address: .unix
+            ),
+        ] + twoThreads + datagrams + pollers
+
+    private static let roundTrips = [1, 8, 64, 256, 1000, 4000].map { connections in
+        Scenario(
+            name: "roundtrip-\(connections)",
+            title: "64-byte round trips, \(connections) connection\(connections == 1 ? "" : "s")",
+            load: ["--connections", "\(connections)"],
+            servers: Server.streams,
+            series: Series(chart: "connections", position: connections)
+        )
+    }
+
+    private static let twoThreads = [64, 1000].map { connections in
+        Scenario(
+            name: "threads-\(connections)",
+            title: "Two threads, 64-byte round trips, \(connections) connections",
+            load: ["--connections", "\(connections)"],
+            servers: Server.threaded,
+            threads: 2
+        )
+    }
+
+    private static let datagrams = [
+        Scenario(
+            name: "udp",
+            title: "64-byte datagrams, 8 sockets with 8 under way each",
+            operation: "datagram",
+            load: ["--mode", "datagrams", "--connections", "8", "--pipeline", "8"],
+            servers: [.naive, .batched, .ourDatagrams, .ourBatches] + Server.datagramPeers
+        ),
+        Scenario(
+            name: "udp-bulk",
+            title: "1,200-byte datagrams sent in segments, 256 under way",
+            operation: "datagram",
+            load: [
+                "--mode", "datagrams", "--connections", "1", "--pipeline", "256",
+                "--message", "1200", "--segmented",
+            ],
+            servers: [.naive, .batched, .segmented, .ourDatagrams, .ourBatches, .ourSegments]
+                + Server.datagramPeers
+        ),
+    ]
+
+    /// Ten clients at work among many that are not: what each way to wait makes of the crowd.
+    private static let pollers = [10, 100, 1000, 10000].map { connections in
+        let withSelect = connections <= 1000
+        return Scenario(
+            name: "pollers-\(connections)",
+            title: "10 active of \(connections) connections, each way to wait",
+            load: ["--connections", "10", "--idle", "\(connections - 10)"],
+            servers: [.edge, .level, .poll] + (withSelect ? [.select] : [])
+                + [.serve, .ours(on: "epoll-level"), .ours(on: "poll")]
+                + (withSelect ? [.ours(on: "select")] : []),
+            series: Series(chart: "pollers", position: connections)
+        )
+    }
+}

@@ -1,0 +1,58 @@
+#define _GNU_SOURCE
+#include "Load.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+void raise_descriptor_limit(void) {
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// Connections to one port share 28,000 source ports an address; loopback has sixteen million
+/// addresses.
+static void choose_source(int descriptor, int index) {
+    const in_addr_t loopback = 0x7f000000;
+    if (options.server.any.sa_family != AF_INET) return;
+    if ((ntohl(options.server.v4.sin_addr.s_addr) & 0xff000000) != loopback) return;
+    struct sockaddr_in source = {
+        .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(loopback + 0x10000 + (in_addr_t)index % 200 * 256 + 1),
+    };
+    setsockopt(descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){1}, sizeof(int));
+    checked(bind(descriptor, (struct sockaddr *)&source, sizeof source), "bind a source address");
+}
+
+int open_connection(int index) {
+    int family = options.server.any.sa_family;
+    int descriptor = checked(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
+    choose_source(descriptor, index);
+    // Blocking on loopback is short, and makes a full backlog wait instead of fail.
+    checked(connect(descriptor, &options.server.any, options.server.length), "connect");
+    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    return descriptor;
+}
+
+void greet(int descriptor, uint32_t stream) {
+    unsigned char bytes[64];
+    checked((int)send(descriptor, pattern_at(stream, 0), sizeof bytes, MSG_NOSIGNAL), "send");
+    for (size_t got = 0; got < sizeof bytes;) {
+        ssize_t count = recv(descriptor, bytes + got, sizeof bytes - got, 0);
+        if (count < 0 && errno == EINTR) continue;
+        if (count == 0) errno = ECONNRESET;
+        if (count <= 0) fail("the first echo of a connection");
+        got += (size_t)count;
+    }
+    pattern_verify(bytes, sizeof bytes, stream, 0);
+}
+
+void open_idle_connections(void) {
+    // Left open: that is what they are for.
+    for (int i = 0; i < options.idle; i++) greet(open_connection(i / 1000), 1000000u + (uint32_t)i);
+}

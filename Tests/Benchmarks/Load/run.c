@@ -1,0 +1,39 @@
+#include "Load.h"
+
+#include <string.h>
+#include <unistd.h>
+
+struct result result;
+
+static uint64_t warmUpEnd, deadline;
+static bool measured;
+
+static void start_measuring(void) {
+    struct sample empty = result.serverEmpty;
+    memset(&result, 0, sizeof result);
+    result.serverEmpty = empty;
+    measured = true;
+    result.serverBefore = sample_process(options.server_pid);
+    result.generatorBefore = sample_process(getpid());
+    result.started = now();
+    deadline = result.started + (uint64_t)(options.duration * 1e9);
+}
+
+void run_begin(void) {
+    warmUpEnd = now() + (uint64_t)(options.warmUp * 1e9);
+    if (options.count) start_measuring();
+}
+
+bool run_continues(uint64_t moment) {
+    if (!measured && moment >= warmUpEnd) start_measuring();
+    if (options.count) return result.operations < options.count;
+    return !measured || moment < deadline;
+}
+
+bool run_is_measured(void) { return measured; }
+
+void run_end(void) {
+    result.ended = now();
+    result.serverAfter = sample_process(options.server_pid);
+    result.generatorAfter = sample_process(getpid());
+}

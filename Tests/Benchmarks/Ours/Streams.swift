@@ -1,0 +1,42 @@
+import AsyncSockets
+import PeerSupport
+
+extension OursServer {
+    func serveChunks() async throws {
+        try await serve(at: arguments.address, ready: { announce("\($0)") }) { connection in
+            for try await chunk in connection {
+                try await connection.write(chunk)
+            }
+        }
+    }
+
+    /// Without an array for each chunk: one buffer of the client's own.
+    func serveIntoBuffer() async throws {
+        try await serve(at: arguments.address, ready: { announce("\($0)") }) { connection in
+            var buffer = [UInt8](repeating: 0, count: 64 * 1024)
+            while true {
+                var span = buffer.mutableSpan
+                let count = try await connection.read(into: &span)
+                if count == 0 { return }
+                try await connection.write(buffer.span.extracting(0..<count))
+            }
+        }
+    }
+
+    /// On the event loops or on the global executor, as the caller likes.
+    func serveByHand() async throws {
+        let listener = try TCPListener.bind(to: arguments.address)
+        announce("\(listener.localAddress)")
+        await withDiscardingTaskGroup { clients in
+            for await connection in listener {
+                clients.addTask { try? await echo(connection) }
+            }
+        }
+    }
+}
+
+private func echo(_ connection: TCPConnection) async throws {
+    for try await chunk in connection {
+        try await connection.write(chunk)
+    }
+}
