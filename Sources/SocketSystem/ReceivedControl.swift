@@ -23,7 +23,10 @@ package final class ReceivedControl: Sendable {
     }
 
     /// What the kernel says of an IP datagram.
-    package var packet: PacketControl { PacketControl(bytes.span) }
+    package var packet: PacketControl {
+        let bytes = bytes
+        return PacketControl(bytes.span)
+    }
 
     /// How many descriptors nobody has taken.
     package var descriptorCount: Int { rights.withLock { $0.count } }

@@ -106,7 +106,9 @@ extension DatagramCore {
         // The kernel had no more than these, if they are fewer than asked for.
         let drained = count < batch.capacity
         let segmentSize = segmentSize(0, of: batch)
-        if count == 1, segmentSize == nil { return Attempt(datagram(0, of: batch), drained: drained) }
+        if count == 1, segmentSize == nil {
+            return Attempt(datagram(0, of: batch), drained: drained)
+        }
         return queue.withLock { queue in
             queue.reserve(count)
             for index in (1..<max(count, 1)).reversed() {

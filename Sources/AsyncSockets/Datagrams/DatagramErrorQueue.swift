@@ -82,6 +82,8 @@ final class DatagramErrorQueue: Sendable {
         let watch = try watching()
         // What a receiver has taken from the kernel before the watch began wakes nobody.
         if let entry = takeFirst() { return entry }
+        // An operation does not keep its registration alive, and `close` lets go of this one.
+        defer { withExtendedLifetime(watch) {} }
         var operation = try Operation(watch, .read, .inLine)
         while true {
             try await operation.ready()
