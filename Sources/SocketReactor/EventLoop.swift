@@ -26,11 +26,8 @@ package final class EventLoop: Sendable {
     private let nextTimer = Atomic<Int64>(.max)
     /// Where tasks of this loop read before the exact bytes are copied out. The loop's thread only.
     package let scratch = ScratchBuffer(size: 64 * 1024)
-    /// The same for messages, which must be received whole: larger than any that fits the largest
-    /// send buffer an unprivileged process may ask for. Pages that nobody touches cost nothing.
-    package let messageScratch = ScratchBuffer(size: 512 * 1024)
 
-    // SAFETY: the three below are touched by the loop's own thread only.
+    // SAFETY: the four below are touched by the loop's own thread only.
 
     /// The jobs to run in the next turn.
     @exclusivity(unchecked)
@@ -41,6 +38,10 @@ package final class EventLoop: Sendable {
     /// The events of this turn and whom they wake; kept for their storage.
     @exclusivity(unchecked)
     private nonisolated(unsafe) var turn = Turn()
+
+    /// Backs `messages`.
+    @exclusivity(unchecked)
+    private nonisolated(unsafe) var madeMessages: MessageBatch?
 
     /// What a turn collects.
     private struct Turn {
@@ -75,6 +76,17 @@ package final class EventLoop: Sendable {
         self.poller = poller
         wakeup = try Wakeup(usePipe: usePipe)
         try poller.add(wakeup.descriptor, key: RegistrationTable.wakeupKey, interest: .read)
+    }
+
+    /// Where tasks of this loop receive datagrams before the exact bytes are copied out: sixteen at
+    /// once, each as large as IP can carry. The loop's thread only. Made for the first datagram
+    /// socket; of its megabyte the kernel gives only the pages that datagrams have come to lie in.
+    package var messages: MessageBatch {
+        // SAFETY: the loop's own thread.
+        if let messages = unsafe madeMessages { return messages }
+        let messages = MessageBatch(capacity: 16, messageSize: 64 * 1024, controlSize: 1280)
+        unsafe madeMessages = messages
+        return messages
     }
 
     /// The loop whose thread this is, if it is one.
@@ -313,6 +325,7 @@ extension EventLoop {
         adopting number: CInt,
         interest: Interest = .read
     ) throws(OperationFailure) -> Registration {
+        let errorsOnly = interest == .error
         // What the poller arms by itself needs no arming by operations.
         let armed = poller.isEdgeTriggered ? interest.union(.read) : []
         let result = shared.withLock { shared -> Result<Registration, OperationFailure> in
@@ -330,7 +343,8 @@ extension EventLoop {
                 descriptor: number,
                 loop: self,
                 key: key,
-                armed: armed
+                armed: armed,
+                errorsOnly: errorsOnly
             )
             shared.table.set(key, registration)
             return .success(registration)

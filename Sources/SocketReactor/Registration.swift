@@ -16,6 +16,8 @@ public final class Registration: Sendable {
     package let loop: EventLoop
     /// Names this registration in the loop's table.
     let key: UInt64
+    /// Whether its reader waits for errors alone: for a socket's error queue.
+    private let errorsOnly: Bool
     /// Who holds, waits, closes.
     private let state = Atomic<RegistrationState>(RegistrationState())
     /// The waiting reader. Written by the turn's holder before it sets `waiting`; read by whoever
@@ -29,7 +31,14 @@ public final class Registration: Sendable {
     private let line = Mutex(TurnQueue())
 
     /// Called by the loop, which keeps the table.
-    init(descriptor: CInt, loop: EventLoop, key: UInt64, armed: Interest) {
+    init(
+        descriptor: CInt,
+        loop: EventLoop,
+        key: UInt64,
+        armed: Interest,
+        errorsOnly: Bool = false
+    ) {
+        self.errorsOnly = errorsOnly
         self.descriptor = descriptor
         self.loop = loop
         self.key = key
@@ -232,7 +241,7 @@ extension Registration {
     var armed: Interest {
         let state = state.load(ordering: .acquiring)
         var armed: Interest = []
-        if state[.read].has(ReadinessSlot.armed) { armed.formUnion(.read) }
+        if state[.read].has(ReadinessSlot.armed) { armed.formUnion(errorsOnly ? .error : .read) }
         if state[.write].has(ReadinessSlot.armed) { armed.formUnion(.write) }
         return armed
     }

@@ -8,9 +8,10 @@
 #define CSOCKETSYSTEM_H
 
 #include "cancellation.h"
-#include "unix_sockets.h"
+#include "datagrams.h"
 #include "readiness.h"
 #include "signals.h"
+#include "unix_sockets.h"
 
 #include <stddef.h>
 #include <stdint.h>
