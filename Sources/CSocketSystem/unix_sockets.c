@@ -4,117 +4,18 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 
 // Newer than some C libraries.
-#ifndef SCM_PIDFD
-#define SCM_PIDFD 0x04
-#endif
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
 #endif
 
 // Messages
-
-// Room for everything that can come at once: descriptors, credentials, a pidfd, a security label,
-// time stamps.
-#define CONTROL_CAPACITY                                                                           \
-    (CMSG_SPACE(CSOCK_MAX_DESCRIPTORS * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred)) +          \
-     CMSG_SPACE(sizeof(int)) + CMSG_SPACE(1024) + 4 * CMSG_SPACE(3 * sizeof(struct timespec)))
-
-static void clear(struct csock_unix_ancillary *ancillary) {
-    // The descriptors' places need no clearing.
-    ancillary->descriptor_count = 0;
-    ancillary->process_descriptor = -1;
-    ancillary->has_credentials = 0;
-    ancillary->has_control = 0;
-    ancillary->is_truncated = 0;
-    ancillary->is_control_truncated = 0;
-}
-
-static void keep(int descriptor, struct csock_unix_ancillary *ancillary) {
-    if (descriptor < 0) return;
-    if (ancillary->descriptor_count < CSOCK_MAX_DESCRIPTORS) {
-        ancillary->descriptors[ancillary->descriptor_count++] = descriptor;
-    } else {
-        close(descriptor);
-        ancillary->is_control_truncated = 1;
-    }
-}
-
-void csock_unix_parse_control(void *control, size_t length, struct csock_unix_ancillary *ancillary) {
-    clear(ancillary);
-    const unsigned char *bytes = control;
-    size_t offset = 0;
-    // By hand: CMSG_NXTHDR of some C libraries trusts a header's length further than we do.
-    while (length - offset >= CMSG_LEN(0)) {
-        struct cmsghdr header;
-        memcpy(&header, bytes + offset, sizeof header);
-        if (header.cmsg_len < CMSG_LEN(0) || header.cmsg_len > length - offset) return;
-        ancillary->has_control = 1;
-        const unsigned char *data = bytes + offset + CMSG_LEN(0);
-        size_t count = header.cmsg_len - CMSG_LEN(0);
-        if (header.cmsg_level == SOL_SOCKET && header.cmsg_type == SCM_RIGHTS) {
-            for (size_t at = 0; at + sizeof(int) <= count; at += sizeof(int)) {
-                int passed;
-                memcpy(&passed, data + at, sizeof passed);
-                keep(passed, ancillary);
-            }
-        } else if (header.cmsg_level == SOL_SOCKET && header.cmsg_type == SCM_CREDENTIALS &&
-                   count >= sizeof(struct ucred)) {
-            struct ucred credentials;
-            memcpy(&credentials, data, sizeof credentials);
-            ancillary->process = credentials.pid;
-            ancillary->user = credentials.uid;
-            ancillary->group = credentials.gid;
-            ancillary->has_credentials = 1;
-        } else if (header.cmsg_level == SOL_SOCKET && header.cmsg_type == SCM_PIDFD &&
-                   count >= sizeof(int)) {
-            // The kernel puts a negative errno here where it could not make one.
-            int process;
-            memcpy(&process, data, sizeof process);
-            if (process >= 0) {
-                if (ancillary->process_descriptor >= 0) close(ancillary->process_descriptor);
-                ancillary->process_descriptor = process;
-            }
-        }
-        size_t step = CMSG_ALIGN(header.cmsg_len);
-        if (step > length - offset) return;
-        offset += step;
-    }
-}
-
-intptr_t csock_unix_receive(int descriptor,
-                            void *bytes,
-                            size_t count,
-                            struct sockaddr *address,
-                            socklen_t *length,
-                            struct csock_unix_ancillary *ancillary) {
-    _Alignas(struct cmsghdr) unsigned char control[CONTROL_CAPACITY];
-    struct iovec buffer = {.iov_base = bytes, .iov_len = count};
-    struct msghdr message = {
-        .msg_name = address,
-        .msg_namelen = address ? *length : 0,
-        .msg_iov = &buffer,
-        .msg_iovlen = 1,
-        .msg_control = control,
-        .msg_controllen = sizeof control,
-    };
-    intptr_t result =
-        raw_syscall(SYS_recvmsg, descriptor, (long)&message, MSG_CMSG_CLOEXEC, 0, 0, 0);
-    if (result < 0) {
-        clear(ancillary);
-        return result;
-    }
-    if (address) *length = message.msg_namelen;
-    csock_unix_parse_control(control, message.msg_controllen, ancillary);
-    if (message.msg_flags & MSG_TRUNC) ancillary->is_truncated = 1;
-    if (message.msg_flags & MSG_CTRUNC) ancillary->is_control_truncated = 1;
-    return result;
-}
 
 intptr_t csock_unix_receive_stream(int descriptor, void *bytes, size_t count, int *stopped) {
     struct iovec buffer = {.iov_base = bytes, .iov_len = count};
@@ -124,34 +25,24 @@ intptr_t csock_unix_receive_stream(int descriptor, void *bytes, size_t count, in
     return result;
 }
 
-intptr_t csock_unix_send(int descriptor,
-                            const void *bytes,
-                            size_t count,
-                            const struct sockaddr *address,
-                            socklen_t length,
-                            const int *descriptors,
-                            size_t descriptor_count) {
-    _Alignas(struct cmsghdr) unsigned char
-        control[CMSG_SPACE(CSOCK_MAX_DESCRIPTORS * sizeof(int))];
-    if (descriptor_count > CSOCK_MAX_DESCRIPTORS) return -EINVAL;
-    struct iovec buffer = {.iov_base = (void *)bytes, .iov_len = count};
+intptr_t csock_unix_receive_message(int descriptor,
+                                    void *bytes,
+                                    size_t count,
+                                    void *control,
+                                    size_t *control_count,
+                                    int *truncated) {
+    struct iovec buffer = {.iov_base = bytes, .iov_len = count};
     struct msghdr message = {
-        .msg_name = (void *)address,
-        .msg_namelen = address ? length : 0,
         .msg_iov = &buffer,
         .msg_iovlen = 1,
+        .msg_control = control,
+        .msg_controllen = *control_count,
     };
-    if (descriptor_count > 0) {
-        size_t size = descriptor_count * sizeof(int);
-        struct cmsghdr header = {
-            .cmsg_len = CMSG_LEN(size), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-        memset(control, 0, CMSG_SPACE(size));
-        memcpy(control, &header, sizeof header);
-        memcpy(control + CMSG_LEN(0), descriptors, size);
-        message.msg_control = control;
-        message.msg_controllen = CMSG_SPACE(size);
-    }
-    return raw_syscall(SYS_sendmsg, descriptor, (long)&message, MSG_NOSIGNAL, 0, 0, 0);
+    intptr_t result =
+        raw_syscall(SYS_recvmsg, descriptor, (long)&message, MSG_CMSG_CLOEXEC, 0, 0, 0);
+    *control_count = result < 0 ? 0 : message.msg_controllen;
+    *truncated = result >= 0 && (message.msg_flags & MSG_CTRUNC) != 0;
+    return result;
 }
 
 int csock_socketpair(int type, int ends[2]) {

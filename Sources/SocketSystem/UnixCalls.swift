@@ -28,11 +28,6 @@ package func requireListening(_ socket: CInt) throws(Errno) {
     }
 }
 
-/// Another number for an open file, `fcntl(F_DUPFD_CLOEXEC)`.
-package func duplicateDescriptor(_ descriptor: CInt) throws(Errno) -> Descriptor {
-    Descriptor(owning: try check(csock_duplicate(descriptor)))
-}
-
 /// Gives each packet of a socket something beside its bytes, so that an empty one is told apart
 /// from the end of the connection, which recvmsg(2) answers with 0 as well.
 package func markPackets(of socket: CInt) throws(Errno) {
@@ -41,12 +36,23 @@ package func markPackets(of socket: CInt) throws(Errno) {
 
 // MARK: - The peer
 
+/// Who a process is, as the kernel vouches for it.
+package struct ProcessCredentials: Hashable, Sendable {
+    package let process: Int32
+    package let user: UInt32
+    package let group: UInt32
+
+    init(_ credentials: (process: Int32, user: UInt32, group: UInt32)) {
+        (process, user, group) = credentials
+    }
+}
+
 /// Who the peer was when it connected or began to listen, SO_PEERCRED in unix(7).
 package func peerCredentials(of socket: CInt) throws(Errno) -> ProcessCredentials {
     var (process, user, group): (Int32, UInt32, UInt32) = (0, 0, 0)
     // SAFETY: each pointer is to a local of its type.
     try check(unsafe csock_peer_credentials(socket, &process, &user, &group))
-    return ProcessCredentials(process: process, user: user, group: group)
+    return ProcessCredentials((process, user, group))
 }
 
 /// A pidfd of the peer, SO_PEERPIDFD; since Linux 6.5.

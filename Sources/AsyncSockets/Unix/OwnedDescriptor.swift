@@ -129,19 +129,21 @@ extension OwnedDescriptor {
         if let number { closeDescriptor(number) }
     }
 
-    /// Lends the numbers of several descriptors; nil where one of them is closed.
-    static func withDescriptors<Result>(
-        _ descriptors: [OwnedDescriptor],
-        _ body: ([CInt]) -> Result
-    ) -> Result? {
+    /// Lends the numbers of several descriptors until `endUses`; nil where one of them is closed.
+    static func beginUses(of descriptors: [OwnedDescriptor]) -> [CInt]? {
         var numbers: [CInt] = []
         numbers.reserveCapacity(descriptors.count)
         for descriptor in descriptors {
-            guard let number = descriptor.beginUse() else { break }
+            guard let number = descriptor.beginUse() else {
+                endUses(of: Array(descriptors.prefix(numbers.count)))
+                return nil
+            }
             numbers.append(number)
         }
-        defer { for descriptor in descriptors.prefix(numbers.count) { descriptor.endUse() } }
-        guard numbers.count == descriptors.count else { return nil }
-        return body(numbers)
+        return numbers
+    }
+
+    static func endUses(of descriptors: [OwnedDescriptor]) {
+        for descriptor in descriptors { descriptor.endUse() }
     }
 }

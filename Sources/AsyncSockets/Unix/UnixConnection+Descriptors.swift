@@ -21,7 +21,7 @@ extension UnixConnection {
     ///   descriptors without a byte, `.badDescriptor` where one is closed, and the error number
     ///   ETOOMANYREFS where more are under way than this process may have open.
     public func write(_ bytes: Span<UInt8>, passing descriptors: [OwnedDescriptor]) async throws {
-        try checkPassing(descriptors, .write, remote: remoteAddress)
+        let passed = try PassedDescriptors(descriptors, for: .write, to: remoteAddress)
         if bytes.isEmpty, !descriptors.isEmpty {
             throw SocketError(
                 .write,
@@ -35,7 +35,8 @@ extension UnixConnection {
             var operation = try Operation(registration, .write, .inLine)
             while true {
                 try await operation.ready()
-                let attempt = send(bytes, from: &sent, descriptors, to: operation.descriptor)
+                let control = sent == 0 ? passed.control : []
+                let attempt = send(bytes, from: &sent, control, to: operation.descriptor)
                 if try operation.result(of: attempt) != nil { return }
             }
         } catch {
@@ -66,16 +67,13 @@ extension UnixConnection {
     private func send(
         _ bytes: Span<UInt8>,
         from sent: inout Int,
-        _ descriptors: [OwnedDescriptor],
+        _ control: [UInt8],
         to socket: CInt
     ) -> Attempt<Void> {
-        // They go with the first bytes that the kernel takes, once.
-        let passed = sent == 0 ? descriptors : []
-        let rest = sent == 0 ? bytes : bytes.extracting(sent...)
         if bytes.isEmpty { return .undrained(()) }
-        guard let transfer = sendUnix(rest, passing: passed, with: socket) else {
-            return .failed(.badDescriptor)
-        }
+        // Descriptors go with the first bytes that the kernel takes, once.
+        let rest = sent == 0 ? bytes : bytes.extracting(sent...)
+        let transfer = sendMessage(rest, to: nil, control: control, from: socket)
         guard let count = transfer.count else { return Attempt(failureOf: transfer) }
         sent += count
         totalBytesWritten.wrappingAdd(count, ordering: .relaxed)
@@ -105,7 +103,7 @@ extension UnixConnection {
                 switch try operation.result(of: attempt) {
                 case .message(let message): return message
                 case .end: return nil
-                case .lost: throw descriptorsLost(.read, remote: remoteAddress)
+                case .lost(let error): throw error
                 case nil: continue
                 }
             }
@@ -130,7 +128,7 @@ extension UnixConnection {
                 switch try operation.result(of: attempt) {
                 case .message(let message): return message
                 case .end: throw unexpectedEnd("after \(unreadBytes.count) of \(count) bytes")
-                case .lost: throw descriptorsLost(.read, remote: remoteAddress)
+                case .lost(let error): throw error
                 case nil: continue
                 }
             }
@@ -143,7 +141,7 @@ extension UnixConnection {
         case message(UnixMessage)
         case end
         /// The kernel dropped descriptors.
-        case lost
+        case lost(SocketError)
     }
 
     /// What an earlier read has left.
@@ -152,35 +150,40 @@ extension UnixConnection {
         let bytes = leftover.withLock { $0.takeAll() }
         if bytes.isEmpty { return nil }
         keptDescriptors.withLock { $0.removeAll() }
-        var message = UnixMessage(bytes: bytes)
-        message.descriptors = descriptors
-        return .undrained(.message(message))
+        return .undrained(.message(message(bytes, descriptors)))
     }
 
     private func receiveMessage(from socket: CInt) -> Attempt<Received> {
-        let (receipt, transfer) =
-            EventLoop.withCurrent {
-                receiveUnixMessage(from: socket, through: $0.scratch, wantsSource: false)
-            } ?? receiveUnixMessage(from: socket, capacity: 64 * 1024, wantsSource: false)
+        let (bytes, control, transfer) =
+            EventLoop.withCurrent { receiveUnixMessage(from: socket, through: $0.scratch) }
+            ?? receiveUnixMessage(from: socket, through: ScratchBuffer(size: 64 * 1024))
         guard let count = transfer.count else { return Attempt(failureOf: transfer) }
-        let message = UnixMessage(receipt)
-        if receipt.ancillary.isControlTruncated {
-            keep(receipt.bytes)
-            return .undrained(.lost)
+        if count == 0 { return .undrained(.end) }
+        do throws(SocketError) {
+            let source = remoteAddress ?? .unixUnnamed
+            // A read ends behind descriptors, so a short one does not mean that all was read.
+            return .undrained(
+                .message(try UnixMessage(bytes, control, source: source, for: .read))
+            )
+        } catch {
+            keep(bytes)
+            return .undrained(.lost(error))
         }
-        // A read ends behind descriptors, so a short one does not mean that all was read.
-        return .undrained(count == 0 ? .end : .message(message))
+    }
+
+    private func message(_ bytes: [UInt8], _ descriptors: [OwnedDescriptor]) -> UnixMessage {
+        UnixMessage(bytes, descriptors, source: remoteAddress ?? .unixUnnamed)
     }
 
     private func collect(_ count: Int, from socket: CInt) -> Attempt<Received> {
         while true {
             if leftover.withLock({ $0.count >= count }) {
-                var message = UnixMessage(bytes: leftover.withLock { $0.take(count) })
-                message.descriptors = keptDescriptors.withLock { kept in
+                let descriptors = keptDescriptors.withLock { kept in
                     defer { kept.removeAll() }
                     return kept
                 }
-                return .undrained(.message(message))
+                let bytes = leftover.withLock { $0.take(count) }
+                return .undrained(.message(message(bytes, descriptors)))
             }
             switch receiveMessage(from: socket) {
             case .undrained(.message(let message)):

@@ -51,18 +51,8 @@ final class UnixListenerCore: Sendable {
         _ type: CInt,
         on group: EventLoopGroup
     ) throws(SocketError) -> UnixListenerCore {
-        let local: SocketAddress
-        do throws(Errno) {
-            try requireSocket(descriptor, type: type, families: SocketKind.unixFamilies)
-            try requireListening(descriptor)
-            let address = try SocketSystem.localAddress(of: descriptor)
-            local = SocketAddress(address) ?? .unixUnnamed
-            try adoptDescriptor(descriptor)
-        } catch {
-            throw SocketError(.adopt, error)
-        }
-        let registration = try group.register(adopting: descriptor, for: .adopt, local: local)
-        let listener = ListenerCore(registration: registration, group: group, localAddress: local)
+        let kind = (type, SocketKind.unixFamilies)
+        let listener = try ListenerCore.adopt(descriptor, kind, on: group)
         return UnixListenerCore(listener: listener, file: nil)
     }
 

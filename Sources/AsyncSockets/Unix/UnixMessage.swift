@@ -15,25 +15,57 @@ public struct UnixMessage: Sendable {
     /// A pidfd of the sender; nil unless the socket asks for one (SO_PASSPIDFD, `socket(7)`).
     public var sender: OwnedDescriptor?
 
-    /// A datagram's source; nil where the sender has no name, and for connected sockets.
-    public var source: SocketAddress?
+    /// Who sent it: a datagram's source, a connection's peer. Most clients have no name.
+    public var source: SocketAddress
 
-    init(bytes: [UInt8]) {
+    init(_ bytes: [UInt8], _ descriptors: [OwnedDescriptor], source: SocketAddress) {
         self.bytes = bytes
-        descriptors = []
-    }
-
-    /// Takes what a system call delivered: from here on every descriptor has an owner.
-    init(_ receipt: UnixReceipt, source: SocketAddress? = nil) {
-        bytes = receipt.bytes
-        descriptors = receipt.ancillary.descriptors.map { OwnedDescriptor(adopting: $0) }
-        sender = receipt.ancillary.processDescriptor.map { OwnedDescriptor(adopting: $0) }
-        credentials = receipt.ancillary.credentials.map { UnixCredentials($0) }
+        self.descriptors = descriptors
         self.source = source
     }
 
+    /// Takes what a system call delivered: from here on every descriptor has an owner of its own.
+    ///
+    /// - Throws: `.descriptorsLost` where the kernel could not deliver all; the rest is closed.
+    init(
+        _ bytes: [UInt8],
+        _ control: ReceivedControl?,
+        source: SocketAddress,
+        for operation: SocketError.Operation
+    ) throws(SocketError) {
+        self.bytes = bytes
+        self.source = source
+        guard let control else {
+            descriptors = []
+            return
+        }
+        descriptors = control.takeDescriptors().map { OwnedDescriptor(adopting: $0) }
+        sender = control.takeProcessDescriptor().map { OwnedDescriptor(adopting: $0) }
+        credentials = control.credentials.map { UnixCredentials($0) }
+        guard control.isTruncated else { return }
+        throw SocketError(
+            operation,
+            code: .descriptorsLost,
+            remote: source,
+            reason: "descriptors that came with the message could not be received: "
+                + "the process's descriptor limit (ulimit -n) is reached"
+        )
+    }
+
+    /// Takes a message that was received whole.
+    init(_ datagram: Datagram, source: SocketAddress) throws(SocketError) {
+        try self.init(datagram.bytes, datagram.control, source: source, for: .receive)
+        guard datagram.truncated else { return }
+        throw SocketError(
+            .receive,
+            code: .messageTooLong,
+            remote: source,
+            reason: "\(datagram.length) bytes, of which \(datagram.bytes.count) were received"
+        )
+    }
+
     /// The most descriptors that the kernel passes with one message.
-    public static var maximumDescriptors: Int { Ancillary.maximumDescriptors }
+    public static var maximumDescriptors: Int { ControlMessage.maximumRights }
 }
 
 /// Who a process is, as the kernel vouches for it.
@@ -58,50 +90,40 @@ public struct UnixCredentials: Hashable, Sendable {
 
 // MARK: - Sending
 
-/// Fails where a message cannot carry so many descriptors.
-func checkPassing(
-    _ descriptors: [OwnedDescriptor],
-    _ operation: SocketError.Operation,
-    remote: SocketAddress?
-) throws(SocketError) {
-    guard descriptors.count > UnixMessage.maximumDescriptors else { return }
-    throw SocketError(
-        operation,
-        code: .limitExceeded,
-        remote: remote,
-        reason: "\(descriptors.count) descriptors, of which one message carries at most "
-            + "\(UnixMessage.maximumDescriptors)"
-    )
-}
+/// Descriptors to be passed, as the system call wants them, kept open meanwhile.
+struct PassedDescriptors: ~Copyable {
+    private let owners: [OwnedDescriptor]
+    /// The control data; empty where nothing is passed.
+    let control: [UInt8]
 
-/// One try to send a message with descriptors.
-func sendUnix(
-    _ bytes: Span<UInt8>,
-    passing descriptors: [OwnedDescriptor],
-    to destination: AddressStorage? = nil,
-    with socket: CInt
-) -> Transfer? {
-    if descriptors.isEmpty {
-        return sendUnixMessage(bytes, passing: [], to: destination, with: socket)
+    /// - Throws: Where there are too many, or one is closed.
+    init(
+        _ descriptors: [OwnedDescriptor],
+        for operation: SocketError.Operation,
+        to remote: SocketAddress?
+    ) throws(SocketError) {
+        guard descriptors.count <= UnixMessage.maximumDescriptors else {
+            throw SocketError(
+                operation,
+                code: .limitExceeded,
+                remote: remote,
+                reason: "\(descriptors.count) descriptors, of which one message carries at most "
+                    + "\(UnixMessage.maximumDescriptors)"
+            )
+        }
+        guard let numbers = OwnedDescriptor.beginUses(of: descriptors) else {
+            throw SocketError(
+                operation,
+                code: .badDescriptor,
+                remote: remote,
+                reason: "a descriptor to be passed is closed"
+            )
+        }
+        owners = descriptors
+        var builder = ControlBuilder()
+        if !numbers.isEmpty { builder.append(rights: numbers) }
+        control = builder.bytes
     }
-    // A span cannot be captured, so the numbers come out; their owners stay in use by name.
-    return OwnedDescriptor.withDescriptors(descriptors) { numbers in
-        sendUnixMessage(bytes, passing: numbers, to: destination, with: socket)
-    }
-}
 
-// MARK: - Truncation
-
-/// The error of a message whose control data the kernel could not deliver.
-func descriptorsLost(
-    _ operation: SocketError.Operation,
-    remote: SocketAddress?
-) -> SocketError {
-    SocketError(
-        operation,
-        code: .descriptorsLost,
-        remote: remote,
-        reason: "descriptors that came with the message could not be received: "
-            + "the process's descriptor limit (ulimit -n) is reached"
-    )
+    deinit { OwnedDescriptor.endUses(of: owners) }
 }

@@ -10,12 +10,12 @@ internal import SocketSystem
 /// let answer = try await connection.receive()?.bytes
 /// ```
 ///
-/// Receiving is iterating; the loop ends when the peer has closed. One task receives at a time: a
-/// second one gets `SocketError` with the code `.busy` at once. Any number of tasks may send.
+/// Receiving is iterating; the loop ends when the peer has closed. Any number of tasks may send and
+/// receive; each packet goes to one of them.
 ///
 /// The connection closes when `close()` is called or when nobody refers to it any more.
 public final class UnixPacketConnection: Sendable {
-    private let socket: UnixMessageSocket
+    private let core: DatagramCore
     /// The peer's address, known from the beginning.
     private let peer: SocketAddress?
     /// The file of the connection's own path, if it was bound to one.
@@ -26,7 +26,7 @@ public final class UnixPacketConnection: Sendable {
         remoteAddress: SocketAddress?,
         file: SocketFile? = nil
     ) throws(SocketError) {
-        socket = UnixMessageSocket(registration: registration)
+        core = DatagramCore(registration: registration, style: .large)
         peer = remoteAddress
         self.file = file
         do throws(Errno) {
@@ -125,13 +125,13 @@ public final class UnixPacketConnection: Sendable {
     }
 
     /// The connection's own address, or nil after it was closed.
-    public var localAddress: SocketAddress? { socket.localAddress }
+    public var localAddress: SocketAddress? { core.registration.localAddress }
 
     /// The peer's address; it stays known after the connection has ended.
     public var remoteAddress: SocketAddress? { peer }
 
     /// Whether `close()` was called.
-    public var isClosed: Bool { socket.registration.isClosed }
+    public var isClosed: Bool { core.registration.isClosed }
 
     /// Closes the connection. Operations that wait for it throw `SocketError` with the code
     /// `.closed`; so do all later ones. Closing twice is no error.
@@ -140,7 +140,7 @@ public final class UnixPacketConnection: Sendable {
     /// `close(2)`.
     public func close() {
         file?.remove(isBound: true)
-        socket.registration.close()
+        core.close()
     }
 }
 
@@ -161,11 +161,11 @@ extension UnixPacketConnection {
         _ bytes: Span<UInt8>,
         passing descriptors: [OwnedDescriptor] = []
     ) async throws {
-        try checkPassing(descriptors, .send, remote: peer)
+        let passed = try PassedDescriptors(descriptors, for: .send, to: peer)
         do throws(OperationFailure) {
-            try await socket.send(bytes, passing: descriptors)
+            try await core.send(bytes, to: nil, control: passed.control)
         } catch {
-            throw socket.error(error, .send, remote: peer)
+            throw core.registration.error(error, .send, remote: peer)
         }
     }
 
@@ -194,20 +194,20 @@ extension UnixPacketConnection {
     /// The corresponding system call is `recvmsg(2)`.
     ///
     /// - Returns: The packet, which may be empty, or nil when the peer has closed or shut down.
-    /// - Throws: `SocketError`: `.busy` while another task receives, `.connectionReset`, `.closed`;
-    ///   `.descriptorsLost` where this process has no number left for a descriptor, and
-    ///   `.messageTooLong` for a packet of more than 512 KiB (which needs a privileged sender):
-    ///   the packet is lost then. `CancellationError` where the task was cancelled: nothing was
+    /// - Throws: `SocketError`: `.connectionReset`, `.closed`; `.descriptorsLost` where this process
+    ///   has no number left for a descriptor, and `.messageTooLong` for a packet of more than 1 MiB
+    ///   (which needs a privileged sender): the packet is lost then. `CancellationError` where the task was cancelled: nothing was
     ///   received then.
     public func receive() async throws -> UnixMessage? {
-        let receipt: UnixReceipt
+        let packet: Datagram
         do throws(OperationFailure) {
-            receipt = try await socket.receive(.exclusive, wantsSource: false)
+            packet = try await core.receive()
         } catch {
-            throw socket.error(error, .receive, remote: peer)
+            throw core.registration.error(error, .receive, remote: peer)
         }
-        if receipt.bytes.isEmpty, !receipt.ancillary.isPresent { return nil }
-        return try socket.message(receipt, source: nil, remote: peer)
+        // Every packet has a time stamp beside it (see `init`), the end has nothing.
+        if packet.bytes.isEmpty, packet.control == nil { return nil }
+        return try UnixMessage(packet, source: peer ?? .unixUnnamed)
     }
 
     /// Tells the peer that no more packets will come, while receiving goes on.
@@ -218,7 +218,7 @@ extension UnixPacketConnection {
     public func finishSending() throws(SocketError) {
         let done: Void?
         do throws(Errno) {
-            done = try socket.registration.use { (socket) throws(Errno) in
+            done = try core.registration.use { (socket) throws(Errno) in
                 try shutdownSocket(socket, .write)
             }
         } catch {
@@ -233,12 +233,12 @@ extension UnixPacketConnection {
 extension UnixPacketConnection {
     /// Who the peer was when it connected, or when it began to listen (SO_PEERCRED).
     public var peerCredentials: UnixCredentials {
-        get throws(SocketError) { try socket.registration.credentials(of: peer) }
+        get throws(SocketError) { try core.registration.credentials(of: peer) }
     }
 
     /// The supplementary groups that the peer had then (SO_PEERGROUPS).
     public var peerGroups: [UInt32] {
-        get throws(SocketError) { try socket.registration.groups(of: peer) }
+        get throws(SocketError) { try core.registration.groups(of: peer) }
     }
 
     /// A pidfd of the peer's process (SO_PEERPIDFD); see
@@ -248,7 +248,7 @@ extension UnixPacketConnection {
     /// - Throws: `SocketError`: `.notSupported` before Linux 6.5; the error number ESRCH or EINVAL
     ///   where the process is gone.
     public func peerProcessDescriptor() throws(SocketError) -> OwnedDescriptor {
-        try socket.registration.processDescriptor(of: peer)
+        try core.registration.processDescriptor(of: peer)
     }
 
     /// Another descriptor of the connection's socket, such as to pass it to another process.
@@ -256,7 +256,7 @@ extension UnixPacketConnection {
     /// - Returns: The new descriptor.
     /// - Throws: `SocketError`: `.closed` after `close()`, `.tooManyDescriptors`.
     public func duplicateDescriptor() throws(SocketError) -> OwnedDescriptor {
-        try socket.registration.duplicate(peer)
+        try core.registration.duplicate(peer)
     }
 }
 

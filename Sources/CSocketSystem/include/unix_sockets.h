@@ -1,60 +1,25 @@
-// What Unix sockets have beyond others: messages with descriptors and credentials, pairs, and the
-// life of a socket's file.
+// What Unix sockets have beyond others: pairs, knowledge of the peer, and the life of a socket's
+// file.
 
 #ifndef CSOCKET_UNIX_SOCKETS_H
 #define CSOCKET_UNIX_SOCKETS_H
 
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
-
-// The most descriptors that the kernel passes with one message, SCM_MAX_FD.
-#define CSOCK_MAX_DESCRIPTORS 253
-
-// What came beside a message's bytes. The descriptors belong to the caller.
-struct csock_unix_ancillary {
-    int descriptors[CSOCK_MAX_DESCRIPTORS];
-    uint32_t descriptor_count;
-    // SCM_PIDFD, or -1.
-    int process_descriptor;
-    // SCM_CREDENTIALS.
-    int32_t process;
-    uint32_t user;
-    uint32_t group;
-    uint8_t has_credentials;
-    // Whether there was control data of any kind.
-    uint8_t has_control;
-    // MSG_TRUNC: the message had more bytes than the buffer.
-    uint8_t is_truncated;
-    // MSG_CTRUNC: control data was dropped, descriptors among it perhaps.
-    uint8_t is_control_truncated;
-};
-
-// recvmsg(2). `address` may be NULL. Descriptors are close-on-exec.
-intptr_t csock_unix_receive(int descriptor,
-                            void *bytes,
-                            size_t count,
-                            struct sockaddr *address,
-                            socklen_t *length,
-                            struct csock_unix_ancillary *ancillary);
-
-// Reads control data as `csock_unix_receive` gets it from the kernel; whatever the bytes are, it
-// reads nothing past `length`. Descriptors for which there is no room are closed.
-void csock_unix_parse_control(void *control, size_t length, struct csock_unix_ancillary *ancillary);
 
 // recvmsg(2) of a stream without room for control data: the kernel closes descriptors that were
 // passed. `*stopped` is set where the read ended before such a message or behind it, so that a
 // short read does not mean that all was read.
 intptr_t csock_unix_receive_stream(int descriptor, void *bytes, size_t count, int *stopped);
 
-// sendmsg(2) with SCM_RIGHTS where `descriptor_count` is not 0. `address` may be NULL.
-intptr_t csock_unix_send(int descriptor,
-                            const void *bytes,
-                            size_t count,
-                            const struct sockaddr *address,
-                            socklen_t length,
-                            const int *descriptors,
-                            size_t descriptor_count);
+// recvmsg(2) of a stream with room for control data, whose length goes in and comes out.
+// Descriptors are close-on-exec. `*truncated` is set where some of it was dropped.
+intptr_t csock_unix_receive_message(int descriptor,
+                                    void *bytes,
+                                    size_t count,
+                                    void *control,
+                                    size_t *control_count,
+                                    int *truncated);
 
 // socketpair(2), both close-on-exec and non-blocking.
 int csock_socketpair(int type, int ends[2]);

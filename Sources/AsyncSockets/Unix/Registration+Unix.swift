@@ -54,6 +54,58 @@ extension Registration {
     }
 }
 
+// MARK: - Options
+
+extension Registration {
+    func get<Value: Sendable>(
+        _ option: SocketOption<Value>,
+        remote: SocketAddress?
+    ) throws(SocketError) -> Value {
+        try ask(remote, option.name) { (socket) throws(Errno) in try option.read(from: socket) }
+    }
+
+    func set<Value: Sendable>(
+        _ option: SocketOption<Value>,
+        to value: Value,
+        remote: SocketAddress?
+    ) throws(SocketError) {
+        let done: Void?
+        do throws(Errno) {
+            done = try use { (socket) throws(Errno) in try option.write(value, to: socket) }
+        } catch {
+            throw option.writeError(error, value: value, remote: remote)
+        }
+        if done == nil { throw SocketError(.setOption, code: .closed, remote: remote) }
+    }
+}
+
+// MARK: - Errors
+
+extension Registration {
+    /// The socket's own address, or nil after it was closed.
+    var localAddress: SocketAddress? {
+        use { socket in
+            (try? SocketSystem.localAddress(of: socket)).flatMap { SocketAddress($0) }
+        } ?? nil
+    }
+
+    /// Translates why an operation ended to what users catch.
+    func error(
+        _ failure: OperationFailure,
+        _ operation: SocketError.Operation,
+        remote: SocketAddress?
+    ) -> any Error {
+        switch failure {
+        case .cancelled: CancellationError()
+        case .closed: SocketError(operation, code: .closed, remote: remote)
+        case .busy: SocketError(operation, code: .busy, remote: remote)
+        case .system(let errno): SocketError(operation, errno, local: localAddress, remote: remote)
+        }
+    }
+}
+
+// MARK: - Descriptors
+
 extension StreamConnection {
     /// Another descriptor of the connection's socket, such as to pass it to another process.
     ///
