@@ -138,6 +138,8 @@ public struct Operation {
     @usableFromInline
     func abandon(_ outcome: WaitOutcome) -> OperationFailure {
         end(undrained: true)
+        let failure = unsafe registration._withUnsafeGuaranteedRef { $0.watchFailure }
+        if outcome == .closed, let failure { return .system(failure) }
         return OperationFailure(outcome)
     }
 }
