@@ -65,10 +65,9 @@ func copyToOutput(_ number: CInt) {
     var buffer = [UInt8](repeating: 0, count: 4096)
     while true {
         let count = unsafe read(number, &buffer, buffer.count)
-        guard count > 0 else { break }
-        unsafe fwrite(buffer, 1, count, stdout)
+        guard count > 0 else { return }
+        _ = unsafe write(STDOUT_FILENO, buffer, count)
     }
-    fflush(nil)
 }
 
 struct Failure: Error, CustomStringConvertible {

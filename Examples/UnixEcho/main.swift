@@ -6,11 +6,16 @@
 import AsyncSockets
 internal import Glibc
 
-setlinebuf(stdout)
+/// Prints a line at once, even into a pipe.
+func say(_ line: Any) {
+    print(line)
+    fflush(nil)
+}
+
 let arguments = CommandLine.arguments.dropFirst()
-guard arguments.count <= 1, let path = arguments.first ?? "/tmp/echo.sock", !path.hasPrefix("-")
-else {
-    print("usage: UnixEcho [PATH]")
+let path = arguments.first ?? "/tmp/echo.sock"
+if arguments.count > 1 || path.hasPrefix("-") {
+    say("usage: UnixEcho [PATH]")
     exit(2)
 }
 
@@ -18,7 +23,7 @@ do {
     // Only this user may connect, from the first moment on.
     let options = ListenOptions(socketFile: SocketFileOptions(permissions: 0o600))
     let listener = try UnixListener.bind(to: .unix(path: path), options: options)
-    print("listening on \(path)")
+    say("listening on \(path)")
     let server = Task {
         await serve(listener) { connection in
             for try await chunk in connection {
@@ -30,6 +35,6 @@ do {
     server.cancel()
     await server.value
 } catch {
-    print(error)
+    say(error)
     exit(1)
 }
