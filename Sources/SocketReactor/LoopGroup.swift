@@ -44,6 +44,8 @@ package final class LoopGroup: TaskExecutor {
             do throws(Errno) {
                 // The thread keeps the group and the loop alive.
                 try startThread(name: "\(options.threadName)-\(index)") { [self] in
+                    // A refusal costs speed, nothing else.
+                    if options.pinsThreads { _ = try? pinThread(toProcessor: index) }
                     unsafe loop.run(on: asUnownedTaskExecutor())
                     threadEnded()
                 }
@@ -124,6 +126,8 @@ package struct LoopOptions: Sendable {
     package var backend: PollerBackend = .epoll
     package var usesPipeWakeup = false
     package var threadName = "sockets"
+    /// Whether each thread stays on one processor.
+    package var pinsThreads = false
 
     package init() {}
 }

@@ -23,10 +23,14 @@ public final class EventLoopGroup: Sendable {
     /// The corresponding system calls are `pthread_create(3)`, `epoll_create1(2)` and
     /// `eventfd(2)`.
     ///
-    /// - Parameter loops: How many loops, each with one thread; at least 1.
+    /// - Parameters:
+    ///   - loops: How many loops, each with one thread; at least 1.
+    ///   - pinned: Whether each thread stays on one of the processors that the process may run
+    ///     on: the first loop's on the first, and so on, counted round. That saves cache misses
+    ///     where the machine is the program's own, and costs speed where it is shared.
     /// - Throws: `SocketError` where the number is less than 1, or the system refuses a thread or
     ///   a descriptor.
-    public init(loops: Int) throws(SocketError) {
+    public init(loops: Int, pinned: Bool = false) throws(SocketError) {
         guard loops >= 1 else {
             throw SocketError(
                 .startLoops,
@@ -35,7 +39,9 @@ public final class EventLoopGroup: Sendable {
             )
         }
         do throws(Errno) {
-            started = .success(try LoopGroup(loops: loops))
+            var options = LoopOptions()
+            options.pinsThreads = pinned
+            started = .success(try LoopGroup(loops: loops, options: options))
         } catch {
             throw SocketError(.startLoops, error)
         }

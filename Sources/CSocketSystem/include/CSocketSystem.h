@@ -8,6 +8,7 @@
 #define CSOCKETSYSTEM_H
 
 #include "cancellation.h"
+#include "cores.h"
 #include "readiness.h"
 #include "signals.h"
 
