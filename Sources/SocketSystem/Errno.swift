@@ -5,6 +5,7 @@ public struct Errno: Error, Hashable, Sendable {
     /// The number, positive.
     public let rawValue: CInt
 
+    /// An error of this number.
     @inlinable
     public init(rawValue: CInt) { self.rawValue = rawValue }
 
@@ -34,6 +35,10 @@ extension Errno {
     package static var badDescriptor: Errno { Errno(rawValue: EBADF) }
     package static var notSupported: Errno { Errno(rawValue: EOPNOTSUPP) }
     package static var noSuchOption: Errno { Errno(rawValue: ENOPROTOOPT) }
+    package static var shutDown: Errno { Errno(rawValue: ESHUTDOWN) }
+    package static var protocolNotSupported: Errno { Errno(rawValue: EPROTONOSUPPORT) }
+    package static var socketTypeNotSupported: Errno { Errno(rawValue: ESOCKTNOSUPPORT) }
+    package static var protocolFamilyNotSupported: Errno { Errno(rawValue: EPFNOSUPPORT) }
     package static var notImplemented: Errno { Errno(rawValue: ENOSYS) }
     package static var noSuchFile: Errno { Errno(rawValue: ENOENT) }
     package static var fileExists: Errno { Errno(rawValue: EEXIST) }

@@ -1,11 +1,68 @@
+internal import CSocketSystem
 internal import Glibc
 
 /// The machine's network interfaces.
 package enum InterfaceList {
+    /// One line of the list: an interface with one of its addresses, or with none.
+    package struct Entry: Sendable {
+        /// The interface's name, without the label that an IPv4 address can add to it.
+        package let name: String
+
+        /// The bits of netdevice(7), `IFF_UP` and its like.
+        package let flags: UInt32
+
+        /// One of its addresses; nil for none, or one of another kind than IP.
+        package let address: AddressStorage?
+
+        /// The mask that tells that address's network.
+        package let netmask: AddressStorage?
+
+        /// That network's broadcast address, or the other end of a point-to-point link.
+        package let destination: AddressStorage?
+    }
+
+    /// All interfaces of the process's network namespace with their addresses, getifaddrs(3).
+    package static func entries() throws(Errno) -> [Entry] {
+        // SAFETY: getifaddrs makes a linked list that stays as it is until it is given back.
+        var first: UnsafeMutablePointer<ifaddrs>?
+        guard unsafe getifaddrs(&first) == 0 else { throw Errno(rawValue: Glibc.errno) }
+        defer { unsafe freeifaddrs(first) }
+        var entries: [Entry] = []
+        var next = unsafe first
+        while let item = unsafe next {
+            unsafe entries.append(entry(item.pointee))
+            unsafe next = item.pointee.ifa_next
+        }
+        return entries
+    }
+
+    private static func entry(_ item: ifaddrs) -> Entry {
+        // SAFETY: the name is zero-terminated; the addresses are nil or complete for their family,
+        // and the caller keeps the list.
+        let label = unsafe String(cString: item.ifa_name)
+        return unsafe Entry(
+            name: String(label.prefix { $0 != ":" }),
+            flags: item.ifa_flags,
+            address: AddressStorage(ip: item.ifa_addr),
+            netmask: AddressStorage(ip: item.ifa_netmask),
+            destination: AddressStorage(ip: item.ifa_ifu.ifu_dstaddr)
+        )
+    }
+
+    /// The largest packet that the interface with this name takes, in bytes, netdevice(7).
+    package static func mtu(ofName name: String) throws(Errno) -> CInt {
+        // SAFETY: Swift lends the string zero-terminated for the call.
+        let mtu = unsafe cs_interface_mtu(name)
+        guard mtu >= 0 else { throw Errno(rawValue: -mtu) }
+        return mtu
+    }
+
     /// The index of the interface with this name, if_nametoindex(3); nil where there is none.
     package static func index(ofName name: String) -> UInt32? {
-        // A name with a zero byte would be cut there and could name another interface.
-        guard !name.isEmpty, !name.utf8.contains(0) else { return nil }
+        // A name with a zero byte would be cut there and could name another interface, and the
+        // kernel cuts at a colon.
+        guard !name.isEmpty, !name.utf8.contains(where: { $0 == 0 || $0 == UInt8(ascii: ":") })
+        else { return nil }
         // SAFETY: Swift lends the string zero-terminated for the call.
         let index = unsafe if_nametoindex(name)
         return index == 0 ? nil : index
@@ -18,10 +75,28 @@ package enum InterfaceList {
         unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(IF_NAMESIZE) + 1) {
             buffer in
             unsafe buffer.initialize(repeating: 0)
-            guard let start = buffer.baseAddress,
-                unsafe if_indextoname(index, start) != nil
+            guard let start = buffer.baseAddress, unsafe if_indextoname(index, start) != nil
             else { return nil }
             return unsafe String(cString: start)
+        }
+    }
+}
+
+extension AddressStorage {
+    /// Copies an IP address from a list of the C library; nil for none or another family.
+    fileprivate init?(ip address: UnsafeMutablePointer<sockaddr>?) {
+        // SAFETY: the family says how long the structure behind the pointer is.
+        guard let address = unsafe address else { return nil }
+        let length: Int
+        switch unsafe CInt(address.pointee.sa_family) {
+        case AF_INET: length = MemoryLayout<sockaddr_in>.size
+        case AF_INET6: length = MemoryLayout<sockaddr_in6>.size
+        default: return nil
+        }
+        self.init()
+        unsafe withMutableSockaddr { target, targetLength in
+            unsafe UnsafeMutableRawPointer(target).copyMemory(from: address, byteCount: length)
+            targetLength = socklen_t(length)
         }
     }
 }

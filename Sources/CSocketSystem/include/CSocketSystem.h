@@ -64,4 +64,6 @@ static inline void csock_set_current_loop(void *loop) { csock_thread_loop = loop
 // The monotonic clock in nanoseconds, clock_gettime(2).
 int64_t csock_monotonic_nanoseconds(void);
 
+#include "values.h"
+
 #endif

@@ -1,4 +1,3 @@
-internal import Glibc
 internal import SocketSystem
 
 extension SocketError {
@@ -16,27 +15,31 @@ extension SocketError {
         public static func errno(_ number: CInt) -> Code { Code(Errno(rawValue: number)) }
 
         init(_ errno: Errno) {
-            self.init(Self.representative(of: errno.rawValue))
+            self.init(Self.representative(of: errno).rawValue)
         }
 
         /// The number that stands for all which share a code.
-        private static func representative(of number: CInt) -> CInt {
-            switch number {
-            case EPERM: EACCES
-            case ENFILE: EMFILE
-            case ENOMEM: ENOBUFS
-            case ENETDOWN: ENETUNREACH
-            case EHOSTDOWN: EHOSTUNREACH
-            case ESHUTDOWN: EPIPE
-            case ENOPROTOOPT, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EPFNOSUPPORT, ENOSYS: EOPNOTSUPP
-            default: number
+        private static func representative(of errno: Errno) -> Errno {
+            switch errno {
+            case .notPermitted: .accessDenied
+            case .systemDescriptorLimit: .processDescriptorLimit
+            case .noMemory: .noBufferSpace
+            case .networkDown, .noNetwork: .networkUnreachable
+            case .hostDown: .hostUnreachable
+            case .shutDown: .brokenPipe
+            case .noSuchOption, .notImplemented, .protocolNotSupported, .socketTypeNotSupported,
+                .protocolFamilyNotSupported:
+                .notSupported
+            default: errno
             }
         }
 
-        /// What the code means, as the end of a sentence; nil where the error number says it.
+        /// What the code means, as the end of a sentence.
         var message: String {
             switch self {
             case .closed: "the socket is closed"
+            case .timedOut: "timed out"
+            case .cancelled: "cancelled"
             case .busy: "another task is doing the same"
             case .invalidAddress: "not a valid address"
             case .unexpectedEndOfStream: "the stream ended too early"
@@ -72,58 +75,58 @@ extension SocketError.Code {
 extension SocketError.Code {
     /// The operation was cancelled, where that is part of an error; most often cancellation is
     /// `CancellationError` (ECANCELED).
-    public static let cancelled = Self(ECANCELED)
+    public static let cancelled = Self(Errno.cancelled)
     /// A deadline passed, or the peer stopped answering (ETIMEDOUT).
-    public static let timedOut = Self(ETIMEDOUT)
+    public static let timedOut = Self(Errno.timedOut)
     /// Another socket has the address (EADDRINUSE).
-    public static let addressInUse = Self(EADDRINUSE)
+    public static let addressInUse = Self(Errno.addressInUse)
     /// No interface of this machine has the address, or no port is free (EADDRNOTAVAIL).
-    public static let addressNotAvailable = Self(EADDRNOTAVAIL)
+    public static let addressNotAvailable = Self(Errno.addressNotAvailable)
     /// Nobody listens there (ECONNREFUSED).
-    public static let connectionRefused = Self(ECONNREFUSED)
+    public static let connectionRefused = Self(Errno.connectionRefused)
     /// The peer ended the connection without finishing it (ECONNRESET).
-    public static let connectionReset = Self(ECONNRESET)
+    public static let connectionReset = Self(Errno.connectionReset)
     /// The connection was ended on this side of the network (ECONNABORTED).
-    public static let connectionAborted = Self(ECONNABORTED)
+    public static let connectionAborted = Self(Errno.connectionAborted)
     /// Writing where the direction was shut down or the peer is gone (EPIPE, ESHUTDOWN).
-    public static let brokenPipe = Self(EPIPE)
+    public static let brokenPipe = Self(Errno.brokenPipe)
     /// No route to the machine, or it does not answer (EHOSTUNREACH, EHOSTDOWN).
-    public static let hostUnreachable = Self(EHOSTUNREACH)
-    /// No route to the network, or it is down (ENETUNREACH, ENETDOWN).
-    public static let networkUnreachable = Self(ENETUNREACH)
+    public static let hostUnreachable = Self(Errno.hostUnreachable)
+    /// No route to the network, or it is down (ENETUNREACH, ENETDOWN, ENONET).
+    public static let networkUnreachable = Self(Errno.networkUnreachable)
     /// The process may not do that (EACCES, EPERM).
-    public static let permissionDenied = Self(EACCES)
+    public static let permissionDenied = Self(Errno.accessDenied)
     /// The process or the machine has no descriptor left (EMFILE, ENFILE).
-    public static let tooManyDescriptors = Self(EMFILE)
+    public static let tooManyDescriptors = Self(Errno.processDescriptorLimit)
     /// The kernel has no memory for it now (ENOBUFS, ENOMEM).
-    public static let noBufferSpace = Self(ENOBUFS)
+    public static let noBufferSpace = Self(Errno.noBufferSpace)
     /// A datagram larger than the protocol or the path can carry (EMSGSIZE).
-    public static let messageTooLong = Self(EMSGSIZE)
+    public static let messageTooLong = Self(Errno.messageTooLong)
     /// A value that the kernel does not take here (EINVAL).
-    public static let invalidArgument = Self(EINVAL)
+    public static let invalidArgument = Self(Errno.invalidArgument)
     /// An address of a family that this socket is not of (EAFNOSUPPORT).
-    public static let wrongAddressFamily = Self(EAFNOSUPPORT)
+    public static let wrongAddressFamily = Self(Errno.wrongAddressFamily)
     /// The kernel or this kind of socket cannot do that (EOPNOTSUPP, ENOPROTOOPT,
     /// EPROTONOSUPPORT, ESOCKTNOSUPPORT, EPFNOSUPPORT, ENOSYS).
-    public static let notSupported = Self(EOPNOTSUPP)
+    public static let notSupported = Self(Errno.notSupported)
     /// A name longer than can be, such as a Unix socket's path (ENAMETOOLONG).
-    public static let nameTooLong = Self(ENAMETOOLONG)
+    public static let nameTooLong = Self(Errno.nameTooLong)
     /// A descriptor of something else than a socket (ENOTSOCK).
-    public static let notASocket = Self(ENOTSOCK)
+    public static let notASocket = Self(Errno.notASocket)
     /// A number that is no open descriptor (EBADF).
-    public static let badDescriptor = Self(EBADF)
+    public static let badDescriptor = Self(Errno.badDescriptor)
     /// The socket has no peer (ENOTCONN).
-    public static let notConnected = Self(ENOTCONN)
+    public static let notConnected = Self(Errno.notConnected)
     /// The socket has a peer already (EISCONN).
-    public static let alreadyConnected = Self(EISCONN)
+    public static let alreadyConnected = Self(Errno.alreadyConnected)
     /// A datagram without a destination (EDESTADDRREQ).
-    public static let destinationRequired = Self(EDESTADDRREQ)
+    public static let destinationRequired = Self(Errno.destinationRequired)
     /// No file of that name (ENOENT).
-    public static let noSuchFile = Self(ENOENT)
+    public static let noSuchFile = Self(Errno.noSuchFile)
     /// No such network interface (ENODEV).
-    public static let noSuchInterface = Self(ENODEV)
+    public static let noSuchInterface = Self(Errno.noSuchDevice)
     /// A value outside what can be expressed (ERANGE).
-    public static let outOfRange = Self(ERANGE)
+    public static let outOfRange = Self(Errno.outOfRange)
 }
 
 extension SocketError.Code: CustomStringConvertible {

@@ -1,4 +1,3 @@
-internal import Glibc
 internal import SocketSystem
 
 extension SocketError: CustomStringConvertible {
@@ -30,22 +29,22 @@ extension SocketError: CustomStringConvertible {
     }
 
     private var cause: String {
-        guard let errno else { return reason ?? code.message }
-        let cause = Errno(rawValue: errno).description
+        guard let errno = failedCall else { return reason ?? code.message }
+        let cause = errno.description
         return reason.map { "\(cause): \($0)" } ?? cause
     }
 
     /// What the reader probably has to do, where the error number alone misleads.
     private var hint: String? {
-        switch errno {
-        case EACCES where operation == .bind && (1..<1024).contains(localAddress?.port ?? 0):
+        switch failedCall {
+        case .accessDenied where operation == .bind && (1..<1024).contains(localAddress?.port ?? 0):
             "ports below 1024 are for privileged processes"
-        case EACCES where operation == .send || operation == .connect:
+        case .accessDenied where operation == .send || operation == .connect:
             remoteAddress?.ip?.isMulticast == false
                 ? "if this is a broadcast address, set the option broadcast" : nil
-        case EMFILE:
+        case .processDescriptorLimit:
             "the process's descriptor limit (ulimit -n) is reached"
-        case ENFILE:
+        case .systemDescriptorLimit:
             "the machine's descriptor limit (fs.file-max) is reached"
         default:
             nil

@@ -117,7 +117,10 @@ extension SocketError {
     public var remoteAddress: SocketAddress? { details.remoteAddress }
 
     /// The system call's error number, errno(3); nil where the library itself found the failure.
-    public var errno: CInt? { details.errno?.rawValue }
+    public var errno: CInt? { failedCall?.rawValue }
+
+    /// ``errno`` as the floor below knows it.
+    var failedCall: Errno? { details.errno }
 
     /// How many bytes a failed write had handed to the kernel before it failed; 0 otherwise.
     public var bytesWritten: Int { details.bytesWritten }

@@ -1,0 +1,192 @@
+internal import SocketSystem
+
+// Options of every kind of socket, socket(7).
+
+extension SocketOption where Value == Bool {
+    /// Whether the kernel asks a silent peer now and then if it is still there (SO_KEEPALIVE); when
+    /// and how often, ``keepAliveIdle`` and its neighbours say.
+    public static var keepAlive: SocketOption { flag("keepAlive", .keepAlive) }
+
+    /// Whether the address can be bound although connections of an earlier socket on it still wind
+    /// down (SO_REUSEADDR); for UDP, whether several sockets may share it. On by default for
+    /// listeners.
+    public static var reuseAddress: SocketOption { flag("reuseAddress", .reuseAddress) }
+
+    /// Whether several sockets of one user may share the address, and the kernel spreads
+    /// connections and datagrams over them (SO_REUSEPORT). Each of them has to set it before bind.
+    public static var reusePort: SocketOption { flag("reusePort", .reusePort) }
+
+    /// Whether datagrams may be sent to broadcast addresses (SO_BROADCAST).
+    public static var broadcast: SocketOption { flag("broadcast", .broadcast) }
+
+    /// Whether the socket listens (SO_ACCEPTCONN). Read only.
+    public static var acceptsConnections: SocketOption {
+        SocketOption("acceptsConnections") { descriptor throws(Errno) in
+            try OptionCalls.integer(.acceptsConnections, on: descriptor) != 0
+        }
+    }
+
+    /// Whether packets go to directly connected networks only, past the routing table
+    /// (SO_DONTROUTE).
+    public static var dontRoute: SocketOption { flag("dontRoute", .dontRoute) }
+
+    /// Whether urgent data arrives in the stream, in its place (SO_OOBINLINE).
+    public static var outOfBandInline: SocketOption { flag("outOfBandInline", .outOfBandInline) }
+
+    /// Whether received datagrams carry the time at which the kernel took them
+    /// (SO_TIMESTAMPNS).
+    public static var receiveTimestamps: SocketOption { flag("receiveTimestamps", .timestamps) }
+
+    /// Whether received datagrams carry how many the socket has dropped so far for want of room
+    /// (SO_RXQ_OVFL).
+    public static var receiveDropCount: SocketOption {
+        flag("receiveDropCount", .receiveQueueOverflow)
+    }
+
+    /// Whether messages received by a Unix socket carry the sender's process, user and group
+    /// (SO_PASSCRED).
+    public static var receiveCredentials: SocketOption {
+        flag("receiveCredentials", .passCredentials)
+    }
+}
+
+extension SocketOption where Value == Int {
+    /// The size of the kernel's send buffer in bytes (SO_SNDBUF).
+    ///
+    /// Reading gives twice what was set, because the kernel doubles it for its own bookkeeping, and
+    /// no more than `net.core.wmem_max` allows. Setting it ends the kernel's own tuning.
+    public static var sendBufferSize: SocketOption { integer("sendBufferSize", .sendBufferSize) }
+
+    /// The size of the kernel's receive buffer in bytes (SO_RCVBUF); otherwise as
+    /// ``sendBufferSize``, with the limit `net.core.rmem_max`.
+    public static var receiveBufferSize: SocketOption {
+        integer("receiveBufferSize", .receiveBufferSize)
+    }
+
+    /// ``sendBufferSize`` beyond the machine's limit, for privileged processes (SO_SNDBUFFORCE).
+    /// Set only.
+    public static var sendBufferSizeBeyondLimit: SocketOption {
+        setOnly("sendBufferSizeBeyondLimit", .sendBufferSizeForce)
+    }
+
+    /// ``receiveBufferSize`` beyond the machine's limit, for privileged processes
+    /// (SO_RCVBUFFORCE). Set only.
+    public static var receiveBufferSizeBeyondLimit: SocketOption {
+        setOnly("receiveBufferSizeBeyondLimit", .receiveBufferSizeForce)
+    }
+
+    /// How many bytes must have arrived before a stream counts as readable (SO_RCVLOWAT); 1 by
+    /// default.
+    public static var receiveLowWaterMark: SocketOption {
+        integer("receiveLowWaterMark", .receiveLowWaterMark)
+    }
+
+    /// The priority of sent packets in the machine's queues, 0...6 for ordinary processes
+    /// (SO_PRIORITY).
+    public static var priority: SocketOption { integer("priority", .priority) }
+
+    /// The CPU that handles the socket's packets, -1 for none yet (SO_INCOMING_CPU).
+    public static var incomingCPU: SocketOption { integer("incomingCPU", .incomingCPU) }
+
+    /// The kind of socket, `SOCK_STREAM` and its like (SO_TYPE). Read only.
+    public static var socketType: SocketOption { readOnlyInteger("socketType", .socketType) }
+
+    /// The protocol, `IPPROTO_TCP` and its like (SO_PROTOCOL). Read only.
+    public static var protocolNumber: SocketOption {
+        readOnlyInteger("protocolNumber", .protocolNumber)
+    }
+
+    private static func setOnly(_ name: String, _ option: OptionName) -> SocketOption {
+        let both = integer(name, option)
+        return SocketOption(
+            name,
+            get: nil,
+            set: { descriptor, value throws(Errno) in try both.write(value, to: descriptor) }
+        )
+    }
+}
+
+extension SocketOption where Value == UInt32 {
+    /// The mark that the packet filter and the routing rules see on sent packets; for privileged
+    /// processes (SO_MARK).
+    public static var mark: SocketOption { unsigned("mark", .mark) }
+}
+
+extension SocketOption where Value == UInt64 {
+    /// A number that no other socket of this boot of the machine has (SO_COOKIE). Read only.
+    public static var cookie: SocketOption {
+        SocketOption("cookie") { descriptor throws(Errno) in
+            try OptionCalls.get(.cookie, over: UInt64(0), on: descriptor)
+        }
+    }
+
+    /// The most bytes per second that the kernel sends on this socket; `UInt64.max` for no limit
+    /// (SO_MAX_PACING_RATE).
+    public static var maximumPacingRate: SocketOption {
+        SocketOption(
+            "maximumPacingRate",
+            get: { descriptor throws(Errno) in
+                try OptionCalls.get(.maximumPacingRate, over: UInt64(0), on: descriptor)
+            },
+            set: { descriptor, value throws(Errno) in
+                try OptionCalls.set(.maximumPacingRate, to: value, on: descriptor)
+            }
+        )
+    }
+}
+
+extension SocketOption where Value == String {
+    /// The interface that the socket is tied to; empty for none (SO_BINDTODEVICE).
+    public static var bindToDevice: SocketOption {
+        text("bindToDevice", .bindToDevice, capacity: 16)
+    }
+}
+
+extension SocketOption where Value == Duration {
+    /// How long a receive that finds nothing asks the network card in a loop before it waits
+    /// (SO_BUSY_POLL), in microseconds.
+    public static var busyPoll: SocketOption {
+        time("busyPoll", .busyPoll, in: .microseconds(1))
+    }
+}
+
+extension SocketOption where Value == Duration? {
+    /// What closing does with bytes that are not sent yet (SO_LINGER).
+    ///
+    /// nil, the default: the kernel goes on sending in the background. Zero: they are thrown away
+    /// and the peer gets a reset. Longer: as nil, for at most that time, counted in whole seconds;
+    /// since this library's sockets never block, the close itself does not wait for it.
+    public static var linger: SocketOption {
+        SocketOption(
+            "linger",
+            get: { descriptor throws(Errno) in
+                try OptionCalls.lingerSeconds(on: descriptor).map { .seconds($0) }
+            },
+            set: { descriptor, value throws(Errno) in
+                let seconds: CInt? =
+                    if let value { try value.count(of: .seconds(1)) } else { nil }
+                try OptionCalls.setLinger(seconds: seconds, on: descriptor)
+            }
+        )
+    }
+}
+
+extension SocketOption where Value == SocketError.Code? {
+    /// The error that waits on the socket, nil for none; reading takes it away (SO_ERROR).
+    /// Read only.
+    public static var error: SocketOption {
+        SocketOption("error") { descriptor throws(Errno) in
+            let number = try OptionCalls.integer(.error, on: descriptor)
+            return number == 0 ? nil : SocketError.Code(Errno(rawValue: number))
+        }
+    }
+}
+
+extension SocketOption where Value == SocketAddress.Family {
+    /// The address family (SO_DOMAIN). Read only.
+    public static var family: SocketOption {
+        SocketOption("family") { descriptor throws(Errno) in
+            SocketAddress.Family(rawValue: try OptionCalls.integer(.domain, on: descriptor))
+        }
+    }
+}

@@ -1,0 +1,216 @@
+internal import SocketSystem
+
+/// A socket option and the type of its value.
+///
+/// Options are read and set on live sockets (`try connection.set(.noDelay, to: true)`) and given
+/// when a socket is made (`options: [.set(.sendBufferSize, 65536)]`). The static members are the
+/// options that this library knows; ``integer(level:name:)`` reaches every other one that has an
+/// integer value.
+///
+/// A value that the kernel cannot take is an error, never a trap; ``SocketError/Code/notSupported``
+/// for an option that cannot be read or cannot be set.
+///
+/// The corresponding system calls are `getsockopt(2)` and `setsockopt(2)`.
+public struct SocketOption<Value: Sendable>: Sendable {
+    /// The option's name in an error's sentence.
+    let name: String
+
+    /// Reads the option of a descriptor; nil where it can only be set.
+    private let getter: (@Sendable (CInt) throws(Errno) -> Value)?
+
+    /// Sets the option of a descriptor; nil where it can only be read.
+    private let setter: (@Sendable (CInt, Value) throws(Errno) -> Void)?
+
+    init(
+        _ name: String,
+        get getter: (@Sendable (CInt) throws(Errno) -> Value)?,
+        set setter: (@Sendable (CInt, Value) throws(Errno) -> Void)? = nil
+    ) {
+        self.name = name
+        self.getter = getter
+        self.setter = setter
+    }
+
+    func read(from descriptor: CInt) throws(Errno) -> Value {
+        guard let getter else { throw .noSuchOption }
+        return try getter(descriptor)
+    }
+
+    func write(_ value: Value, to descriptor: CInt) throws(Errno) {
+        guard let setter else { throw .noSuchOption }
+        try setter(descriptor, value)
+    }
+
+    /// The error of a failed read, with the option's name in it.
+    func readError(
+        _ errno: Errno,
+        local: SocketAddress? = nil,
+        remote: SocketAddress? = nil
+    ) -> SocketError {
+        SocketError(.getOption, errno, local: local, remote: remote, reason: name)
+    }
+
+    /// The error of a failed write, with the option's name and the value in it.
+    func writeError(
+        _ errno: Errno,
+        value: Value,
+        local: SocketAddress? = nil,
+        remote: SocketAddress? = nil
+    ) -> SocketError {
+        let reason = "\(name) = \(value)"
+        return SocketError(.setOption, errno, local: local, remote: remote, reason: reason)
+    }
+}
+
+extension SocketOption where Value == Int {
+    /// Any option whose value is a C `int`, by the numbers of its manual page.
+    public static func integer(level: CInt, name: CInt) -> SocketOption<Int> {
+        integer("option \(level).\(name)", OptionName(level: level, name: name))
+    }
+}
+
+// MARK: - Settings
+
+/// An option with the value it shall have, for a socket about to be made.
+///
+/// ```swift
+/// let listener = try TCPListener.bind(
+///     to: "127.0.0.1:0", options: [.set(.reusePort, true), .set(.receiveBufferSize, 65536)])
+/// ```
+public struct SocketOptionSetting: Sendable, CustomStringConvertible {
+    /// The option and the value in words, `reusePort = true`.
+    public let description: String
+
+    /// Sets the option of a descriptor.
+    private let applier: @Sendable (CInt) throws(Errno) -> Void
+
+    private init(description: String, applier: @escaping @Sendable (CInt) throws(Errno) -> Void) {
+        self.description = description
+        self.applier = applier
+    }
+
+    /// An option and the value it shall have.
+    public static func set<Value: Sendable>(
+        _ option: SocketOption<Value>,
+        _ value: Value
+    ) -> SocketOptionSetting {
+        SocketOptionSetting(description: "\(option.name) = \(value)") {
+            descriptor throws(Errno) in
+            try option.write(value, to: descriptor)
+        }
+    }
+
+    func apply(to descriptor: CInt) throws(Errno) {
+        try applier(descriptor)
+    }
+
+    /// The error of a failed `apply`, with the option's name and the value in it.
+    func error(
+        _ errno: Errno,
+        local: SocketAddress? = nil,
+        remote: SocketAddress? = nil
+    ) -> SocketError {
+        SocketError(.setOption, errno, local: local, remote: remote, reason: description)
+    }
+}
+
+// MARK: - Forms of value
+
+extension SocketOption where Value == Bool {
+    static func flag(_ name: String, _ option: OptionName) -> SocketOption {
+        SocketOption(
+            name,
+            get: { descriptor throws(Errno) in
+                try OptionCalls.integer(option, on: descriptor) != 0
+            },
+            set: { descriptor, value throws(Errno) in
+                try OptionCalls.set(option, to: CInt(value ? 1 : 0), on: descriptor)
+            }
+        )
+    }
+}
+
+extension SocketOption where Value == Int {
+    static func integer(_ name: String, _ option: OptionName) -> SocketOption {
+        SocketOption(
+            name,
+            get: { descriptor throws(Errno) in
+                Int(try OptionCalls.integer(option, on: descriptor))
+            },
+            set: { descriptor, value throws(Errno) in
+                guard let value = CInt(exactly: value) else { throw .outOfRange }
+                try OptionCalls.set(option, to: value, on: descriptor)
+            }
+        )
+    }
+
+    /// A number that only the kernel decides.
+    static func readOnlyInteger(_ name: String, _ option: OptionName) -> SocketOption {
+        SocketOption(name, get: integer(name, option).getter)
+    }
+}
+
+extension SocketOption where Value == UInt32 {
+    /// A number of all 32 bits, which the kernel keeps in an `int`.
+    static func unsigned(_ name: String, _ option: OptionName) -> SocketOption {
+        SocketOption(
+            name,
+            get: { descriptor throws(Errno) in
+                try OptionCalls.get(option, over: UInt32(0), on: descriptor)
+            },
+            set: { descriptor, value throws(Errno) in
+                try OptionCalls.set(option, to: value, on: descriptor)
+            }
+        )
+    }
+}
+
+extension SocketOption where Value == Duration {
+    /// A time that the kernel counts in `unit`s. A fraction is rounded up, so that no wait is
+    /// shorter than asked for; a negative time is `outOfRange`.
+    static func time(_ name: String, _ option: OptionName, in unit: Duration) -> SocketOption {
+        SocketOption(
+            name,
+            get: { descriptor throws(Errno) in
+                unit * Int(try OptionCalls.integer(option, on: descriptor))
+            },
+            set: { descriptor, value throws(Errno) in
+                let count = try value.count(of: unit)
+                try OptionCalls.set(option, to: count, on: descriptor)
+            }
+        )
+    }
+}
+
+extension SocketOption where Value == String {
+    static func text(_ name: String, _ option: OptionName, capacity: Int) -> SocketOption {
+        SocketOption(
+            name,
+            get: { descriptor throws(Errno) in
+                try OptionCalls.string(option, capacity: capacity, on: descriptor)
+            },
+            set: { descriptor, value throws(Errno) in
+                // The kernel would cut it and could take one name for another.
+                guard value.utf8.count < capacity else { throw .nameTooLong }
+                try OptionCalls.setString(option, to: value, on: descriptor)
+            }
+        )
+    }
+}
+
+extension Duration {
+    /// How many `unit`s (of at most one second) the time has, rounded up.
+    func count(of unit: Duration) throws(Errno) -> CInt {
+        guard self >= .zero, self <= unit * Int(CInt.max) else { throw .outOfRange }
+        // In range, the whole is at most 2^31 seconds: 2^31 * 10^18 fits neither 64-bit integer,
+        // so seconds and the rest are counted apart.
+        let unit =
+            unit.components.seconds * 1_000_000_000
+            + unit.components.attoseconds / 1_000_000_000
+        let (seconds, attoseconds) = components
+        let rest = (attoseconds + 999_999_999) / 1_000_000_000
+        let count = seconds * (1_000_000_000 / unit) + (rest + unit - 1) / unit
+        guard let count = CInt(exactly: count) else { throw .outOfRange }
+        return count
+    }
+}

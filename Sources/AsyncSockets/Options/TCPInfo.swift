@@ -1,0 +1,218 @@
+/// What the kernel knows about a TCP connection at one moment, from `TCP_INFO`.
+///
+/// Kernels have added fields over the years. One that the running kernel does not have yet is 0,
+/// or nil where 0 could be meant.
+///
+/// The fields are described in `struct tcp_info` of the kernel's `linux/tcp.h`.
+public struct TCPInfo: Sendable, Hashable {
+    /// Where the connection stands in TCP's life of a connection.
+    public var state: State
+    /// What the congestion control is doing.
+    public var congestionState: CongestionState
+    /// What both sides agreed on.
+    public var features: Features
+    /// By how many bits the windows that this side sends are shifted.
+    public var sendWindowScale: Int
+    /// By how many bits the windows that the peer sends are shifted.
+    public var receiveWindowScale: Int
+
+    /// The smoothed round-trip time.
+    public var roundTripTime: Duration
+    /// By how much the round-trip time varies.
+    public var roundTripTimeVariation: Duration
+    /// The least round-trip time of late; nil where none was measured.
+    public var minimumRoundTripTime: Duration?
+    /// The round-trip time as the receiving direction sees it.
+    public var receiveRoundTripTime: Duration
+    /// How long until an unacknowledged segment is sent again.
+    public var retransmissionTimeout: Duration
+    /// How long an acknowledgement may be held back.
+    public var acknowledgementTimeout: Duration
+
+    /// How long ago data was last sent.
+    public var timeSinceDataSent: Duration
+    /// How long ago data was last received.
+    public var timeSinceDataReceived: Duration
+    /// How long ago an acknowledgement was last received.
+    public var timeSinceAcknowledgementReceived: Duration
+
+    /// The largest segment to send, in bytes.
+    public var sendMaximumSegmentSize: Int
+    /// The largest segment received so far, by the kernel's estimate, in bytes.
+    public var receiveMaximumSegmentSize: Int
+    /// The largest segment that this side told the peer to send, in bytes.
+    public var advertisedMaximumSegmentSize: Int
+    /// The largest packet that the way to the peer takes, in bytes.
+    public var pathMTU: Int
+
+    /// The congestion window, in segments.
+    public var congestionWindow: Int
+    /// The slow-start threshold, in segments; nil before there is one.
+    public var slowStartThreshold: Int?
+    /// How many segments may arrive out of order before one counts as lost.
+    public var reordering: Int
+    /// The receive window's own slow-start threshold, in bytes.
+    public var receiveSlowStartThreshold: Int
+    /// The room that received data gets, in bytes.
+    public var receiveSpace: Int
+    /// The window that the peer offers, in bytes (Linux 5.4).
+    public var peerWindow: Int?
+    /// The window that this side offers, in bytes (Linux 6.2).
+    public var ownWindow: Int?
+
+    /// Segments sent and not yet acknowledged; on a listener, connections waiting to be accepted.
+    public var unacknowledgedSegments: Int
+    /// Segments of those that the peer has out of order; on a listener, the length of its queue.
+    public var selectivelyAcknowledgedSegments: Int
+    /// Segments that count as lost.
+    public var lostSegments: Int
+    /// Segments sent again and not yet acknowledged.
+    public var retransmittedSegments: Int
+    /// Segments sent again since the connection began.
+    public var totalRetransmittedSegments: Int
+    /// How many times in a row the retransmission timer ran out.
+    public var retransmissionTimeouts: Int
+    /// How many times the peer was asked for its window or its life without an answer.
+    public var unansweredProbes: Int
+    /// How many times the timer was doubled.
+    public var backoff: Int
+
+    /// Bytes sent, those sent again included.
+    public var bytesSent: UInt64
+    /// Bytes that the peer acknowledged.
+    public var bytesAcknowledged: UInt64
+    /// Bytes received.
+    public var bytesReceived: UInt64
+    /// Bytes sent again.
+    public var bytesRetransmitted: UInt64
+    /// Bytes written that are not sent yet.
+    public var unsentBytes: Int
+
+    /// Segments sent.
+    public var segmentsSent: Int
+    /// Segments received.
+    public var segmentsReceived: Int
+    /// Segments with data sent.
+    public var dataSegmentsSent: Int
+    /// Segments with data received.
+    public var dataSegmentsReceived: Int
+    /// Segments that arrived out of order.
+    public var segmentsReceivedOutOfOrder: Int
+    /// Segments delivered, those acknowledged selectively included.
+    public var segmentsDelivered: Int
+    /// Of those, how many the network had marked as congested.
+    public var segmentsDeliveredWithCongestionMark: Int
+    /// Segments that the peer reported to have received twice.
+    public var duplicatesReported: Int
+    /// How many times segments were seen to overtake others.
+    public var reorderingsSeen: Int
+
+    /// The rate at which data is being sent, in bytes per second; nil for no limit.
+    public var pacingRate: UInt64?
+    /// The limit of that rate, in bytes per second; nil for no limit.
+    public var maximumPacingRate: UInt64?
+    /// The rate at which data arrived at the peer of late, in bytes per second.
+    public var deliveryRate: UInt64
+    /// Whether ``deliveryRate`` was bounded by how fast this program wrote.
+    public var deliveryRateIsLimitedByApplication: Bool
+
+    /// The time in which there was data to send.
+    public var busyTime: Duration
+    /// Of that, the time in which the peer's window was full.
+    public var timeLimitedByPeerWindow: Duration
+    /// Of that, the time in which the send buffer was too small.
+    public var timeLimitedBySendBuffer: Duration
+}
+
+extension TCPInfo {
+    /// Where a connection stands, as RFC 9293 names it.
+    public struct State: Hashable, Sendable, CustomStringConvertible {
+        /// The kernel's number, `TCP_ESTABLISHED` and its like.
+        public let rawValue: UInt8
+
+        /// A kernel's number.
+        public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+        /// Both directions are open.
+        public static let established = State(rawValue: 1)
+        /// Connecting.
+        public static let synSent = State(rawValue: 2)
+        /// Being connected to.
+        public static let synReceived = State(rawValue: 3)
+        /// This side ended its direction, and the peer has not acknowledged that.
+        public static let finWait1 = State(rawValue: 4)
+        /// This side ended its direction, and the peer not yet its own.
+        public static let finWait2 = State(rawValue: 5)
+        /// Both ended; late packets are waited for.
+        public static let timeWait = State(rawValue: 6)
+        /// No connection.
+        public static let closed = State(rawValue: 7)
+        /// The peer ended its direction, and this side not yet its own.
+        public static let closeWait = State(rawValue: 8)
+        /// As `closeWait`, and this side's end is not acknowledged yet.
+        public static let lastAck = State(rawValue: 9)
+        /// A listener.
+        public static let listen = State(rawValue: 10)
+        /// Both ended at once, and the peer has not acknowledged that.
+        public static let closing = State(rawValue: 11)
+
+        /// The name of the member, or the number.
+        public var description: String {
+            let names = [
+                "established", "synSent", "synReceived", "finWait1", "finWait2", "timeWait",
+                "closed", "closeWait", "lastAck", "listen", "closing",
+            ]
+            let index = Int(rawValue) - 1
+            return names.indices.contains(index) ? names[index] : "\(rawValue)"
+        }
+    }
+
+    /// What the congestion control is doing.
+    public struct CongestionState: Hashable, Sendable, CustomStringConvertible {
+        /// The kernel's number, `TCP_CA_Open` and its like.
+        public let rawValue: UInt8
+
+        /// A kernel's number.
+        public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+        /// Nothing unusual.
+        public static let open = CongestionState(rawValue: 0)
+        /// Acknowledgements that may mean a loss.
+        public static let disorder = CongestionState(rawValue: 1)
+        /// Slowing down because the network said so.
+        public static let reduced = CongestionState(rawValue: 2)
+        /// Sending lost segments again.
+        public static let recovery = CongestionState(rawValue: 3)
+        /// The retransmission timer ran out.
+        public static let loss = CongestionState(rawValue: 4)
+
+        /// The name of the member, or the number.
+        public var description: String {
+            let names = ["open", "disorder", "reduced", "recovery", "loss"]
+            let index = Int(rawValue)
+            return names.indices.contains(index) ? names[index] : "\(rawValue)"
+        }
+    }
+
+    /// What both sides agreed on when the connection was made.
+    public struct Features: OptionSet, Hashable, Sendable {
+        /// The kernel's bits, `TCPI_OPT_TIMESTAMPS` and its like.
+        public let rawValue: UInt8
+
+        /// Kernel's bits.
+        public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+        /// Segments carry times.
+        public static let timestamps = Features(rawValue: 1)
+        /// Acknowledgements say what arrived out of order.
+        public static let selectiveAcknowledgement = Features(rawValue: 2)
+        /// Windows are scaled.
+        public static let windowScaling = Features(rawValue: 4)
+        /// The network may mark congestion.
+        public static let congestionNotification = Features(rawValue: 8)
+        /// The network did so at least once.
+        public static let congestionNotificationSeen = Features(rawValue: 16)
+        /// The first packet carried data that was taken.
+        public static let fastOpen = Features(rawValue: 32)
+    }
+}

@@ -1,0 +1,27 @@
+#define _GNU_SOURCE
+#include "values.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int cs_interface_mtu(const char *name) {
+    struct ifreq request;
+    memset(&request, 0, sizeof request);
+    size_t length = strlen(name);
+    if (length >= sizeof request.ifr_name) {
+        return -ENODEV;
+    }
+    memcpy(request.ifr_name, name, length);
+    // Any socket will do to ask; one of AF_UNIX exists in every network namespace.
+    int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) {
+        return -errno;
+    }
+    int result = ioctl(descriptor, SIOCGIFMTU, &request) == 0 ? request.ifr_mtu : -errno;
+    close(descriptor);
+    return result;
+}

@@ -1,0 +1,141 @@
+internal import Glibc
+
+/// getsockopt(2) and setsockopt(2), one function for each form of value.
+package enum OptionCalls {
+    /// A value of integers without padding, written to the kernel as it lies in memory.
+    package static func set<Value: BitwiseCopyable>(
+        _ option: OptionName,
+        to value: Value,
+        on descriptor: CInt
+    ) throws(Errno) {
+        // SAFETY: the kernel reads the value's bytes during the call.
+        let result = unsafe withUnsafeBytes(of: value) { bytes in
+            unsafe setsockopt(
+                descriptor,
+                option.level,
+                option.name,
+                bytes.baseAddress,
+                socklen_t(bytes.count)
+            )
+        }
+        guard result == 0 else { throw Errno(rawValue: Glibc.errno) }
+    }
+
+    /// A value whose length is its own, such as the name of an algorithm.
+    package static func set(
+        _ option: OptionName,
+        to bytes: [UInt8],
+        on descriptor: CInt
+    ) throws(Errno) {
+        // SAFETY: the kernel reads the array's bytes during the call.
+        let result = unsafe bytes.withUnsafeBytes { bytes in
+            unsafe setsockopt(
+                descriptor,
+                option.level,
+                option.name,
+                bytes.baseAddress,
+                socklen_t(bytes.count)
+            )
+        }
+        guard result == 0 else { throw Errno(rawValue: Glibc.errno) }
+    }
+
+    /// Reads a value over `initial`, of which the kernel may leave the end as it is: it writes one
+    /// byte where some options were asked for an integer.
+    package static func get<Value: BitwiseCopyable>(
+        _ option: OptionName,
+        over initial: Value,
+        on descriptor: CInt
+    ) throws(Errno) -> Value {
+        var value = initial
+        // SAFETY: the kernel writes at most `length` bytes, and every pattern of bits is a value,
+        // because callers ask for integers and structures of integers.
+        let result = unsafe withUnsafeMutableBytes(of: &value) { bytes in
+            var length = socklen_t(bytes.count)
+            return unsafe getsockopt(
+                descriptor,
+                option.level,
+                option.name,
+                bytes.baseAddress,
+                &length
+            )
+        }
+        guard result == 0 else { throw Errno(rawValue: Glibc.errno) }
+        return value
+    }
+
+    /// Reads a value of at most `capacity` bytes, as many as the kernel has.
+    package static func getBytes(
+        _ option: OptionName,
+        capacity: Int,
+        on descriptor: CInt
+    ) throws(Errno) -> [UInt8] {
+        var result: CInt = 0
+        // SAFETY: the kernel writes at most `capacity` bytes and says how many of them it wrote;
+        // the count is held to the capacity whatever it says.
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
+            unsafe buffer.initialize(repeating: 0)
+            var length = socklen_t(capacity)
+            result = unsafe getsockopt(
+                descriptor,
+                option.level,
+                option.name,
+                buffer.baseAddress,
+                &length
+            )
+            count = result == 0 ? min(Int(length), capacity) : 0
+        }
+        guard result == 0 else { throw Errno(rawValue: Glibc.errno) }
+        return bytes
+    }
+}
+
+// MARK: - Forms of value
+
+extension OptionCalls {
+    package static func integer(_ option: OptionName, on descriptor: CInt) throws(Errno) -> CInt {
+        try get(option, over: CInt(0), on: descriptor)
+    }
+
+    /// `SO_LINGER`; nil where it is off.
+    package static func lingerSeconds(on descriptor: CInt) throws(Errno) -> CInt? {
+        let value = try get(.linger, over: linger(), on: descriptor)
+        return value.l_onoff == 0 ? nil : value.l_linger
+    }
+
+    package static func setLinger(seconds: CInt?, on descriptor: CInt) throws(Errno) {
+        let value = linger(l_onoff: seconds == nil ? 0 : 1, l_linger: seconds ?? 0)
+        try set(.linger, to: value, on: descriptor)
+    }
+
+    /// A text that the kernel fills up with zero bytes.
+    package static func string(
+        _ option: OptionName,
+        capacity: Int,
+        on descriptor: CInt
+    ) throws(Errno) -> String {
+        let bytes = try getBytes(option, capacity: capacity, on: descriptor)
+        return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+
+    package static func setString(
+        _ option: OptionName,
+        to text: String,
+        on descriptor: CInt
+    ) throws(Errno) {
+        // The kernel would cut it there, and take one name for another.
+        guard !text.utf8.contains(0) else { throw .invalidArgument }
+        try set(option, to: Array(text.utf8), on: descriptor)
+    }
+
+    /// Outgoing multicast by an interface's index, `IP_MULTICAST_IF` with a `struct ip_mreqn`.
+    package static func setMulticastInterface(
+        index: UInt32,
+        on descriptor: CInt
+    ) throws(Errno) {
+        guard let index = CInt(exactly: index) else { throw .outOfRange }
+        var request = ip_mreqn()
+        request.imr_ifindex = index
+        try set(.ipMulticastInterface, to: request, on: descriptor)
+    }
+}
