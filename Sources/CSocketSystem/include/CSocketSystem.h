@@ -9,6 +9,7 @@
 
 #include "cancellation.h"
 #include "cores.h"
+#include "processes.h"
 #include "readiness.h"
 #include "signals.h"
 
