@@ -68,9 +68,15 @@ var examples: [Target] {
     }
 }
 
-let exampleNames = [
-    "Backends",
-    "EchoServer",
-    "PassDescriptor",
-    "UnixEcho",
-]
+var exampleNames: [String] {
+    [
+        "Backends",
+        "EchoServer",
+        "HTTPHello",
+        "HotRestart",
+        "MulticoreEcho",
+        "PassDescriptor",
+        "PreforkEcho",
+        "UnixEcho",
+    ]
+}
