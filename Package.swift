@@ -58,12 +58,21 @@ var tests: [Target] {
 
 /// One executable per folder in `Examples`; each knows the public product only.
 var examples: [Target] {
-    ["EchoServer"].map { name in
-        .executableTarget(
-            name: name,
+    [
+        .target(
+            name: "ExampleSupport",
             dependencies: ["AsyncSockets"],
-            path: "Examples/\(name)",
-            swiftSettings: settings
+            path: "Examples/Support",
+            // It calls C, which the examples themselves need not see.
+            swiftSettings: Array(settings.dropFirst())
         )
-    }
+    ]
+        + ["EchoServer", "EchoClient", "HalfClose", "Chat"].map { name in
+            .executableTarget(
+                name: name,
+                dependencies: ["AsyncSockets", "ExampleSupport"],
+                path: "Examples/\(name)",
+                swiftSettings: settings
+            )
+        }
 }
