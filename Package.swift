@@ -67,7 +67,7 @@ var examples: [Target] {
             swiftSettings: Array(settings.dropFirst())
         )
     ]
-        + ["EchoServer", "EchoClient", "HalfClose", "Chat"].map { name in
+        + exampleNames.map { name in
             .executableTarget(
                 name: name,
                 dependencies: ["AsyncSockets", "ExampleSupport"],
@@ -76,3 +76,13 @@ var examples: [Target] {
             )
         }
 }
+
+let exampleNames = [
+    "Backends",
+    "Chat",
+    "EchoClient",
+    "EchoServer",
+    "HalfClose",
+    "PassDescriptor",
+    "UnixEcho",
+]
