@@ -97,9 +97,7 @@ public struct Operation {
         if next == .contended {
             guard outcome == .ready else { throw OperationFailure(outcome) }
             // Between the handing over and this line the task or the socket may have ended.
-            if unsafe registration._withUnsafeGuaranteedRef({ $0.isClosed }) {
-                throw abandon(.closed)
-            }
+            if unsafe registration._withUnsafeGuaranteedRef({ $0.isClosed }) { throw abandon(.closed) }
             if taskIsCancelled() { throw abandon(.cancelled) }
         } else if outcome != .ready {
             throw abandon(outcome)
