@@ -9,6 +9,10 @@
 
 #include "cancellation.h"
 #include "datagrams.h"
+#include "readiness.h"
+#include "signals.h"
+#include "waiting.h"
+#include "names.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -52,6 +56,7 @@ intptr_t csock_send_vector(int descriptor, const struct iovec *buffers, size_t c
 // threads that the program knows. Returns 0 or a negated errno.
 int csock_thread_start(const char *name, void (*body)(void *), void *context);
 int csock_processors_available(void);
+void csock_set_batch_scheduling(int batch);
 
 // The event loop that runs on this thread, or NULL.
 extern _Thread_local void *csock_thread_loop __attribute__((tls_model("initial-exec")));

@@ -46,6 +46,10 @@ extension SocketError {
             case .limitExceeded: "the limit is exceeded"
             case .nameNotFound: "the name does not exist"
             case .nameTemporarilyUnavailable: "the name cannot be looked up now"
+            case .nameHasNoAddress: "the name has no such address"
+            case .invalidName: "not a valid name"
+            case .nameLookupFailed: "the name service failed"
+            case .resolverBusy: "too many lookups are waiting"
             default: Errno(rawValue: number).message
             }
         }
@@ -69,6 +73,14 @@ extension SocketError.Code {
     public static let nameNotFound = Self(-6)
     /// The name service did not answer; trying again may help.
     public static let nameTemporarilyUnavailable = Self(-7)
+    /// The name exists, without an address of the wanted version of IP.
+    public static let nameHasNoAddress = Self(-20)
+    /// A text that cannot be a host's name.
+    public static let invalidName = Self(-21)
+    /// The name service answered with a failure of its own.
+    public static let nameLookupFailed = Self(-22)
+    /// Too many lookups are waiting for the name service already.
+    public static let resolverBusy = Self(-23)
 }
 
 // Found by the kernel, and some of them by the library before it asks the kernel.
