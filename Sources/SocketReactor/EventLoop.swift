@@ -315,7 +315,21 @@ extension EventLoop {
         interest: Interest = .read,
         failsLate: Bool = false
     ) throws(OperationFailure) -> Registration {
-        let number = descriptor.rawValue
+        let registration = try register(
+            adopting: descriptor.rawValue,
+            interest: interest,
+            failsLate: failsLate
+        )
+        _ = descriptor.release()
+        return registration
+    }
+
+    /// The same for a descriptor that stays its giver's where this throws.
+    package func register(
+        adopting number: CInt,
+        interest: Interest = .read,
+        failsLate: Bool = false
+    ) throws(OperationFailure) -> Registration {
         let errorsOnly = interest == .error
         // What the poller arms by itself needs no arming by operations.
         let armed = poller.isEdgeTriggered ? interest.union(.read) : []
@@ -339,14 +353,13 @@ extension EventLoop {
                 loop: self,
                 key: key,
                 armed: watchFailure == nil ? armed : [],
-                errorsOnly: errorsOnly,
-                watchFailure: watchFailure
+                watchFailure: watchFailure,
+                errorsOnly: errorsOnly
             )
             shared.table.set(key, registration)
             return .success(registration)
         }
         let registration = try result.get()
-        _ = descriptor.release()
         registrationCount.wrappingAdd(1, ordering: .relaxed)
         return registration
     }

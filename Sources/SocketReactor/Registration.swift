@@ -16,10 +16,10 @@ public final class Registration: Sendable {
     package let loop: EventLoop
     /// Names this registration in the loop's table.
     let key: UInt64
-    /// Whether its reader waits for errors alone: for a socket's error queue.
-    private let errorsOnly: Bool
     /// Why the poller cannot watch the descriptor; nil where it can.
     let watchFailure: Errno?
+    /// Whether its reader waits for errors alone: for a socket's error queue.
+    private let errorsOnly: Bool
     /// Who holds, waits, closes.
     private let state = Atomic<RegistrationState>(RegistrationState())
     /// The waiting reader. Written by the turn's holder before it sets `waiting`; read by whoever
@@ -38,8 +38,8 @@ public final class Registration: Sendable {
         loop: EventLoop,
         key: UInt64,
         armed: Interest,
-        errorsOnly: Bool = false,
-        watchFailure: Errno? = nil
+        watchFailure: Errno? = nil,
+        errorsOnly: Bool = false
     ) {
         self.errorsOnly = errorsOnly
         self.descriptor = descriptor
@@ -254,7 +254,8 @@ extension Registration {
     /// The directions that the poller should be watching.
     var armed: Interest {
         let armed = state.load(ordering: .acquiring).armed
-        return errorsOnly && armed.contains(.read) ? .error : armed
+        guard errorsOnly, armed.contains(.read) else { return armed }
+        return armed.subtracting(.read).union(.error)
     }
 }
 

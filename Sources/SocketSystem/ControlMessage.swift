@@ -127,6 +127,20 @@ extension ControlMessage {
     }
 }
 
+extension ControlMessage {
+    /// A pidfd of the sender, SCM_PIDFD, which a socket with SO_PASSPIDFD gets; the kernel puts a
+    /// negative error number there where it could not make one.
+    static func processDescriptor(in bytes: Span<UInt8>) -> CInt? {
+        var found: CInt?
+        forEach(in: bytes) { level, type, data in
+            guard level == SOL_SOCKET, type == 4, data.count >= 4, found == nil else { return }
+            let descriptor: CInt = data.integer(at: 0)
+            if descriptor >= 0 { found = descriptor }
+        }
+        return found
+    }
+}
+
 extension ControlBuilder {
     /// Passes descriptors along with a message. The kernel takes at most 253 of them.
     package mutating func append(rights: [CInt]) {

@@ -10,16 +10,20 @@ package final class ReceivedControl: Sendable {
     package let isTruncated: Bool
     /// The descriptors that nobody has taken.
     private let rights: Mutex<[CInt]>
+    /// A pidfd of the sender that nobody has taken.
+    private let process: Mutex<CInt?>
 
     /// Takes over control data, whose descriptors nobody else will close.
     package init(_ bytes: [UInt8], isTruncated: Bool) {
         self.bytes = bytes
         self.isTruncated = isTruncated
         rights = Mutex(ControlMessage.rights(in: bytes.span))
+        process = Mutex(ControlMessage.processDescriptor(in: bytes.span))
     }
 
     deinit {
         for descriptor in rights.withLock({ $0 }) { closeDescriptor(descriptor) }
+        if let descriptor = process.withLock({ $0 }) { closeDescriptor(descriptor) }
     }
 
     /// What the kernel says of an IP datagram.
@@ -27,6 +31,15 @@ package final class ReceivedControl: Sendable {
         let bytes = bytes
         return PacketControl(bytes.span)
     }
+
+    /// Who sent a Unix message, where the socket asks for that.
+    package var credentials: ProcessCredentials? {
+        let bytes = bytes
+        return ControlMessage.credentials(in: bytes.span).map { ProcessCredentials($0) }
+    }
+
+    /// Gives the pidfd of the sender away; nil where there is none, and the second time.
+    package func takeProcessDescriptor() -> CInt? { process.withLock { $0.take() } }
 
     /// How many descriptors nobody has taken.
     package var descriptorCount: Int { rights.withLock { $0.count } }

@@ -11,6 +11,7 @@
 #include "datagrams.h"
 #include "readiness.h"
 #include "signals.h"
+#include "unix_sockets.h"
 #include "waiting.h"
 #include "names.h"
 
