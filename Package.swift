@@ -68,13 +68,15 @@ var examples: [Target] {
     }
 }
 
-let exampleNames = [
-    "Backends",
-    "Broadcast",
-    "Discovery",
-    "EchoServer",
-    "Multicast",
-    "PassDescriptor",
-    "UDPEcho",
-    "UnixEcho",
-]
+var exampleNames: [String] {
+    [
+        "Backends",
+        "Broadcast",
+        "Discovery",
+        "EchoServer",
+        "Multicast",
+        "PassDescriptor",
+        "UDPEcho",
+        "UnixEcho",
+    ]
+}

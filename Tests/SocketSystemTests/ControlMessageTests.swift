@@ -39,7 +39,10 @@ struct ControlMessageTests {
         #expect(ControlMessage.rights(in: builder.bytes.span.extracting(first: 42)) == [3])
     }
 
-    @Test("lengths that lie lead nowhere", arguments: [0, 1, 15, 17, 1000, .max, .min, -1] as [Int])
+    @Test(
+        "lengths that lie lead nowhere",
+        arguments: [0, 1, 15, 17, 1000, .max, .min, -1] as [Int]
+    )
     func lies(length: Int) {
         var bytes: [UInt8] = []
         bytes.append(integer: length)

@@ -41,7 +41,8 @@ public struct DatagramError: Error, Hashable, Sendable {
         destination = entry.destination.flatMap { SocketAddress($0) }
         reporter = entry.offender.flatMap { SocketAddress($0) }
         pathMTU = entry.errno == .messageTooLong && entry.info > 0 ? Int(entry.info) : nil
-        let isICMP = entry.origin == QueuedError.icmpOrigin
+        let isICMP =
+            entry.origin == QueuedError.icmpOrigin
             || entry.origin == QueuedError.icmpv6Origin
         icmp = isICMP ? ICMP(type: entry.type, code: entry.code) : nil
         bytes = entry.payload

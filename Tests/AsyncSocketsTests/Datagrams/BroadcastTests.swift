@@ -41,7 +41,10 @@ struct BroadcastTests {
 
     @Test("is received from a plain sender")
     func fromPlainSender() async throws {
-        let socket = try UDPSocket.bind(to: "0.0.0.0:0", options: UDPOptions(metadata: .destination))
+        let socket = try UDPSocket.bind(
+            to: "0.0.0.0:0",
+            options: UDPOptions(metadata: .destination)
+        )
         let peer = DatagramPeer()
         #expect(peer.send([1, 2], to: socket.port, at: 0x7fff_ffff))
         let datagram = try await socket.receive()

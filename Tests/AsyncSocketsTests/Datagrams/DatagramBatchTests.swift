@@ -137,7 +137,9 @@ struct DatagramBatchTests {
     func badSize() async throws {
         let socket = try UDPSocket.onLoopback()
         for size in [0, -1, 65_508, .max] {
-            let code = await failure { try await socket.send([1], segmentSize: size, to: socket.here) }
+            let code = await failure {
+                try await socket.send([1], segmentSize: size, to: socket.here)
+            }
             #expect(code == .invalidArgument)
         }
     }

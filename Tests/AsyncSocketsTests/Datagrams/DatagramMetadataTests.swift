@@ -4,7 +4,10 @@ import Testing
 
 @Suite("Metadata of datagrams", .descriptorsBalanced, .timeLimit(.minutes(1)))
 struct DatagramMetadataTests {
-    @Test("tells destination, interface, hop limit, class, ECN and time", arguments: ["127.0.0.1", "[::1]"])
+    @Test(
+        "tells destination, interface, hop limit, class, ECN and time",
+        arguments: ["127.0.0.1", "[::1]"]
+    )
     func all(host: String) async throws {
         let socket = try UDPSocket.bind(to: "\(host):0", options: UDPOptions(metadata: .all))
         let sender = try UDPSocket.bind(to: "\(host):0")
@@ -55,12 +58,18 @@ struct DatagramMetadataTests {
         let socket = try UDPSocket.onLoopback()
         for last in [2, 3, 4] as [UInt8] {
             let source = IPv4Address(127, 0, 0, last)
-            try await sender.send([last], to: socket.here, options: SendOptions(source: .v4(source)))
+            try await sender.send(
+                [last],
+                to: socket.here,
+                options: SendOptions(source: .v4(source))
+            )
             let datagram = try await socket.receive()
             #expect(datagram.source == .ipv4(source, port: sender.port))
         }
         let foreign = SendOptions(source: .v4(IPv4Address(192, 0, 2, 1)))
-        #expect(await failure { try await sender.send([0], to: socket.here, options: foreign) } != nil)
+        #expect(
+            await failure { try await sender.send([0], to: socket.here, options: foreign) } != nil
+        )
         let six = SendOptions(source: .v6(.loopback))
         #expect(
             await failure { try await sender.send([0], to: socket.here, options: six) }

@@ -81,7 +81,9 @@ struct UDPSocketTests {
         try await left.send(bytes, to: right.here)
         let datagram = try await right.receive()
         #expect(datagram.bytes == bytes && !datagram.truncated)
-        #expect(await failure { try await left.send(bytes + [0], to: right.here) } == .messageTooLong)
+        #expect(
+            await failure { try await left.send(bytes + [0], to: right.here) } == .messageTooLong
+        )
         try await left.send("after", to: right.here)
         #expect(try await right.receive().bytes == Array("after".utf8))
     }
