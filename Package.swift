@@ -74,8 +74,12 @@ var exampleNames: [String] {
         "Broadcast",
         "Discovery",
         "EchoServer",
+        "HTTPHello",
+        "HotRestart",
         "Multicast",
+        "MulticoreEcho",
         "PassDescriptor",
+        "PreforkEcho",
         "UDPEcho",
         "UnixEcho",
     ]
