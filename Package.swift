@@ -80,16 +80,20 @@ var examples: [Target] {
 var exampleNames: [String] {
     [
         "Backends",
+        "Broadcast",
         "Chat",
+        "Discovery",
         "EchoClient",
         "EchoServer",
         "HTTPHello",
         "HalfClose",
         "HotRestart",
+        "Multicast",
         "MulticoreEcho",
         "PassDescriptor",
         "PreforkEcho",
         "Support",
+        "UDPEcho",
         "UnixEcho",
     ]
 }
