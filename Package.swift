@@ -77,12 +77,14 @@ var examples: [Target] {
         }
 }
 
-let exampleNames = [
-    "Backends",
-    "Chat",
-    "EchoClient",
-    "EchoServer",
-    "HalfClose",
-    "PassDescriptor",
-    "UnixEcho",
-]
+var exampleNames: [String] {
+    [
+        "Backends",
+        "Chat",
+        "EchoClient",
+        "EchoServer",
+        "HalfClose",
+        "PassDescriptor",
+        "UnixEcho",
+    ]
+}
