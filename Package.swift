@@ -80,11 +80,19 @@ var examples: [Target] {
 var exampleNames: [String] {
     [
         "Backends",
+        "Broadcast",
         "Chat",
+        "Discovery",
         "EchoClient",
         "EchoServer",
+        "HTTPHello",
         "HalfClose",
+        "HotRestart",
+        "Multicast",
+        "MulticoreEcho",
         "PassDescriptor",
+        "PreforkEcho",
+        "UDPEcho",
         "UnixEcho",
     ]
 }

@@ -9,6 +9,8 @@
 
 #include "cancellation.h"
 #include "datagrams.h"
+#include "cores.h"
+#include "processes.h"
 #include "readiness.h"
 #include "signals.h"
 #include "unix_sockets.h"
