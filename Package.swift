@@ -31,6 +31,13 @@ let package = Package(
 
 var tests: [Target] {
     [
+        // What tests share; no product.
+        .target(
+            name: "TestKit",
+            dependencies: ["AsyncSockets", "SocketSystem"],
+            path: "Tests/TestKit",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "SocketSystemTests",
             dependencies: ["SocketSystem"],
@@ -38,12 +45,12 @@ var tests: [Target] {
         ),
         .testTarget(
             name: "SocketReactorTests",
-            dependencies: ["SocketReactor", "SocketSystem"],
+            dependencies: ["SocketReactor", "SocketSystem", "TestKit"],
             swiftSettings: settings
         ),
         .testTarget(
             name: "AsyncSocketsTests",
-            dependencies: ["AsyncSockets", "SocketReactor", "SocketSystem"],
+            dependencies: ["AsyncSockets", "SocketReactor", "SocketSystem", "TestKit"],
             swiftSettings: settings
         ),
     ]

@@ -43,6 +43,7 @@ package final class EventLoop: Sendable {
     private struct Turn {
         var events: [ReadyEvent] = []
         var woken: [Wakeable] = []
+        var preemption = WakeupPreemption()
     }
 
     /// What the loop's lock protects.
@@ -187,21 +188,21 @@ extension EventLoop {
     }
 
     private func dispatch(_ turn: inout Turn) {
-        let disarms = !poller.isEdgeTriggered
+        let repeats = !poller.isEdgeTriggered
         shared.withLock { shared in
             for event in turn.events {
                 guard event.key != RegistrationTable.wakeupKey else {
-                    if disarms { rearmWakeup() }
+                    if repeats || wakeup.fills { wakeup.drain() }
                     continue
                 }
                 shared.table.withRegistration(event.key) { registration in
-                    registration.kernelReady(
+                    let disarmed = registration.kernelReady(
                         event.readiness,
-                        disarms: disarms,
+                        repeats: repeats,
                         waking: &turn.woken
                     )
-                    guard disarms, !registration.armed.isEmpty else { return }
-                    // The event disarmed both directions; the other one is still wanted.
+                    guard disarmed else { return }
+                    // Nobody waits: without this the poller would report it again and again.
                     try? poller.update(
                         registration.descriptor,
                         key: event.key,
@@ -211,17 +212,13 @@ extension EventLoop {
             }
         }
         turn.events.removeAll(keepingCapacity: true)
+        guard !turn.woken.isEmpty else { return }
         turn.woken.resumeAll()
         turn.woken.removeAll(keepingCapacity: true)
-    }
-
-    private func rearmWakeup() {
-        wakeup.drain()
-        try? poller.update(
-            wakeup.descriptor,
-            key: RegistrationTable.wakeupKey,
-            interest: .read
-        )
+        // SAFETY: the loop's own thread.
+        if unsafe turn.preemption.woke(elsewhere: jobs.isEmpty) {
+            setBatchScheduling(turn.preemption.isBatch)
+        }
     }
 
     /// Rounded up, so that no timer fires early.
@@ -263,7 +260,7 @@ extension EventLoop {
     private var isCurrent: Bool { EventLoop.withCurrent { $0 === self } ?? false }
 
     /// Whether the loop waits for work. A hint.
-    var isParked: Bool { parked.load(ordering: .relaxed) }
+    package var isParked: Bool { parked.load(ordering: .relaxed) }
 
     /// Makes the loop look at `Shared`; wakes it only where it is parked.
     private func mailArrived() {
@@ -296,9 +293,12 @@ extension EventLoop {
     /// - Parameters:
     ///   - descriptor: Non-blocking; the registration will close it.
     ///   - interest: What is watched from the beginning, beside what operations will arm.
+    ///   - failsLate: Where the poller cannot watch the descriptor, the first operation that has
+    ///     to wait says so, not this call.
     package func register(
         _ descriptor: consuming Descriptor,
-        interest: Interest = .read
+        interest: Interest = .read,
+        failsLate: Bool = false
     ) throws(OperationFailure) -> Registration {
         let number = descriptor.rawValue
         // What the poller arms by itself needs no arming by operations.
@@ -308,17 +308,22 @@ extension EventLoop {
                 return .failure(.closed)
             }
             let key = shared.table.reserveKey()
+            var watchFailure: Errno?
             do throws(Errno) {
                 try poller.add(number, key: key, interest: poller.isEdgeTriggered ? interest : [])
             } catch {
-                shared.table.remove(key)
-                return .failure(.system(error))
+                guard failsLate else {
+                    shared.table.remove(key)
+                    return .failure(.system(error))
+                }
+                watchFailure = error
             }
             let registration = Registration(
                 descriptor: number,
                 loop: self,
                 key: key,
-                armed: armed
+                armed: watchFailure == nil ? armed : [],
+                watchFailure: watchFailure
             )
             shared.table.set(key, registration)
             return .success(registration)
@@ -334,7 +339,7 @@ extension EventLoop {
     /// - Returns: nil, or how the wait that wanted it ends at once.
     func update(_ registration: Registration, arm: () -> Void) -> WaitOutcome? {
         let failure = shared.withLock { shared -> WaitOutcome? in
-            if registration.isClosed { return .closed }
+            if registration.isClosed || registration.watchFailure != nil { return .closed }
             arm()
             do throws(Errno) {
                 try poller.update(

@@ -116,7 +116,13 @@ extension EventLoopGroup {
             return try loop.register(socket)
         } catch {
             if case .system(let errno) = error {
-                throw SocketError(operation, errno, local: local, remote: remote)
+                throw SocketError(
+                    operation,
+                    errno,
+                    local: local,
+                    remote: remote,
+                    reason: errno == .processDescriptorLimit ? SocketError.selectLimit : nil
+                )
             }
             throw SocketError(
                 operation,
@@ -128,11 +134,12 @@ extension EventLoopGroup {
         }
     }
 
-    /// The same for a connection that was just accepted.
+    /// The same for a connection that was just accepted. Where it cannot be watched, it is handed
+    /// out all the same, for its own operations to say so: the others must not suffer.
     func register(accepted descriptor: CInt) throws(OperationFailure) -> Registration {
         let socket = Descriptor(owning: descriptor)
         guard case .success(let loops) = started else { throw .closed }
-        return try loops.leastLoadedLoop.register(socket)
+        return try loops.leastLoadedLoop.register(socket, failsLate: true)
     }
 }
 

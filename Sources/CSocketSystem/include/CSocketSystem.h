@@ -8,6 +8,9 @@
 #define CSOCKETSYSTEM_H
 
 #include "cancellation.h"
+#include "readiness.h"
+#include "signals.h"
+#include "waiting.h"
 #include "names.h"
 
 #include <stddef.h>
@@ -52,6 +55,7 @@ intptr_t csock_send_vector(int descriptor, const struct iovec *buffers, size_t c
 // threads that the program knows. Returns 0 or a negated errno.
 int csock_thread_start(const char *name, void (*body)(void *), void *context);
 int csock_processors_available(void);
+void csock_set_batch_scheduling(int batch);
 
 // The event loop that runs on this thread, or NULL.
 extern _Thread_local void *csock_thread_loop __attribute__((tls_model("initial-exec")));

@@ -208,6 +208,8 @@ extension SocketError {
         public static var adopt: Operation { Operation("adopt") }
         /// Taking the descriptor out of a socket.
         public static var detach: Operation { Operation("detach") }
+        /// Waiting for any descriptor, `ReadinessSource`.
+        public static var watch: Operation { Operation("watch") }
         /// Starting event loops, `pthread_create(3)`, `epoll_create1(2)`.
         public static var startLoops: Operation { Operation("start event loops") }
         /// A scope whose time has run out, `withTimeout`.

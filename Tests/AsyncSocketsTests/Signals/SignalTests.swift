@@ -1,0 +1,98 @@
+import AsyncSockets
+internal import SocketSystem
+import Testing
+
+/// Real-time signals, one per test: tests run side by side in one process.
+private func send(_ signal: Signal, times: Int = 1) throws {
+    for _ in 0..<times {
+        try sendSignal(SignalNumber(rawValue: signal.number), to: currentProcess)
+    }
+}
+
+@Suite(.timeLimit(.minutes(1)))
+struct SignalTests {
+    @Test("every observer sees each signal")
+    func everyObserver() async throws {
+        let signal = try #require(Signal(number: 40))
+        let first = Signal.notifications(of: signal)
+        let second = Signal.notifications(of: signal)
+        try send(signal, times: 3)
+        for observer in [first, second] {
+            var iterator = observer.makeAsyncIterator()
+            for _ in 0..<3 { #expect(await iterator.next(isolation: nil) == signal) }
+        }
+    }
+
+    @Test("a waiting task is woken, and a loop ends when its task is cancelled")
+    func waiting() async throws {
+        let signal = try #require(Signal(number: 41))
+        let notifications = Signal.notifications(of: signal)
+        let task = Task {
+            var count = 0
+            for await seen in notifications {
+                #expect(seen == signal)
+                count += 1
+                unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }
+            }
+            return count
+        }
+        try send(signal)
+        #expect(await task.value == 1)
+    }
+
+    @Test("the earlier action comes back when the last observer ends")
+    func actionComesBack() async throws {
+        let number = SignalNumber(rawValue: 42)
+        let signal = try #require(Signal(number: 42))
+        #expect(try hasDefaultAction(number))
+        do {
+            let one = Signal.notifications(of: signal)
+            do {
+                let other = Signal.notifications(of: signal)
+                withExtendedLifetime(other) {}
+            }
+            #expect(try !hasDefaultAction(number))
+            withExtendedLifetime(one) {}
+        }
+        #expect(try hasDefaultAction(number))
+    }
+
+    @Test("of different signals the first to come is the first to be taken")
+    func order() async throws {
+        let early = try #require(Signal(number: 43))
+        let late = try #require(Signal(number: 44))
+        let notifications = Signal.notifications(of: early, late)
+        var iterator = notifications.makeAsyncIterator()
+        for _ in 0..<20 {
+            try send(early)
+            #expect(await iterator.next(isolation: nil) == early)
+            try send(late)
+            #expect(await iterator.next(isolation: nil) == late)
+        }
+    }
+
+    @Test("a signal that every other thread blocks arrives")
+    func blockedElsewhere() async throws {
+        // The loops' threads block all signals: a task on them waits for one that is sent to the
+        // process while the dispatcher is the only thread that must take it.
+        let signal = try #require(Signal(number: 45))
+        await withEventLoops {
+            let notifications = Signal.notifications(of: signal)
+            try? send(signal)
+            for await seen in notifications {
+                #expect(seen == signal)
+                break
+            }
+        }
+    }
+
+    @Test("faults and signals that nobody is asked about cannot be observed")
+    func notObservable() {
+        for number: CInt in [0, -1, 9, 19, 11, 7, 4, 8, 32, 33, 65, 1000] {
+            #expect(Signal(number: number) == nil)
+        }
+        #expect(Signal(number: 15) == .terminate)
+        #expect("\(Signal.terminate)" == "SIGTERM")
+        #expect(Signal(number: 40).map { "\($0)" } == "signal 40")
+    }
+}
