@@ -127,6 +127,8 @@ struct AcceptTests {
                 #require(BlockingPeer(connectingTo: listener.localAddress.port ?? 0)),
                 #require(BlockingPeer(connectingTo: listener.localAddress.port ?? 0)),
             ]
+            // The first sleep of a process opens descriptors of the run-time.
+            try await Task.sleep(for: .milliseconds(1))
             // Exactly no descriptor is left.
             var hoard: [CInt] = []
             var limit = rlimit(rlim_cur: 256, rlim_max: 256)
