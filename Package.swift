@@ -58,7 +58,7 @@ var tests: [Target] {
 
 /// One executable per folder in `Examples`; each knows the public product only.
 var examples: [Target] {
-    ["EchoServer"].map { name in
+    ["EchoServer", "MulticoreEcho", "PreforkEcho", "HotRestart", "HTTPHello"].map { name in
         .executableTarget(
             name: name,
             dependencies: ["AsyncSockets"],

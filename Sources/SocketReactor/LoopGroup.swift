@@ -48,6 +48,8 @@ package final class LoopGroup: TaskExecutor {
             do throws(Errno) {
                 // The thread keeps the group and the loop alive.
                 try startThread(name: "\(options.threadName)-\(index)") { [self] in
+                    // A refusal costs speed, nothing else.
+                    if options.pinsThreads { _ = try? pinThread(toProcessor: index) }
                     unsafe loop.run(on: asUnownedTaskExecutor())
                     threadEnded()
                 }
@@ -131,6 +133,8 @@ package struct LoopOptions: Sendable {
     /// Makes a loop's poller, in place of the backend's own: for tests.
     package var poller: (@Sendable () throws(Errno) -> any Poller)?
     package var threadName = "sockets"
+    /// Whether each thread stays on one processor.
+    package var pinsThreads = false
 
     package init() {}
 

@@ -63,7 +63,7 @@ public final class ReadinessSource: Sendable {
     /// - Throws: `SocketError` with the code `.closed` after `close()`; `CancellationError` where
     ///   the task was cancelled.
     public func readable() async throws {
-        try await wait(.read) { descriptor throws(Errno) in try isReadable(descriptor) }
+        try await wait(.read)
     }
 
     /// Waits until the descriptor can be written to, or has failed, so that a small write does not
@@ -74,7 +74,7 @@ public final class ReadinessSource: Sendable {
     /// - Throws: `SocketError` with the code `.closed` after `close()`; `CancellationError` where
     ///   the task was cancelled.
     public func writable() async throws {
-        try await wait(.write) { descriptor throws(Errno) in try isWritable(descriptor) }
+        try await wait(.write)
     }
 
     /// Whether `close()` was called, or the loops were shut down.
@@ -84,22 +84,11 @@ public final class ReadinessSource: Sendable {
     /// descriptor itself stays open. Closing twice is no error.
     public func close() { registration.close() }
 
-    private func wait(
-        _ direction: SocketReactor.Direction,
-        until isReady: (CInt) throws(Errno) -> Bool
-    ) async throws {
+    private func wait(_ direction: SocketReactor.Direction) async throws {
         do throws(OperationFailure) {
-            var operation = try Operation(registration, direction, .inLine)
-            while true {
-                try await operation.ready()
-                let attempt: Attempt<Void>
-                do throws(Errno) {
-                    // Whatever the user reads afterwards, the next wait has to look again.
-                    attempt = try isReady(operation.descriptor) ? .undrained(()) : .mustWait
-                } catch {
-                    attempt = .failed(error)
-                }
-                if try operation.result(of: attempt) != nil { return }
+            switch direction {
+            case .read: try await untilReadable(registration)
+            case .write: try await untilWritable(registration)
             }
         } catch {
             switch error {

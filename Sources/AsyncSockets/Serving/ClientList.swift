@@ -8,8 +8,8 @@ final class ClientList: Sendable {
         var connections: [UInt64: StreamConnection] = [:]
         var nextTicket: UInt64 = 0
         var isDraining = false
-        /// The accepting task, while it waits for a client to leave.
-        var waiter: CheckedContinuation<Void, Never>?
+        /// The accepting tasks that wait for a client to leave.
+        var waiters: [CheckedContinuation<Void, Never>] = []
     }
 
     private let limit: Int?
@@ -18,47 +18,65 @@ final class ClientList: Sendable {
     init(limit: Int?) { self.limit = limit }
 
     /// Waits until another client may be accepted; false when no more are wanted.
+    ///
+    /// Several tasks may accept, so the room may be gone when they come with a client.
     func hasRoom() async -> Bool {
-        if let limit {
-            await withCheckedContinuation { continuation in
-                let goesOn = state.withLock { state in
-                    if state.isDraining || state.connections.count < limit { return true }
-                    state.waiter = continuation
-                    return false
-                }
-                if goesOn { continuation.resume() }
-            }
-        }
+        await room()
         return state.withLock { !$0.isDraining }
     }
 
-    /// Adds a client; one that comes while the server drains is told so at once.
-    func add(_ connection: StreamConnection) -> UInt64 {
-        let (ticket, isDraining) = state.withLock { state in
-            defer { state.nextTicket += 1 }
-            state.connections[state.nextTicket] = connection
-            return (state.nextTicket, state.isDraining)
+    /// Adds a client, when there is room; one that comes while the server drains is told so.
+    func add(_ connection: StreamConnection) async -> UInt64 {
+        while true {
+            let added = state.withLock { state -> (ticket: UInt64, isDraining: Bool)? in
+                guard isRoom(state) else { return nil }
+                defer { state.nextTicket += 1 }
+                state.connections[state.nextTicket] = connection
+                return (state.nextTicket, state.isDraining)
+            }
+            guard let added else {
+                await room()
+                continue
+            }
+            if added.isDraining { connection.registration.drain() }
+            return added.ticket
         }
-        if isDraining { connection.registration.drain() }
-        return ticket
+    }
+
+    private func room() async {
+        if limit == nil { return }
+        await withCheckedContinuation { continuation in
+            let goesOn = state.withLock { state in
+                if isRoom(state) { return true }
+                state.waiters.append(continuation)
+                return false
+            }
+            if goesOn { continuation.resume() }
+        }
+    }
+
+    private func isRoom(_ state: borrowing State) -> Bool {
+        guard let limit else { return true }
+        return state.isDraining || state.connections.count < limit
     }
 
     /// Removes a client that is done.
     func remove(_ ticket: UInt64) {
         let waiter = state.withLock { state in
             state.connections[ticket] = nil
-            return state.waiter.take()
+            return state.waiters.popLast()
         }
         waiter?.resume()
     }
 
     /// Lets every client finish with what it has: reads that would wait are cancelled.
     func drain() {
-        let (connections, waiter) = state.withLock { state in
+        let (connections, waiters) = state.withLock { state in
             state.isDraining = true
-            return (Array(state.connections.values), state.waiter.take())
+            defer { state.waiters = [] }
+            return (Array(state.connections.values), state.waiters)
         }
-        waiter?.resume()
+        for waiter in waiters { waiter.resume() }
         for connection in connections { connection.registration.drain() }
     }
 }

@@ -54,13 +54,10 @@ public func serve<Listener: StreamListener>(
     let clients = ClientList(limit: options.maximumConnections)
     // Not a child task: it must outlive the cancellation of this one until the clients are done.
     let server = Task(executorPreference: group.taskExecutor) {
-        await withDiscardingTaskGroup { tasks in
-            while await clients.hasRoom() {
-                guard let connection = try? await listener.accept() else { break }
-                let ticket = clients.add(connection)
-                tasks.addTask {
-                    await serveClient(connection, options, handler)
-                    clients.remove(ticket)
+        await withDiscardingTaskGroup { acceptors in
+            for acceptor in makeAcceptors(listener) {
+                acceptors.addTask {
+                    await acceptClients(acceptor, clients, options, handler)
                 }
             }
         }
@@ -75,6 +72,34 @@ public func serve<Listener: StreamListener>(
     }
     deadline.cancel()
     listener.close()
+}
+
+/// One acceptor for each loop where the listener is sharded, one in all where it is not.
+private func makeAcceptors<Listener: StreamListener>(
+    _ listener: Listener
+) -> [@Sendable () async throws -> Listener.Element] {
+    guard let sharded = listener as? any ShardedListener<Listener.Element> else {
+        return [{ try await listener.accept() }]
+    }
+    return (0..<sharded.shardCount).map { index in { try await sharded.accept(shard: index) } }
+}
+
+private func acceptClients<Connection: StreamConnection>(
+    _ accept: @escaping @Sendable () async throws -> Connection,
+    _ clients: ClientList,
+    _ options: ServeOptions,
+    _ handler: @escaping @Sendable (Connection) async throws -> Void
+) async {
+    await withDiscardingTaskGroup { tasks in
+        while await clients.hasRoom() {
+            guard let connection = try? await accept() else { break }
+            let ticket = await clients.add(connection)
+            tasks.addTask {
+                await serveClient(connection, options, handler)
+                clients.remove(ticket)
+            }
+        }
+    }
 }
 
 private func serveClient<Connection: StreamConnection>(

@@ -100,6 +100,9 @@ public struct ListenOptions: Sendable {
     /// connections, `SO_REUSEPORT` in `socket(7)`.
     public var reusePort: Bool
 
+    /// Whether each loop of the group has a listening socket of its own.
+    public var shards: ListenShards
+
     /// Options that the socket gets before it is bound, in order. Accepted connections inherit
     /// most of them.
     public var socketOptions: [SocketOptionSetting]
@@ -110,14 +113,17 @@ public struct ListenOptions: Sendable {
     ///   - backlog: How many connections may wait to be accepted; nil for as many as the system
     ///     allows.
     ///   - reusePort: Whether other sockets may listen at the same address.
+    ///   - shards: Whether each loop of the group has a listening socket of its own.
     ///   - socketOptions: Options that the socket gets before it is bound.
     public init(
         backlog: Int? = nil,
         reusePort: Bool = false,
+        shards: ListenShards = .none,
         socketOptions: [SocketOptionSetting] = []
     ) {
         self.backlog = backlog
         self.reusePort = reusePort
+        self.shards = shards
         self.socketOptions = socketOptions
     }
 }

@@ -2,22 +2,45 @@ internal import SocketReactor
 internal import SocketSystem
 internal import Synchronization
 
-/// What TCP and Unix listeners have in common: a bound, listening socket and how to accept from it.
+/// What TCP and Unix listeners have in common: bound, listening sockets and how to accept from
+/// them.
 final class ListenerCore: Sendable {
-    /// The listening socket's membership in its loop.
-    let registration: Registration
+    /// The listening sockets' memberships in their loops: one, or one for each shard.
+    let shards: [Registration]
     /// The group whose loops take the connections.
     let group: EventLoopGroup
     /// Where it listens.
     let localAddress: SocketAddress
+    /// Tells which shard has a connection; nil where there is but one.
+    private let readyShards: ReadyShards?
 
-    init(registration: Registration, group: EventLoopGroup, localAddress: SocketAddress) {
-        self.registration = registration
+    /// - Parameters:
+    ///   - shards: At least one.
+    init(shards: [Registration], group: EventLoopGroup, localAddress: SocketAddress) {
+        self.shards = shards
         self.group = group
         self.localAddress = localAddress
+        readyShards = shards.count > 1 ? ReadyShards(shards, on: group) : nil
     }
 
-    deinit { registration.close() }
+    convenience init(
+        registration: Registration,
+        group: EventLoopGroup,
+        localAddress: SocketAddress
+    ) {
+        self.init(shards: [registration], group: group, localAddress: localAddress)
+    }
+
+    deinit { close() }
+
+    /// The only listening socket, or the first.
+    var registration: Registration { shards[0] }
+
+    var isClosed: Bool { registration.isClosed }
+
+    func close() {
+        for shard in shards { shard.close() }
+    }
 
     /// Takes a bound socket, lets it listen and registers it.
     static func listen(
@@ -26,27 +49,45 @@ final class ListenerCore: Sendable {
         backlog: Int?,
         on group: EventLoopGroup
     ) throws(SocketError) -> ListenerCore {
-        let bound: SocketAddress
-        do throws(Errno) {
-            try listenSocket(socket.rawValue, backlog: CInt(clamping: backlog ?? maximumBacklog))
-            bound = SocketAddress(try SocketSystem.localAddress(of: socket.rawValue)) ?? address
-        } catch {
-            throw SocketError(.listen, error, local: address)
-        }
+        let bound = try startListening(socket.rawValue, at: address, backlog: backlog)
         let registration = try group.register(socket, for: .listen, local: bound)
         return ListenerCore(registration: registration, group: group, localAddress: bound)
     }
 
-    /// Waits for the next connection.
+    /// Lets a bound socket listen; where it does.
+    static func startListening(
+        _ socket: CInt,
+        at address: SocketAddress,
+        backlog: Int?
+    ) throws(SocketError) -> SocketAddress {
+        do throws(Errno) {
+            try listenSocket(socket, backlog: CInt(clamping: backlog ?? maximumBacklog))
+            return SocketAddress(try SocketSystem.localAddress(of: socket)) ?? address
+        } catch {
+            throw SocketError(.listen, error, local: address)
+        }
+    }
+
+    /// Waits for the next connection, whichever socket has it.
+    func accept() async throws -> (Registration, peer: SocketAddress?) {
+        try await accept(from: readyShards == nil ? registration : nil)
+    }
+
+    /// Waits for the next connection of one socket, or of any of them for nil.
     ///
     /// Failures that concern one connection only, and lack of descriptors or memory, which passes,
     /// are dealt with here: the former by taking the next one, the latter by trying again later.
-    func accept() async throws -> (Registration, peer: SocketAddress?) {
+    func accept(from shard: Registration?) async throws -> (Registration, peer: SocketAddress?) {
         var pause = Duration.milliseconds(1)
         while true {
             do throws(OperationFailure) {
-                let (descriptor, peer) = try await acceptDescriptor()
-                return (try group.register(accepted: descriptor), peer)
+                let (descriptor, peer, loop) =
+                    if let shard {
+                        try await acceptDescriptor(from: shard)
+                    } else {
+                        try await acceptDescriptorFromAny()
+                    }
+                return (try group.register(accepted: descriptor, on: loop), peer)
             } catch {
                 switch error {
                 case .system(let errno) where errno.concernsOneConnection: continue
@@ -59,13 +100,38 @@ final class ListenerCore: Sendable {
         }
     }
 
-    /// The number of a connection's descriptor and its peer's address.
-    private func acceptDescriptor() async throws(OperationFailure) -> (CInt, SocketAddress?) {
-        var operation = try Operation(registration, .read, .inLine)
+    /// What `acceptDescriptor` answers: the number of a connection's descriptor, its peer, and the
+    /// loop that it must stay on.
+    private typealias Accepted = (CInt, SocketAddress?, EventLoop?)
+
+    private func acceptDescriptor(
+        from shard: Registration
+    ) async throws(OperationFailure) -> Accepted {
+        var operation = try Operation(shard, .read, .inLine)
         while true {
             try await operation.ready()
-            if let accepted = try operation.result(of: accept(from: operation.descriptor)) {
-                return accepted
+            if let (descriptor, peer) = try operation.result(
+                of: accept(from: operation.descriptor)
+            ) {
+                return (descriptor, peer, readyShards == nil ? nil : shard.loop)
+            }
+        }
+    }
+
+    private func acceptDescriptorFromAny() async throws(OperationFailure) -> Accepted {
+        guard let readyShards else { throw .closed }
+        while true {
+            let index = try await readyShards.next()
+            let shard = shards[index]
+            switch shard.use({ accept(from: $0) }) {
+            case .drained(let (descriptor, peer)), .undrained(let (descriptor, peer)):
+                readyShards.taken(from: index)
+                return (descriptor, peer, shard.loop)
+            case .mustWait: readyShards.drained(index)
+            case .failed(let errno):
+                readyShards.taken(from: index)
+                throw .system(errno)
+            case nil: throw .closed
             }
         }
     }
@@ -112,6 +178,17 @@ extension EventLoopGroup {
         remote: SocketAddress? = nil
     ) throws(SocketError) -> Registration {
         let loop = try loops(for: operation).leastLoadedLoop
+        return try register(socket, on: loop, for: operation, local: local, remote: remote)
+    }
+
+    /// Takes a new socket into a loop of this group.
+    func register(
+        _ socket: consuming Descriptor,
+        on loop: EventLoop,
+        for operation: SocketError.Operation,
+        local: SocketAddress? = nil,
+        remote: SocketAddress? = nil
+    ) throws(SocketError) -> Registration {
         do throws(OperationFailure) {
             return try loop.register(socket)
         } catch {
@@ -136,10 +213,19 @@ extension EventLoopGroup {
 
     /// The same for a connection that was just accepted. Where it cannot be watched, it is handed
     /// out all the same, for its own operations to say so: the others must not suffer.
-    func register(accepted descriptor: CInt) throws(OperationFailure) -> Registration {
+    ///
+    /// - Parameters:
+    ///   - descriptor: The connection.
+    ///   - loop: The loop that accepted it, where it must stay there.
+    /// - Returns: The connection's membership in its loop.
+    /// - Throws: `.closed` where the loops were shut down.
+    func register(
+        accepted descriptor: CInt,
+        on loop: EventLoop?
+    ) throws(OperationFailure) -> Registration {
         let socket = Descriptor(owning: descriptor)
         guard case .success(let loops) = started else { throw .closed }
-        return try loops.leastLoadedLoop.register(socket, failsLate: true)
+        return try (loop ?? loops.leastLoadedLoop).register(socket, failsLate: true)
     }
 }
 

@@ -43,17 +43,23 @@ public final class TCPListener: Sendable {
         on group: EventLoopGroup = .shared
     ) throws(SocketError) -> TCPListener {
         let kind = try tcpKind(of: address, for: .bind)
+        let isSharded = options.shards != .none
         let defaults: [SocketOptionSetting] = [
-            .set(.reuseAddress, true), .set(.noDelay, true), .set(.reusePort, options.reusePort),
+            .set(.reuseAddress, true), .set(.noDelay, true),
+            .set(.reusePort, options.reusePort || isSharded),
         ]
-        let socket = try makeSocket(
-            kind,
-            defaults + options.socketOptions,
-            local: address,
-            for: .bind
-        )
+        let settings = defaults + options.socketOptions
+        let first = try makeSocket(kind, settings, local: address, for: .bind)
+        guard isSharded else {
+            return TCPListener(
+                core: try .listen(first, at: address, backlog: options.backlog, on: group)
+            )
+        }
         return TCPListener(
-            core: try .listen(socket, at: address, backlog: options.backlog, on: group)
+            core: try .listenSharded(first, at: address, options: options, on: group) {
+                (bound) throws(SocketError) in
+                try makeSocket(kind, settings, local: bound, for: .bind)
+            }
         )
     }
 
@@ -77,7 +83,7 @@ public final class TCPListener: Sendable {
     public var localAddress: SocketAddress { core.localAddress }
 
     /// Whether `close()` was called.
-    public var isClosed: Bool { core.registration.isClosed }
+    public var isClosed: Bool { core.isClosed }
 
     /// Waits for the next connection.
     ///
@@ -95,7 +101,7 @@ public final class TCPListener: Sendable {
     ///
     /// Who waits for a connection gets `SocketError` with the code `.closed`; loops over the
     /// listener end. Closing twice is no error. The corresponding system call is `close(2)`.
-    public func close() { core.registration.close() }
+    public func close() { core.close() }
 }
 
 extension TCPListener: StreamListener {
@@ -124,4 +130,13 @@ extension TCPListener: StreamListener {
     ///
     /// - Returns: The iterator.
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(listener: self) }
+}
+
+extension TCPListener: ShardedListener {
+    var shardCount: Int { core.shards.count }
+
+    func accept(shard index: Int) async throws -> TCPConnection {
+        let (registration, peer) = try await core.accept(from: core.shards[index])
+        return TCPConnection(registration: registration, remoteAddress: peer)
+    }
 }

@@ -1,0 +1,62 @@
+// A small HTTP/1.1 server that is fit for operation: alone, as supervised workers, under systemd.
+//
+//     HTTPHello [ADDRESS] [WORKERS]
+//
+// SIGTERM lets clients finish. Without WORKERS, or with 0, SIGUSR2 starts the program anew, which
+// takes the socket over; with WORKERS, SIGHUP replaces them one by one.
+
+import AsyncSockets
+
+let arguments = CommandLine.arguments.dropFirst()
+guard arguments.count <= 2, let workers = Int(arguments.dropFirst().first ?? "0"), workers >= 0
+else { leave("usage: HTTPHello [ADDRESS] [WORKERS]", status: 2) }
+let address = arguments.first ?? "127.0.0.1:8080"
+
+do {
+    if let listener = try TCPListener.inherited(named: "http") {
+        try await work(on: listener)
+    } else if workers == 0 {
+        try await work(on: .bind(to: address))
+    } else {
+        let socket = try SharedSocket.listen(at: address, named: "http")
+        say("listening on \(socket.localAddress)")
+        let options = WorkerOptions(count: workers, readyWithin: .seconds(10)) { say("\($0)") }
+        try await WorkerProcesses(sharing: [socket], options: options).run()
+    }
+} catch {
+    leave("\(error)", status: 1)
+}
+
+func work(on listener: TCPListener) async throws {
+    let hello = Hello()
+    let signals = Signal.notifications(of: .terminate, .interrupt, .user2)
+    let server = Task {
+        await serve(listener) { connection in try await hello.serve(connection) }
+    }
+    say("listening on \(listener.localAddress)")
+    try ServiceManager.notify(.ready)
+
+    let restart = HotRestart()
+    for await signal in signals {
+        guard signal == .user2 else { break }
+        do {
+            let sockets = try SharedSocket.sockets(of: listener, named: "http")
+            say("process \(try await restart.start(passing: sockets)) has taken over")
+            break
+        } catch {
+            say("serving on: \(error)")
+        }
+    }
+
+    _ = try? ServiceManager.notify(.stopping)
+    // Clients that are busy learn with their next answer that they must connect anew; those that
+    // are idle have a moment for a request that may be on its way.
+    hello.leave()
+    listener.close()
+    let patience = Task {
+        try await Task.sleep(for: .seconds(2))
+        server.cancel()
+    }
+    await server.value
+    patience.cancel()
+}

@@ -1,0 +1,43 @@
+// An echo server that can be replaced by a new version of itself while it serves.
+//
+//     HotRestart [ADDRESS]
+//
+// SIGUSR2 starts the program's file again, which takes the listening socket over; when the new one
+// is ready, the old one finishes with its clients and leaves. SIGTERM ends it.
+
+import AsyncSockets
+
+let arguments = CommandLine.arguments.dropFirst()
+if arguments.count > 1 { leave("usage: HotRestart [ADDRESS]", status: 2) }
+
+do {
+    let listener =
+        try TCPListener.inherited(named: "echo")
+        ?? .bind(to: arguments.first ?? "127.0.0.1:9999")
+    let signals = Signal.notifications(of: .terminate, .interrupt, .user2)
+    let server = Task {
+        await serve(listener) { connection in
+            for try await chunk in connection {
+                try await connection.write(chunk)
+            }
+        }
+    }
+    say("listening on \(listener.localAddress)")
+    try ServiceManager.notify(.ready)
+
+    let restart = HotRestart()
+    for await signal in signals {
+        guard signal == .user2 else { break }
+        do {
+            let sockets = try SharedSocket.sockets(of: listener, named: "echo")
+            say("process \(try await restart.start(passing: sockets)) has taken over")
+            break
+        } catch {
+            say("serving on: \(error)")
+        }
+    }
+    server.cancel()
+    await server.value
+} catch {
+    leave("\(error)", status: 1)
+}

@@ -1,0 +1,42 @@
+// An echo server of several processes: each runs the same program and inherits the same socket.
+//
+//     PreforkEcho [ADDRESS] [WORKERS]
+//
+// Kill a worker and see it replaced; SIGHUP replaces all, one by one; SIGTERM lets them finish.
+
+import AsyncSockets
+
+let arguments = CommandLine.arguments.dropFirst()
+guard arguments.count <= 2, let workers = Int(arguments.dropFirst().first ?? "2"), workers > 0
+else { leave("usage: PreforkEcho [ADDRESS] [WORKERS]", status: 2) }
+
+do {
+    if let listener = try TCPListener.inherited(named: "echo") {
+        try await work(on: listener)
+    } else {
+        let address = arguments.first ?? "127.0.0.1:9999"
+        let socket = try SharedSocket.listen(at: address, named: "echo")
+        say("listening on \(socket.localAddress)")
+        let options = WorkerOptions(count: workers, readyWithin: .seconds(10)) { say("\($0)") }
+        try await WorkerProcesses(sharing: [socket], options: options).run()
+    }
+} catch {
+    leave("\(error)", status: 1)
+}
+
+func work(on listener: TCPListener) async throws {
+    let signals = Signal.notifications(of: .terminate)
+    let server = Task {
+        await serve(listener) { connection in
+            for try await chunk in connection {
+                try await connection.write(chunk)
+            }
+        }
+    }
+    try ServiceManager.notify(.ready)
+    let leaving = Task {
+        for await _ in signals { server.cancel() }
+    }
+    await server.value
+    leaving.cancel()
+}

@@ -1,0 +1,167 @@
+internal import SocketSystem
+internal import Synchronization
+
+/// Hands the listening sockets over to a new version of the program, without a client noticing.
+///
+/// ```swift
+/// let restart = HotRestart()
+/// for await _ in Signal.notifications(of: .user2) {
+///     do {
+///         try await restart.start(passing: SharedSocket.sockets(of: listener, named: "http"))
+///         break  // the new version serves: finish with the clients that are here, and leave
+///     } catch {
+///         print(error)  // the new version does not work: serve on
+///     }
+/// }
+/// ```
+///
+/// Both versions have the same sockets, so a client that connects meanwhile waits in the queue of
+/// one socket for whoever accepts first; none is refused, and none is lost when the old version
+/// closes its own.
+public final class HotRestart: Sendable {
+    /// How the new version is started.
+    public struct Options: Sendable {
+        /// The path of the new version; nil for the file that this process was started from, as it
+        /// is when the restart begins.
+        public var executable: String?
+
+        /// Its arguments, without its name; nil for those of this process.
+        public var arguments: [String]?
+
+        /// Environment variables that it has beside, or other than, this process's own.
+        public var environment: [String: String]
+
+        /// Within what time it must be ready, or be killed.
+        public var readyWithin: Duration
+
+        /// Everything as usual but what is named.
+        ///
+        /// - Parameters:
+        ///   - executable: The path of the new version; nil for that of this process.
+        ///   - arguments: Its arguments, without its name; nil for those of this process.
+        ///   - environment: Further environment variables.
+        ///   - readyWithin: Within what time it must be ready, or be killed.
+        public init(
+            executable: String? = nil,
+            arguments: [String]? = nil,
+            environment: [String: String] = [:],
+            readyWithin: Duration = .seconds(10)
+        ) {
+            self.executable = executable
+            self.arguments = arguments
+            self.environment = environment
+            self.readyWithin = readyWithin
+        }
+    }
+
+    private let options: Options
+    private let group: EventLoopGroup
+    private let path: String
+    /// Whether a new version is being started, or has taken over.
+    private let isUnderWay = Mutex(false)
+
+    /// Prepares restarts: the file of this program is looked up now, for it may be replaced.
+    ///
+    /// - Parameters:
+    ///   - options: How the new version is started.
+    ///   - group: The loops that wait for it.
+    public init(options: Options = Options(), on group: EventLoopGroup = .shared) {
+        self.options = options
+        self.group = group
+        path = options.executable ?? executablePath ?? CommandLine.arguments.first ?? ""
+    }
+
+    /// Starts the new version and waits until it is ready: until it has called
+    /// `ServiceManager.notify(.ready)`.
+    ///
+    /// The new version takes the sockets by `TCPListener.inherited(named:)`. The service manager is
+    /// told that it is the main process from now on (`NotifyAccess=all` lets it speak, too).
+    ///
+    /// Cancelling the task does not stop a restart that has begun.
+    ///
+    /// - Parameter sockets: What the new version inherits.
+    /// - Returns: The new version's process.
+    /// - Throws: `SocketError` with the operation `.hotRestart`: `.busy` while another restart is
+    ///   under way or after one has succeeded, `.timedOut` where the new version was not ready in
+    ///   time and was killed, `.limitExceeded` where it ended before; `.startProcess` where it
+    ///   could not be started. Then this process has everything as before, and may try again.
+    @discardableResult
+    public func start(passing sockets: [SharedSocket]) async throws(SocketError) -> CInt {
+        let isFirst = isUnderWay.withLock { isUnderWay in
+            defer { isUnderWay = true }
+            return !isUnderWay
+        }
+        guard isFirst else {
+            throw SocketError(.hotRestart, code: .busy, reason: "one is under way already")
+        }
+        let restart = Task { [self] () -> Result<CInt, SocketError> in
+            do throws(SocketError) {
+                return .success(try await startNow(sockets))
+            } catch {
+                return .failure(error)
+            }
+        }
+        switch await restart.value {
+        case .success(let process): return process
+        case .failure(let error):
+            isUnderWay.withLock { $0 = false }
+            throw error
+        }
+    }
+
+    private func startNow(_ sockets: [SharedSocket]) async throws(SocketError) -> CInt {
+        let arguments = CommandLine.arguments
+        let program = ProgramStart(
+            path: path,
+            arguments: [arguments.first ?? path]
+                + (options.arguments ?? Array(arguments.dropFirst())),
+            environment: environmentVariables.merging(options.environment) { $1 }
+        )
+        let process = try await ChildProcess.start(
+            program,
+            sockets: sockets,
+            notifyVariable: ServiceManager.readySocketVariable,
+            on: group
+        )
+        let readyWithin = options.readyWithin
+        let outcome = await withTaskGroup(of: Outcome.self) { tasks in
+            tasks.addTask { await process.becameReady() ? .ready : .ended(.unknown) }
+            tasks.addTask { .ended(await process.ended()) }
+            tasks.addTask {
+                try? await Task.sleep(for: readyWithin)
+                return .late
+            }
+            let first = await tasks.next() ?? .late
+            tasks.cancelAll()
+            return first
+        }
+        switch outcome {
+        case .ready:
+            process.stopListening()
+            // Should it end before us, it is not left a zombie.
+            Task { _ = await process.ended() }
+            _ = try? ServiceManager.notify(.mainProcess(process.number))
+            return process.number
+        case .ended(let how):
+            throw SocketError(
+                .hotRestart,
+                code: .limitExceeded,
+                reason: "the new version ended before it was ready: \(how.text)"
+            )
+        case .late:
+            process.send(.kill)
+            _ = await process.ended()
+            throw SocketError(
+                .hotRestart,
+                code: .timedOut,
+                reason: "the new version was not ready within \(readyWithin)"
+            )
+        }
+    }
+
+    private enum Outcome: Sendable {
+        case ready
+        case ended(ProcessEnd)
+        case late
+    }
+}

@@ -1,0 +1,86 @@
+internal import SocketSystem
+internal import Synchronization
+
+/// The descriptors that whoever started this program left for it, by the `LISTEN_FDS` protocol of
+/// `sd_listen_fds(3)`: each is given out once.
+final class InheritedDescriptors: Sendable {
+    /// What this process inherited. The environment is looked at, and cleared of it, by the first
+    /// use.
+    static let shared = InheritedDescriptors(readingEnvironment: ())
+
+    private let descriptors: Mutex<[(name: String, number: CInt)]>
+
+    init(_ descriptors: [(name: String, number: CInt)]) {
+        self.descriptors = Mutex(descriptors)
+    }
+
+    private convenience init(readingEnvironment: Void) {
+        let descriptors = Self.parse(
+            process: environmentVariable("LISTEN_PID"),
+            count: environmentVariable("LISTEN_FDS"),
+            names: environmentVariable("LISTEN_FDNAMES"),
+            ownProcess: currentProcess
+        )
+        // A child of ours must not take them for its own.
+        for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] {
+            removeEnvironmentVariable(name)
+        }
+        for (_, number) in descriptors { try? closeOnExec(number) }
+        self.init(descriptors)
+    }
+
+    /// What the three variables mean: nothing where they are meant for another process or are no
+    /// numbers. A descriptor without a name is called `unknown`.
+    static func parse(
+        process: String?,
+        count: String?,
+        names: String?,
+        ownProcess: CInt
+    ) -> [(name: String, number: CInt)] {
+        guard let process, CInt(process) == ownProcess,
+            let count = count.flatMap({ CInt($0) }), count > 0, count <= CInt.max - 3
+        else { return [] }
+        let names = names.map { $0.split(separator: ":", omittingEmptySubsequences: false) } ?? []
+        // Nobody passes more than the limit of open descriptors, so a larger count is no reason to
+        // make a list of two billion.
+        return (0..<min(count, 65536)).map { index in
+            let name = Int(index) < names.count ? String(names[Int(index)]) : "unknown"
+            return (name, index + 3)
+        }
+    }
+
+    /// Takes out the descriptors with a name, or all for nil, that pass a check.
+    ///
+    /// - Throws: What the check throws; then all stay.
+    func take<Failure: Error>(
+        named name: String?,
+        checking check: (CInt) throws(Failure) -> Void
+    ) throws(Failure) -> [CInt] {
+        let result = descriptors.withLock { descriptors -> Result<[CInt], Failure> in
+            let matching = descriptors.filter { name == nil || $0.name == name }.map(\.number)
+            do throws(Failure) {
+                for number in matching { try check(number) }
+            } catch {
+                return .failure(error)
+            }
+            descriptors.removeAll { matching.contains($0.number) }
+            return .success(matching)
+        }
+        return try result.get()
+    }
+}
+
+/// Takes the descriptors that whoever started this program left for it under a name, by the
+/// `LISTEN_FDS` protocol of `sd_listen_fds(3)`, for those that no listener's `inherited(named:)`
+/// fits.
+///
+/// The descriptors are close-on-exec; nothing else is changed or checked. The caller must close
+/// them. A second call with the same name finds nothing. The first use of anything inherited
+/// removes `LISTEN_PID`, `LISTEN_FDS` and `LISTEN_FDNAMES` from the environment, so it belongs to
+/// the beginning of a program, before other threads look at the environment.
+///
+/// - Parameter name: The name; nil for all that are left.
+/// - Returns: The descriptors, in the order in which they were passed; none where nothing was.
+public func inheritedDescriptors(named name: String? = nil) -> [CInt] {
+    InheritedDescriptors.shared.take(named: name) { (_) throws(Never) in }
+}

@@ -1,0 +1,78 @@
+internal import SocketSystem
+
+/// What a program tells the service manager that started it: systemd, or a supervisor of this
+/// library.
+///
+/// ```swift
+/// try ServiceManager.notify(.ready, .status("serving at \(listener.localAddress)"))
+/// ```
+public enum ServiceManager {
+    /// Something to tell, one line of `sd_notify(3)`.
+    public struct Message: Hashable, Sendable {
+        let line: String
+
+        private init(_ line: String) { self.line = line }
+
+        /// The program has started, or has read its configuration again, and serves.
+        public static var ready: Message { Message("READY=1") }
+        /// The program is leaving.
+        public static var stopping: Message { Message("STOPPING=1") }
+        /// The program reads its configuration again; `ready` follows.
+        public static var reloading: Message {
+            let microseconds = MonotonicTime.now.nanoseconds / 1000
+            return Message("RELOADING=1\nMONOTONIC_USEC=\(microseconds)")
+        }
+        /// The program is alive: to be sent more often than every `watchdogInterval`.
+        public static var watchdog: Message { Message("WATCHDOG=1") }
+        /// What the program is doing, in a few words; line feeds become spaces.
+        public static func status(_ text: String) -> Message {
+            Message("STATUS=" + String(text.map { $0.isNewline ? " " : $0 }))
+        }
+        /// The service's main process is another one from now on.
+        public static func mainProcess(_ process: CInt) -> Message { Message("MAINPID=\(process)") }
+    }
+
+    /// Where supervisors of this library hear of readiness beside the service manager.
+    static let readySocketVariable = "ASYNCSOCKETS_READY_SOCKET"
+
+    /// Tells the service manager something, in one message.
+    ///
+    /// The environment variable `NOTIFY_SOCKET` says where it listens. The corresponding function
+    /// is `sd_notify(3)`.
+    ///
+    /// - Parameter messages: What there is to tell.
+    /// - Returns: Whether there is a service manager that wants to hear.
+    /// - Throws: `SocketError` where there should be one that cannot be reached.
+    @discardableResult
+    public static func notify(_ messages: Message...) throws(SocketError) -> Bool {
+        let text = messages.map(\.line).joined(separator: "\n")
+        var isHeard = false
+        do throws(Errno) {
+            if let name = environmentVariable(readySocketVariable), messages.contains(.ready) {
+                isHeard = true
+                // Whoever started us may be gone, which is as it should be.
+                try? sendNotification(text, to: name)
+            }
+            if let name = environmentVariable("NOTIFY_SOCKET"), !name.isEmpty {
+                isHeard = true
+                try sendNotification(text, to: name)
+            }
+        } catch {
+            throw SocketError(.notify, error)
+        }
+        return isHeard
+    }
+
+    /// Within what time the service manager wants to hear `watchdog` again and again; nil where it
+    /// does not. Half of it is a good interval.
+    ///
+    /// The corresponding function is `sd_watchdog_enabled(3)`.
+    public static var watchdogInterval: Duration? {
+        if let process = environmentVariable("WATCHDOG_PID"), CInt(process) != currentProcess {
+            return nil
+        }
+        guard let text = environmentVariable("WATCHDOG_USEC"), let time = Int64(text), time > 0
+        else { return nil }
+        return .microseconds(time)
+    }
+}

@@ -1,0 +1,120 @@
+internal import SocketSystem
+
+/// How worker processes are run.
+public struct WorkerOptions: Sendable {
+    /// How many workers run at once, at least 1; as many as there are processors by default.
+    public var count: Int
+
+    /// The path of the program that the workers run; nil for this very program, as its file is when
+    /// a worker starts.
+    public var executable: String?
+
+    /// The program's arguments, without its name; nil for those of this process.
+    public var arguments: [String]?
+
+    /// Environment variables that workers have beside, or other than, this process's own.
+    public var environment: [String: String]
+
+    /// Within what time a new worker must say that it is ready (`ServiceManager.notify(.ready)`), or
+    /// be killed; nil where workers say nothing and count as ready when they run.
+    public var readyWithin: Duration?
+
+    /// How long a worker may take to finish after SIGTERM, before it is killed.
+    public var drain: Duration
+
+    /// A worker that ends sooner than this has failed to start.
+    public var minimumLifetime: Duration
+
+    /// How long to wait before a worker is started again that has failed to start, at first; each
+    /// further failure doubles it, up to `longestBackOff`. Others are started again at once.
+    public var backOff: Duration
+
+    /// The longest wait before a start.
+    public var longestBackOff: Duration
+
+    /// After how many failed starts in a row all is given up.
+    public var failedStarts: Int
+
+    /// Called with each thing that happens to a worker.
+    public var event: @Sendable (WorkerEvent) -> Void
+
+    /// Everything as usual but what is named.
+    ///
+    /// - Parameters:
+    ///   - count: How many workers run at once.
+    ///   - readyWithin: Within what time a new worker must say that it is ready.
+    ///   - drain: How long a worker may take to finish after SIGTERM.
+    ///   - event: Called with each thing that happens to a worker.
+    public init(
+        count: Int = 0,
+        readyWithin: Duration? = nil,
+        drain: Duration = .seconds(10),
+        event: @escaping @Sendable (WorkerEvent) -> Void = { _ in }
+    ) {
+        self.count = count > 0 ? count : availableProcessors
+        environment = [:]
+        self.readyWithin = readyWithin
+        self.drain = drain
+        minimumLifetime = .seconds(1)
+        backOff = .milliseconds(100)
+        longestBackOff = .seconds(5)
+        failedStarts = 5
+        self.event = event
+    }
+}
+
+/// Something that happened to a worker process.
+public struct WorkerEvent: Hashable, Sendable, CustomStringConvertible {
+    /// What happened.
+    public struct Kind: Hashable, Sendable {
+        let name: String
+
+        private init(_ name: String) { self.name = name }
+
+        /// The worker runs.
+        public static let started = Kind("started")
+        /// The worker serves.
+        public static let ready = Kind("ready")
+        /// The worker was asked to finish.
+        public static let leaving = Kind("leaving")
+        /// The worker has ended; `detail` says how.
+        public static let ended = Kind("ended")
+        /// The worker is killed, for it was not ready or did not finish in time.
+        public static let killed = Kind("killed")
+        /// A worker could not be started; `detail` says why.
+        public static let failed = Kind("failed to start")
+    }
+
+    /// What happened.
+    public let kind: Kind
+
+    /// The worker's process; nil where none could be started.
+    public let process: CInt?
+
+    /// More about it, where there is more to say.
+    public let detail: String?
+
+    init(_ kind: Kind, _ process: CInt?, _ detail: String? = nil) {
+        self.kind = kind
+        self.process = process
+        self.detail = detail
+    }
+
+    /// `worker 4711 ended: exit status 1`
+    public var description: String {
+        let subject = process.map { "worker \($0)" } ?? "worker"
+        return "\(subject) \(kind.name)" + (detail.map { ": \($0)" } ?? "")
+    }
+}
+
+extension ProcessEnd {
+    /// The end of a sentence.
+    var text: String {
+        switch self {
+        case .exited(let status): "exit status \(status)"
+        case .killed(let signal):
+            "killed by \(Signal(number: signal.rawValue)?.description ?? "signal \(signal.rawValue)")"
+        case .unknown: "nobody knows how"
+        }
+    }
+}

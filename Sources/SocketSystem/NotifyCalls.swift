@@ -1,0 +1,58 @@
+internal import CSocketSystem
+internal import Glibc
+
+/// The receiving end of sd_notify(3) messages: a Unix datagram socket with an abstract name.
+///
+/// - Returns: The descriptor, which the caller must close, and what NOTIFY_SOCKET must say.
+/// - Throws: Lack of descriptors.
+package func openNotifySocket() throws(Errno) -> (descriptor: CInt, name: String) {
+    var result: CInt = 0
+    // SAFETY: the shim writes a name that ends with zero and is shorter than the buffer.
+    let name = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 120) { buffer in
+        unsafe buffer.initialize(repeating: 0)
+        result = unsafe csock_notify_open(buffer.baseAddress)
+        return unsafe String(cString: buffer.baseAddress!)
+    }
+    return (try check(result), name)
+}
+
+/// The next sd_notify(3) message and the number of its sender's process; nil if there is none. A
+/// message of another user, who is not root either, is empty.
+package func receiveNotification(
+    _ socket: CInt
+) throws(Errno) -> (lines: [Substring], process: CInt)? {
+    var process: CInt = 0
+    var user: CInt = 0
+    let (count, text) = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4096) {
+        buffer in
+        // SAFETY: the shim writes at most `count` bytes, and two locals.
+        let count = unsafe csock_notify_receive(
+            socket,
+            buffer.baseAddress,
+            buffer.count,
+            &process,
+            &user
+        )
+        let bytes = unsafe UnsafeRawBufferPointer(buffer).prefix(max(count, 0))
+        return (count, unsafe String(decoding: bytes, as: UTF8.self))
+    }
+    if count == -Int(EAGAIN) { return nil }
+    try check(CInt(clamping: count))
+    guard user == 0 || user == CInt(bitPattern: geteuid()) else { return ([], process) }
+    return (text.split(separator: "\n"), process)
+}
+
+/// Sends an sd_notify(3) message to a path, or to an abstract name that begins with `@`.
+package func sendNotification(_ text: String, to name: String) throws(Errno) {
+    // SAFETY: both texts are valid during the call.
+    try check(unsafe csock_notify_send(name, text, text.utf8.count))
+}
+
+/// Whether a socket listens, SO_ACCEPTCONN in socket(7).
+package func isListening(_ socket: CInt) throws(Errno) -> Bool {
+    var value: CInt = 0
+    var length = socklen_t(MemoryLayout<CInt>.size)
+    // SAFETY: the kernel writes at most `length` bytes to a local of that size.
+    try check(unsafe csock_getsockopt(socket, SOL_SOCKET, SO_ACCEPTCONN, &value, &length))
+    return value != 0
+}

@@ -1,0 +1,151 @@
+import AsyncSockets
+internal import Synchronization
+import Testing
+
+private final class Counter: Sendable {
+    let value = Atomic<Int>(0)
+}
+
+@Suite(.timeLimit(.minutes(1)))
+struct ShardTests {
+    private func echo(_ connection: TCPConnection) async throws {
+        for try await chunk in connection { try await connection.write(chunk) }
+    }
+
+    private func roundTrip(to address: SocketAddress, on group: EventLoopGroup) async throws {
+        let connection = try await TCPConnection.connect(to: address, on: group)
+        try await connection.write("ping")
+        #expect(try await connection.read(exactly: 4) == [UInt8]("ping".utf8))
+    }
+
+    @Test("one loop over a sharded listener takes the connections of all its sockets")
+    func oneSequence() async throws {
+        let group = try EventLoopGroup(loops: 3)
+        let listener = try TCPListener.bind(
+            to: "127.0.0.1:0",
+            options: ListenOptions(shards: .perLoop),
+            on: group
+        )
+        let server = Task {
+            await withDiscardingTaskGroup { clients in
+                for await connection in listener {
+                    clients.addTask { try? await self.echo(connection) }
+                }
+            }
+        }
+        try await withThrowingTaskGroup(of: Void.self) { clients in
+            for _ in 0..<200 {
+                clients.addTask { try await roundTrip(to: listener.localAddress, on: group) }
+            }
+            try await clients.waitForAll()
+        }
+        listener.close()
+        await server.value
+    }
+
+    @Test("several tasks accept from a sharded listener; each connection goes to one of them")
+    func severalAcceptors() async throws {
+        let group = try EventLoopGroup(loops: 2)
+        let listener = try TCPListener.bind(
+            to: "127.0.0.1:0",
+            options: ListenOptions(shards: .perLoop),
+            on: group
+        )
+        let count = 64
+        let accepted = Counter()
+        await withDiscardingTaskGroup { tasks in
+            for _ in 0..<4 {
+                tasks.addTask {
+                    for await _ in listener {
+                        let total = accepted.value.wrappingAdd(1, ordering: .relaxed).newValue
+                        if total == count { listener.close() }
+                    }
+                }
+            }
+            for _ in 0..<count {
+                tasks.addTask {
+                    _ = try? await TCPConnection.connect(to: listener.localAddress, on: group)
+                }
+            }
+        }
+        #expect(accepted.value.load(ordering: .relaxed) == count)
+    }
+
+    @Test("cancelling ends an accept, and no connection is lost by that")
+    func cancelling() async throws {
+        let group = try EventLoopGroup(loops: 2)
+        let listener = try TCPListener.bind(
+            to: "127.0.0.1:0",
+            options: ListenOptions(shards: .perLoop),
+            on: group
+        )
+        for _ in 0..<50 {
+            let accepting = Task { try await listener.accept() }
+            async let client = TCPConnection.connect(to: listener.localAddress, on: group)
+            accepting.cancel()
+            if (try? await accepting.value) == nil { _ = try await listener.accept() }
+            _ = try await client
+        }
+    }
+
+    @Test("closing a sharded listener wakes who accepts, and frees the address")
+    func closing() async throws {
+        let group = try EventLoopGroup(loops: 2)
+        let options = ListenOptions(shards: .perLoop)
+        let listener = try TCPListener.bind(to: "127.0.0.1:0", options: options, on: group)
+        let accepting = Task { try await listener.accept() }
+        listener.close()
+        await #expect { try await accepting.value } throws: {
+            ($0 as? SocketError)?.code == .closed
+        }
+        #expect(listener.isClosed)
+        _ = try TCPListener.bind(to: listener.localAddress, on: group)
+    }
+
+    @Test("a sharded listener does not share its address with one that is not")
+    func addressInUse() async throws {
+        let group = try EventLoopGroup(loops: 2)
+        let plain = try TCPListener.bind(to: "127.0.0.1:0", on: group)
+        let error = #expect(throws: SocketError.self) {
+            try TCPListener.bind(
+                to: plain.localAddress,
+                options: ListenOptions(shards: .perLoop),
+                on: group
+            )
+        }
+        #expect(error?.code == .addressInUse)
+    }
+
+    @Test(
+        "serve takes the clients of every shard, at most so many at once",
+        arguments: [ListenShards.perLoop, .perLoopByProcessor]
+    )
+    func serving(shards: ListenShards) async throws {
+        let group = try EventLoopGroup(loops: 2, pinned: true)
+        let listener = try TCPListener.bind(
+            to: "127.0.0.1:0",
+            options: ListenOptions(shards: shards),
+            on: group
+        )
+        let now = Counter()
+        let most = Counter()
+        let server = Task {
+            let options = ServeOptions(maximumConnections: 3)
+            await serve(listener, options: options, on: group) { connection in
+                let count = now.value.wrappingAdd(1, ordering: .relaxed).newValue
+                most.value.max(count, ordering: .relaxed)
+                try await connection.write(connection.read(exactly: 4))
+                now.value.wrappingSubtract(1, ordering: .relaxed)
+            }
+        }
+        try await withThrowingTaskGroup(of: Void.self) { clients in
+            for _ in 0..<100 {
+                clients.addTask { try await roundTrip(to: listener.localAddress, on: group) }
+            }
+            try await clients.waitForAll()
+        }
+        server.cancel()
+        await server.value
+        #expect(most.value.load(ordering: .relaxed) <= 3)
+    }
+}
