@@ -58,7 +58,10 @@ var tests: [Target] {
 
 /// One executable per folder in `Examples`; each knows the public product only.
 var examples: [Target] {
-    ["EchoServer", "MulticoreEcho", "PreforkEcho", "HotRestart", "HTTPHello"].map { name in
+    [
+        "EchoServer", "HTTPHello", "HotRestart", "MulticoreEcho", "PassDescriptor", "PreforkEcho",
+        "UnixEcho",
+    ].map { name in
         .executableTarget(
             name: name,
             dependencies: ["AsyncSockets"],

@@ -10,8 +10,10 @@
 #include "cancellation.h"
 #include "cores.h"
 #include "processes.h"
+#include "datagrams.h"
 #include "readiness.h"
 #include "signals.h"
+#include "unix_sockets.h"
 #include "waiting.h"
 #include "names.h"
 
