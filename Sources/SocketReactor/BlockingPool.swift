@@ -92,6 +92,7 @@ extension BlockingPool {
     /// - Parameter body: What runs; it may go on running after this returned, if the task was
     ///   cancelled.
     /// - Returns: What the body returned.
+    /// - Throws: Why there is no answer.
     package func run<Value: Sendable>(
         _ body: @escaping @Sendable () -> Value
     ) async throws(Failure) -> Value {

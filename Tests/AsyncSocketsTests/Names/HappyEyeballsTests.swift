@@ -1,4 +1,5 @@
 import SocketSystem
+import TestKit
 import Testing
 
 @testable import AsyncSockets

@@ -56,6 +56,7 @@ final class BlackHole: Sendable {
     /// - Parameters:
     ///   - address: An IPv4 address of this machine.
     ///   - port: Where connections shall vanish.
+    /// - Throws: `Failure`, where the system refuses.
     init(at address: String, port: UInt16) throws {
         var target = sockaddr_in()
         target.sin_family = sa_family_t(AF_INET)
