@@ -67,10 +67,7 @@ var tests: [Target] {
 
 /// One executable per folder in `Examples`; each knows the public product only.
 var examples: [Target] {
-    [
-        "EchoServer", "HTTPHello", "HotRestart", "MulticoreEcho", "PassDescriptor", "PreforkEcho",
-        "UnixEcho",
-    ].map { name in
+    exampleNames.map { name in
         .executableTarget(
             name: name,
             dependencies: ["AsyncSockets"],
@@ -78,4 +75,17 @@ var examples: [Target] {
             swiftSettings: settings
         )
     }
+}
+
+var exampleNames: [String] {
+    [
+        "Backends",
+        "EchoServer",
+        "HTTPHello",
+        "HotRestart",
+        "MulticoreEcho",
+        "PassDescriptor",
+        "PreforkEcho",
+        "UnixEcho",
+    ]
 }

@@ -8,9 +8,9 @@
 #define CSOCKETSYSTEM_H
 
 #include "cancellation.h"
+#include "datagrams.h"
 #include "cores.h"
 #include "processes.h"
-#include "datagrams.h"
 #include "readiness.h"
 #include "signals.h"
 #include "unix_sockets.h"
