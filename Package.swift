@@ -31,6 +31,13 @@ let package = Package(
 
 var tests: [Target] {
     [
+        // What tests share; no product.
+        .target(
+            name: "TestKit",
+            dependencies: ["AsyncSockets", "SocketSystem"],
+            path: "Tests/TestKit",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "SocketSystemTests",
             dependencies: ["SocketSystem"],
@@ -38,12 +45,12 @@ var tests: [Target] {
         ),
         .testTarget(
             name: "SocketReactorTests",
-            dependencies: ["SocketReactor", "SocketSystem"],
+            dependencies: ["SocketReactor", "SocketSystem", "TestKit"],
             swiftSettings: settings
         ),
         .testTarget(
             name: "AsyncSocketsTests",
-            dependencies: ["AsyncSockets", "SocketReactor", "SocketSystem"],
+            dependencies: ["AsyncSockets", "SocketReactor", "SocketSystem", "TestKit"],
             swiftSettings: settings
         ),
     ]
@@ -51,7 +58,7 @@ var tests: [Target] {
 
 /// One executable per folder in `Examples`; each knows the public product only.
 var examples: [Target] {
-    ["EchoServer", "MulticoreEcho", "PreforkEcho", "HotRestart", "HTTPHello"].map { name in
+    exampleNames.map { name in
         .executableTarget(
             name: name,
             dependencies: ["AsyncSockets"],
@@ -59,4 +66,17 @@ var examples: [Target] {
             swiftSettings: settings
         )
     }
+}
+
+var exampleNames: [String] {
+    [
+        "Backends",
+        "EchoServer",
+        "HTTPHello",
+        "HotRestart",
+        "MulticoreEcho",
+        "PassDescriptor",
+        "PreforkEcho",
+        "UnixEcho",
+    ]
 }

@@ -157,6 +157,13 @@ int csock_thread_start(const char *name, void (*body)(void *), void *context) {
     return -error;
 }
 
+void csock_set_batch_scheduling(int batch) {
+    int before = batch ? SCHED_OTHER : SCHED_BATCH;
+    if (sched_getscheduler(0) != before) return;
+    const struct sched_param none = {0};
+    sched_setscheduler(0, batch ? SCHED_BATCH : SCHED_OTHER, &none);
+}
+
 int csock_processors_available(void) {
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) == 0) {

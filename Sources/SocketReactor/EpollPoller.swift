@@ -44,11 +44,14 @@ package final class EpollPoller: Poller {
 
     private func events(for interest: Interest) -> EpollEvents {
         if isEdgeTriggered {
+            if interest == .error { return .edgeTriggered }
             let reading: EpollEvents = [.readable, .peerClosed, .priority, .edgeTriggered]
             return interest.contains(.write) ? reading.union(.writable) : reading
         }
-        var events: EpollEvents = .oneShot
-        if interest.contains(.read) { events.formUnion([.readable, .peerClosed, .priority]) }
+        // Watched for nothing: epoll would still report hang-up, but only once.
+        if interest.isEmpty { return .oneShot }
+        var events: EpollEvents = []
+        if interest.contains(.read) { events.formUnion([.readable, .priority]) }
         if interest.contains(.write) { events.formUnion(.writable) }
         return events
     }

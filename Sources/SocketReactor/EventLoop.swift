@@ -27,7 +27,7 @@ package final class EventLoop: Sendable {
     /// Where tasks of this loop read before the exact bytes are copied out. The loop's thread only.
     package let scratch = ScratchBuffer(size: 64 * 1024)
 
-    // SAFETY: the three below are touched by the loop's own thread only.
+    // SAFETY: the four below are touched by the loop's own thread only.
 
     /// The jobs to run in the next turn.
     @exclusivity(unchecked)
@@ -39,10 +39,15 @@ package final class EventLoop: Sendable {
     @exclusivity(unchecked)
     private nonisolated(unsafe) var turn = Turn()
 
+    /// Backs `messages`.
+    @exclusivity(unchecked)
+    private nonisolated(unsafe) var madeMessages: MessageBatch?
+
     /// What a turn collects.
     private struct Turn {
         var events: [ReadyEvent] = []
         var woken: [Wakeable] = []
+        var preemption = WakeupPreemption()
     }
 
     /// What the loop's lock protects.
@@ -72,6 +77,17 @@ package final class EventLoop: Sendable {
         self.poller = poller
         wakeup = try Wakeup(usePipe: usePipe)
         try poller.add(wakeup.descriptor, key: RegistrationTable.wakeupKey, interest: .read)
+    }
+
+    /// Where tasks of this loop receive datagrams before the exact bytes are copied out: sixteen at
+    /// once, each as large as IP can carry. The loop's thread only. Made for the first datagram
+    /// socket; of its megabyte the kernel gives only the pages that datagrams have come to lie in.
+    package var messages: MessageBatch {
+        // SAFETY: the loop's own thread.
+        if let messages = unsafe madeMessages { return messages }
+        let messages = MessageBatch(capacity: 16, messageSize: 64 * 1024, controlSize: 1280)
+        unsafe madeMessages = messages
+        return messages
     }
 
     /// The loop whose thread this is, if it is one.
@@ -187,21 +203,21 @@ extension EventLoop {
     }
 
     private func dispatch(_ turn: inout Turn) {
-        let disarms = !poller.isEdgeTriggered
+        let repeats = !poller.isEdgeTriggered
         shared.withLock { shared in
             for event in turn.events {
                 guard event.key != RegistrationTable.wakeupKey else {
-                    if disarms { rearmWakeup() }
+                    if repeats || wakeup.fills { wakeup.drain() }
                     continue
                 }
                 shared.table.withRegistration(event.key) { registration in
-                    registration.kernelReady(
+                    let disarmed = registration.kernelReady(
                         event.readiness,
-                        disarms: disarms,
+                        repeats: repeats,
                         waking: &turn.woken
                     )
-                    guard disarms, !registration.armed.isEmpty else { return }
-                    // The event disarmed both directions; the other one is still wanted.
+                    guard disarmed else { return }
+                    // Nobody waits: without this the poller would report it again and again.
                     try? poller.update(
                         registration.descriptor,
                         key: event.key,
@@ -211,17 +227,13 @@ extension EventLoop {
             }
         }
         turn.events.removeAll(keepingCapacity: true)
+        guard !turn.woken.isEmpty else { return }
         turn.woken.resumeAll()
         turn.woken.removeAll(keepingCapacity: true)
-    }
-
-    private func rearmWakeup() {
-        wakeup.drain()
-        try? poller.update(
-            wakeup.descriptor,
-            key: RegistrationTable.wakeupKey,
-            interest: .read
-        )
+        // SAFETY: the loop's own thread.
+        if unsafe turn.preemption.woke(elsewhere: jobs.isEmpty) {
+            setBatchScheduling(turn.preemption.isBatch)
+        }
     }
 
     /// Rounded up, so that no timer fires early.
@@ -263,7 +275,7 @@ extension EventLoop {
     private var isCurrent: Bool { EventLoop.withCurrent { $0 === self } ?? false }
 
     /// Whether the loop waits for work. A hint.
-    var isParked: Bool { parked.load(ordering: .relaxed) }
+    package var isParked: Bool { parked.load(ordering: .relaxed) }
 
     /// Makes the loop look at `Shared`; wakes it only where it is parked.
     private func mailArrived() {
@@ -296,11 +308,29 @@ extension EventLoop {
     /// - Parameters:
     ///   - descriptor: Non-blocking; the registration will close it.
     ///   - interest: What is watched from the beginning, beside what operations will arm.
+    ///   - failsLate: Where the poller cannot watch the descriptor, the first operation that has
+    ///     to wait says so, not this call.
     package func register(
         _ descriptor: consuming Descriptor,
-        interest: Interest = .read
+        interest: Interest = .read,
+        failsLate: Bool = false
     ) throws(OperationFailure) -> Registration {
-        let number = descriptor.rawValue
+        let registration = try register(
+            adopting: descriptor.rawValue,
+            interest: interest,
+            failsLate: failsLate
+        )
+        _ = descriptor.release()
+        return registration
+    }
+
+    /// The same for a descriptor that stays its giver's where this throws.
+    package func register(
+        adopting number: CInt,
+        interest: Interest = .read,
+        failsLate: Bool = false
+    ) throws(OperationFailure) -> Registration {
+        let errorsOnly = interest == .error
         // What the poller arms by itself needs no arming by operations.
         let armed = poller.isEdgeTriggered ? interest.union(.read) : []
         let result = shared.withLock { shared -> Result<Registration, OperationFailure> in
@@ -308,23 +338,28 @@ extension EventLoop {
                 return .failure(.closed)
             }
             let key = shared.table.reserveKey()
+            var watchFailure: Errno?
             do throws(Errno) {
                 try poller.add(number, key: key, interest: poller.isEdgeTriggered ? interest : [])
             } catch {
-                shared.table.remove(key)
-                return .failure(.system(error))
+                guard failsLate else {
+                    shared.table.remove(key)
+                    return .failure(.system(error))
+                }
+                watchFailure = error
             }
             let registration = Registration(
                 descriptor: number,
                 loop: self,
                 key: key,
-                armed: armed
+                armed: watchFailure == nil ? armed : [],
+                watchFailure: watchFailure,
+                errorsOnly: errorsOnly
             )
             shared.table.set(key, registration)
             return .success(registration)
         }
         let registration = try result.get()
-        _ = descriptor.release()
         registrationCount.wrappingAdd(1, ordering: .relaxed)
         return registration
     }
@@ -334,7 +369,7 @@ extension EventLoop {
     /// - Returns: nil, or how the wait that wanted it ends at once.
     func update(_ registration: Registration, arm: () -> Void) -> WaitOutcome? {
         let failure = shared.withLock { shared -> WaitOutcome? in
-            if registration.isClosed { return .closed }
+            if registration.isClosed || registration.watchFailure != nil { return .closed }
             arm()
             do throws(Errno) {
                 try poller.update(

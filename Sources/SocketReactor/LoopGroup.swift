@@ -13,6 +13,9 @@ package final class LoopGroup: TaskExecutor {
         unsafe startedLoops
     }
 
+    /// How the loops wait.
+    package let backend: PollerBackend
+
     /// A loop knows its group, so the loops are made after it: written once, by `init`, before
     /// anyone else knows the group.
     @exclusivity(unchecked)
@@ -33,9 +36,10 @@ package final class LoopGroup: TaskExecutor {
     ///   - count: How many loops, at least one.
     ///   - options: How they wait and are woken.
     package init(loops count: Int, options: LoopOptions = LoopOptions()) throws(Errno) {
+        backend = options.backend
         unsafe setCancellationBody(Registration.cancellationBody)
         for _ in 0..<max(count, 1) {
-            let poller = try options.backend.makePoller()
+            let poller = try options.makePoller()
             let loop = try EventLoop(group: self, poller: poller, usePipe: options.usesPipeWakeup)
             unsafe startedLoops.append(loop)
         }
@@ -124,25 +128,39 @@ package final class LoopGroup: TaskExecutor {
 /// How the loops of a group wait.
 package struct LoopOptions: Sendable {
     package var backend: PollerBackend = .epoll
+    /// A pipe wakes the loops even where eventfd(2) works.
     package var usesPipeWakeup = false
+    /// Makes a loop's poller, in place of the backend's own: for tests.
+    package var poller: (@Sendable () throws(Errno) -> any Poller)?
     package var threadName = "sockets"
     /// Whether each thread stays on one processor.
     package var pinsThreads = false
 
     package init() {}
+
+    func makePoller() throws(Errno) -> any Poller {
+        if let poller { return try poller() }
+        return try backend.makePoller()
+    }
 }
 
 /// Which system call a loop waits with.
 package enum PollerBackend: String, Sendable, CaseIterable {
     /// epoll(7), edge-triggered.
     case epoll
-    /// epoll(7), level-triggered and one-shot.
+    /// epoll(7), level-triggered.
     case epollLevel = "epoll-level"
+    /// poll(2).
+    case poll
+    /// select(2): no descriptor may be 1024 or more.
+    case select
 
-    func makePoller() throws(Errno) -> any Poller {
+    package func makePoller() throws(Errno) -> any Poller {
         switch self {
         case .epoll: try EpollPoller(edgeTriggered: true)
         case .epollLevel: try EpollPoller(edgeTriggered: false)
+        case .poll: PollPoller()
+        case .select: SelectPoller()
         }
     }
 }

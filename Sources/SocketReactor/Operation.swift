@@ -97,7 +97,9 @@ public struct Operation {
         if next == .contended {
             guard outcome == .ready else { throw OperationFailure(outcome) }
             // Between the handing over and this line the task or the socket may have ended.
-            if unsafe registration._withUnsafeGuaranteedRef({ $0.isClosed }) { throw abandon(.closed) }
+            if unsafe registration._withUnsafeGuaranteedRef({ $0.isClosed }) {
+                throw abandon(.closed)
+            }
             if taskIsCancelled() { throw abandon(.cancelled) }
         } else if outcome != .ready {
             throw abandon(outcome)
@@ -136,6 +138,8 @@ public struct Operation {
     @usableFromInline
     func abandon(_ outcome: WaitOutcome) -> OperationFailure {
         end(undrained: true)
+        let failure = unsafe registration._withUnsafeGuaranteedRef { $0.watchFailure }
+        if outcome == .closed, let failure { return .system(failure) }
         return OperationFailure(outcome)
     }
 }

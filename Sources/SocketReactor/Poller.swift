@@ -14,15 +14,21 @@ package import SocketSystem
 ///   Reading is watched from `add` on; writing from the first `update` that asks for it, and from
 ///   then on for good. An `update` reports readiness that is there already, so arming late loses
 ///   nothing.
-/// - Any other poller is **one-shot**: an event disarms its descriptor, both directions, until the
-///   loop calls `update` with what is still wanted. So nothing spins while nobody waits.
-/// - Hang-up and error count as ready in both directions, and as `eager` (see `Readiness`).
+/// - A **level-triggered** poller watches what the last `add` or `update` asked for and no more,
+///   and reports it with every `poll` for as long as it is so. What is reported while nobody waits
+///   for it the loop takes back at once, and asks for again when somebody waits: so nothing spins
+///   while a task is busy elsewhere, and a loop of reads changes nothing at all. A descriptor that
+///   is watched for nothing is reported once more at most, hang-up included.
+/// - Hang-up and error count as ready in what is watched at least, and as `eager` (see
+///   `Readiness`) where the system call tells them from mere readiness. So does a number that is
+///   no descriptor any more: whoever waits must learn of it.
 /// - `poll` appends events; it returns without any after its time-out, after a signal, or for no
 ///   reason at all.
-/// - A descriptor that cannot be watched is an error of `add`, not of `poll`: EPERM for files,
-///   EMFILE where the poller has no room for its number.
+/// - A descriptor that cannot be watched is an error of `add`, not of `poll`: EPERM for
+///   files, EMFILE where the poller has no room for its number.
+/// - Who watches for reading also watches for urgent data.
 package protocol Poller: AnyObject, Sendable {
-    /// Whether events come once a transition, so that armed directions stay armed.
+    /// Whether events come once a transition; else they come again for as long as it is so.
     var isEdgeTriggered: Bool { get }
 
     /// Whether the loop must leave and re-enter `poll` for a change to take effect.
@@ -31,7 +37,7 @@ package protocol Poller: AnyObject, Sendable {
     /// Begins to watch a descriptor.
     func add(_ descriptor: CInt, key: UInt64, interest: Interest) throws(Errno)
 
-    /// Changes what a descriptor is watched for, and arms it again.
+    /// Changes what a descriptor is watched for.
     func update(_ descriptor: CInt, key: UInt64, interest: Interest) throws(Errno)
 
     /// Watches a descriptor no more.
@@ -52,6 +58,9 @@ package struct Interest: OptionSet, Hashable, Sendable {
 
     package static var read: Interest { Interest(rawValue: 1) }
     package static var write: Interest { Interest(rawValue: 2) }
+    /// Errors and hang-up, which every poller reports unasked, and nothing else: for who waits for
+    /// a socket's error queue. Never with the others.
+    package static var error: Interest { Interest(rawValue: 4) }
 }
 
 /// What an event says of a descriptor.

@@ -112,15 +112,17 @@ extension ReadinessSlot {
     ///
     /// - Parameters:
     ///   - eager: From now on a short transfer is no proof that nothing is left.
-    ///   - disarm: The poller watches this direction no more until it is armed again.
+    ///   - repeats: The poller is level-triggered: where nobody waits, it must watch this
+    ///     direction no more until it is armed again.
+    /// - Returns: Whether there was a waiter.
     @inline(__always)
-    package mutating func kernelReady(eager: Bool, disarm: Bool) -> Bool {
+    package mutating func kernelReady(eager: Bool, repeats: Bool) -> Bool {
         if eager { flags |= Self.eager }
-        if disarm { flags &= ~Self.armed }
         if has(Self.waiting) {
             flags &= ~Self.waiting
             return true
         }
+        if repeats { flags &= ~Self.armed }
         flags |= Self.ready
         return false
     }

@@ -16,6 +16,10 @@ public final class Registration: Sendable {
     package let loop: EventLoop
     /// Names this registration in the loop's table.
     let key: UInt64
+    /// Why the poller cannot watch the descriptor; nil where it can.
+    let watchFailure: Errno?
+    /// Whether its reader waits for errors alone: for a socket's error queue.
+    private let errorsOnly: Bool
     /// Who holds, waits, closes.
     private let state = Atomic<RegistrationState>(RegistrationState())
     /// The waiting reader. Written by the turn's holder before it sets `waiting`; read by whoever
@@ -29,10 +33,19 @@ public final class Registration: Sendable {
     private let line = Mutex(TurnQueue())
 
     /// Called by the loop, which keeps the table.
-    init(descriptor: CInt, loop: EventLoop, key: UInt64, armed: Interest) {
+    init(
+        descriptor: CInt,
+        loop: EventLoop,
+        key: UInt64,
+        armed: Interest,
+        watchFailure: Errno? = nil,
+        errorsOnly: Bool = false
+    ) {
+        self.errorsOnly = errorsOnly
         self.descriptor = descriptor
         self.loop = loop
         self.key = key
+        self.watchFailure = watchFailure
         var state = RegistrationState()
         // A new socket has room to write to, so writing tries its call first.
         state[.write].makeReady()
@@ -205,36 +218,44 @@ extension Registration {
     }
 
     /// An event arrived. Called by the loop under its lock; who must be resumed is appended.
+    ///
+    /// `repeats` says that the poller is level-triggered.
+    ///
+    /// - Returns: Whether `armed` has changed, which the poller must be told.
     @inline(__always)
-    func kernelReady(_ readiness: Readiness, disarms: Bool, waking woken: inout [Wakeable]) {
-        let (wakeReader, wakeWriter) = step { state -> (Bool, Bool) in
+    func kernelReady(
+        _ readiness: Readiness,
+        repeats: Bool,
+        waking woken: inout [Wakeable]
+    ) -> Bool {
+        let (wakeReader, wakeWriter, disarmed) = step { state -> (Bool, Bool, Bool) in
+            let armed = repeats ? state.armed : []
             var wakes = (false, false)
             if readiness.contains(.read) {
                 wakes.0 = state[.read].kernelReady(
                     eager: readiness.contains(.eagerRead),
-                    disarm: disarms
+                    repeats: repeats
                 )
             }
             if readiness.contains(.write) {
                 wakes.1 = state[.write].kernelReady(
                     eager: readiness.contains(.eagerWrite),
-                    disarm: disarms
+                    repeats: repeats
                 )
             }
-            return wakes
+            return (wakes.0, wakes.1, repeats && state.armed != armed)
         }
         // SAFETY: the step cleared `waiting`, so each is resumed by our caller alone.
         if wakeReader { unsafe woken.append(Wakeable(waiter(.read), .ready)) }
         if wakeWriter { unsafe woken.append(Wakeable(waiter(.write), .ready)) }
+        return disarmed
     }
 
     /// The directions that the poller should be watching.
     var armed: Interest {
-        let state = state.load(ordering: .acquiring)
-        var armed: Interest = []
-        if state[.read].has(ReadinessSlot.armed) { armed.formUnion(.read) }
-        if state[.write].has(ReadinessSlot.armed) { armed.formUnion(.write) }
-        return armed
+        let armed = state.load(ordering: .acquiring).armed
+        guard errorsOnly, armed.contains(.read) else { return armed }
+        return armed.subtracting(.read).union(.error)
     }
 }
 

@@ -57,6 +57,15 @@ package struct RegistrationState: Hashable, Sendable, BitwiseCopyable, AtomicRep
 
     package var isClosed: Bool { self[.read].has(ReadinessSlot.closed) }
 
+    /// The directions that the poller watches.
+    @inline(__always)
+    package var armed: Interest {
+        var armed: Interest = []
+        if self[.read].has(ReadinessSlot.armed) { armed.formUnion(.read) }
+        if self[.write].has(ReadinessSlot.armed) { armed.formUnion(.write) }
+        return armed
+    }
+
     /// Borrows the descriptor for a call outside the two turns; false if the socket is closed.
     package mutating func beginUse() -> Bool {
         if isClosed { return false }

@@ -21,6 +21,10 @@ package struct Wakeup: ~Copyable, Sendable {
     /// What the poller watches.
     package var descriptor: CInt { reader.rawValue }
 
+    /// Whether signals that nobody drains are lost in the end: a pipe is full after some thousands,
+    /// an eventfd never.
+    package var fills: Bool { writer != nil }
+
     /// Makes the descriptor readable. Any thread may call it.
     package func signal() {
         switch writer {

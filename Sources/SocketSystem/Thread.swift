@@ -26,6 +26,10 @@ private final class ThreadBody: Sendable {
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }
 }
 
+/// Makes the calling thread a batch thread, which does not interrupt others when it wakes, or a
+/// normal one again, sched_setscheduler(2). A thread with another policy keeps it.
+package func setBatchScheduling(_ isBatch: Bool) { csock_set_batch_scheduling(isBatch ? 1 : 0) }
+
 /// How many processors this process may run on, sched_getaffinity(2).
 package var availableProcessors: Int { Int(csock_processors_available()) }
 

@@ -45,7 +45,12 @@ extension SocketError {
             case .unexpectedEndOfStream: "the stream ended too early"
             case .limitExceeded: "the limit is exceeded"
             case .nameNotFound: "the name does not exist"
+            case .descriptorsLost: "descriptors that came with the message were lost"
             case .nameTemporarilyUnavailable: "the name cannot be looked up now"
+            case .nameHasNoAddress: "the name has no such address"
+            case .invalidName: "not a valid name"
+            case .nameLookupFailed: "the name service failed"
+            case .resolverBusy: "too many lookups are waiting"
             default: Errno(rawValue: number).message
             }
         }
@@ -69,6 +74,17 @@ extension SocketError.Code {
     public static let nameNotFound = Self(-6)
     /// The name service did not answer; trying again may help.
     public static let nameTemporarilyUnavailable = Self(-7)
+    /// Descriptors that were passed with a message are lost, because this process has no number
+    /// left for them (`ulimit -n`).
+    public static let descriptorsLost = Self(-30)
+    /// The name exists, without an address of the wanted version of IP.
+    public static let nameHasNoAddress = Self(-20)
+    /// A text that cannot be a host's name.
+    public static let invalidName = Self(-21)
+    /// The name service answered with a failure of its own.
+    public static let nameLookupFailed = Self(-22)
+    /// Too many lookups are waiting for the name service already.
+    public static let resolverBusy = Self(-23)
 }
 
 // Found by the kernel, and some of them by the library before it asks the kernel.

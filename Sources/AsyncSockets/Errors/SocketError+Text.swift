@@ -28,7 +28,8 @@ extension SocketError: CustomStringConvertible {
         }
     }
 
-    private var cause: String {
+    /// Why it failed, without what was done and to whom.
+    var cause: String {
         guard let errno = failedCall else { return reason ?? code.message }
         let cause = errno.description
         return reason.map { "\(cause): \($0)" } ?? cause
@@ -42,6 +43,11 @@ extension SocketError: CustomStringConvertible {
         case .accessDenied where operation == .send || operation == .connect:
             remoteAddress?.ip?.isMulticast == false
                 ? "if this is a broadcast address, set the option broadcast" : nil
+        case .processDescriptorLimit where reason != nil:
+            nil
+        case .processDescriptorLimit where operation == .read || operation == .write:
+            // These open nothing: the connection was accepted, and could not be watched.
+            Self.selectLimit
         case .processDescriptorLimit:
             "the process's descriptor limit (ulimit -n) is reached"
         case .systemDescriptorLimit:
@@ -50,4 +56,8 @@ extension SocketError: CustomStringConvertible {
             nil
         }
     }
+
+    /// What EMFILE means where it is the event loop's answer, not the kernel's.
+    static let selectLimit =
+        "select(2) watches no descriptor from 1024 (FD_SETSIZE) on; another backend does"
 }

@@ -23,6 +23,7 @@ public struct SocketError: Error, Sendable {
         let remoteAddress: SocketAddress?
         let bytesWritten: Int
         let reason: String?
+        let attempts: [ConnectionAttempt]
 
         init(
             _ operation: Operation,
@@ -31,7 +32,8 @@ public struct SocketError: Error, Sendable {
             local: SocketAddress?,
             remote: SocketAddress?,
             bytesWritten: Int,
-            reason: String?
+            reason: String?,
+            attempts: [ConnectionAttempt] = []
         ) {
             self.operation = operation
             self.code = code
@@ -40,6 +42,7 @@ public struct SocketError: Error, Sendable {
             self.remoteAddress = remote
             self.bytesWritten = bytesWritten
             self.reason = reason
+            self.attempts = attempts
         }
     }
 
@@ -65,14 +68,15 @@ public struct SocketError: Error, Sendable {
 
     /// A failure that the library itself found.
     ///
-    /// A `reason` is printed in place of the code's own words.
+    /// A `reason` is printed in place of the code's own words. `attempts` are what it took.
     init(
         _ operation: Operation,
         code: Code,
         local: SocketAddress? = nil,
         remote: SocketAddress? = nil,
         bytesWritten: Int = 0,
-        reason: String? = nil
+        reason: String? = nil,
+        attempts: [ConnectionAttempt] = []
     ) {
         details = Details(
             operation,
@@ -81,7 +85,8 @@ public struct SocketError: Error, Sendable {
             local: local,
             remote: remote,
             bytesWritten: bytesWritten,
-            reason: reason
+            reason: reason,
+            attempts: attempts
         )
     }
 
@@ -95,7 +100,8 @@ public struct SocketError: Error, Sendable {
                 local: localAddress,
                 remote: remoteAddress,
                 bytesWritten: bytesWritten,
-                reason: reason
+                reason: reason,
+                attempts: details.attempts
             )
         )
     }
@@ -127,6 +133,9 @@ extension SocketError {
 
     /// More about the cause, where there is more to say.
     public var reason: String? { details.reason }
+
+    /// What was tried to connect to a host by name, in the order of the starts; empty otherwise.
+    public var attempts: [ConnectionAttempt] { details.attempts }
 }
 
 extension SocketError: Hashable {

@@ -1,8 +1,8 @@
 internal import SocketReactor
 internal import SocketSystem
 
-/// Several event loops, each one thread that waits for its sockets with epoll(7) and runs the
-/// tasks that they wake.
+/// Several event loops, each one thread that waits for its sockets, with epoll(7) where nothing
+/// else is asked for, and runs the tasks that they wake.
 ///
 /// Most programs use `EventLoopGroup.shared` and never name it. A group of one's own, passed as
 /// `on:`, keeps one part of a program's sockets and tasks apart from another's.
@@ -10,15 +10,19 @@ internal import SocketSystem
 /// A group that nobody refers to any more ends its threads when its last socket is closed.
 public final class EventLoopGroup: Sendable {
     /// The loops, or why they could not be started; then every socket of the group says so.
-    let started: Result<LoopGroup, Errno>
+    let started: Result<LoopGroup, SocketError>
 
     /// The group that is used where none is named: one loop for each processor that the process
     /// may run on.
     ///
-    /// The environment variable `ASYNCSOCKETS_LOOPS` overrides the number.
+    /// Environment variables change it: `ASYNCSOCKETS_LOOPS` the number of loops,
+    /// `ASYNCSOCKETS_BACKEND` how they wait (`epoll`, `epoll-level`, `poll`, `select`).
     public static let shared = EventLoopGroup(unchecked: defaultLoopCount)
 
     /// Starts a group.
+    ///
+    /// The environment variable `ASYNCSOCKETS_BACKEND` chooses the backend of every group that
+    /// names none; `ASYNCSOCKETS_WAKEUP=pipe` makes every group wake its loops through a pipe.
     ///
     /// The corresponding system calls are `pthread_create(3)`, `epoll_create1(2)` and
     /// `eventfd(2)`.
@@ -28,9 +32,15 @@ public final class EventLoopGroup: Sendable {
     ///   - pinned: Whether each thread stays on one of the processors that the process may run
     ///     on: the first loop's on the first, and so on, counted round. That saves cache misses
     ///     where the machine is the program's own, and costs speed where it is shared.
-    /// - Throws: `SocketError` where the number is less than 1, or the system refuses a thread or
-    ///   a descriptor.
-    public init(loops: Int, pinned: Bool = false) throws(SocketError) {
+    ///   - backend: How they wait. nil for `epoll`, unless the environment says otherwise or the
+    ///     system has no epoll.
+    /// - Throws: `SocketError` where the number is less than 1, the environment names no backend,
+    ///   or the system refuses a thread or a descriptor.
+    public init(
+        loops: Int,
+        pinned: Bool = false,
+        backend: Backend? = nil
+    ) throws(SocketError) {
         guard loops >= 1 else {
             throw SocketError(
                 .startLoops,
@@ -38,17 +48,33 @@ public final class EventLoopGroup: Sendable {
                 reason: "a group needs at least one loop"
             )
         }
-        do throws(Errno) {
-            var options = LoopOptions()
-            options.pinsThreads = pinned
-            started = .success(try LoopGroup(loops: loops, options: options))
-        } catch {
-            throw SocketError(.startLoops, error)
-        }
+        started = .success(try Self.start(loops: loops, pinned: pinned, backend: backend))
     }
 
     private init(unchecked loops: Int) {
-        started = Result { () throws(Errno) in try LoopGroup(loops: loops) }
+        started = Result { () throws(SocketError) in
+            try Self.start(loops: loops, backend: nil)
+        }
+    }
+
+    private static func start(
+        loops: Int,
+        pinned: Bool = false,
+        backend: Backend?
+    ) throws(SocketError) -> LoopGroup {
+        var options = LoopOptions()
+        if let backend {
+            options.backend = backend.kind
+        } else {
+            options.backend = try Backend.preferred().kind
+        }
+        options.pinsThreads = pinned
+        options.usesPipeWakeup = environmentVariable("ASYNCSOCKETS_WAKEUP") == "pipe"
+        do throws(Errno) {
+            return try LoopGroup(loops: loops, options: options)
+        } catch {
+            throw SocketError(.startLoops, error)
+        }
     }
 
     deinit {
@@ -67,6 +93,11 @@ public final class EventLoopGroup: Sendable {
     /// `withTaskExecutorPreference(_:operation:)`; nil if the group could not be started.
     public var taskExecutor: (any TaskExecutor)? { try? started.get() }
 
+    /// How the loops wait; nil if the group could not be started.
+    public var backend: Backend? {
+        (try? started.get()).flatMap { Backend(named: $0.backend.rawValue) }
+    }
+
     /// The number of loops that run.
     public var loopCount: Int { (try? started.get())?.loops.count ?? 0 }
 
@@ -74,7 +105,7 @@ public final class EventLoopGroup: Sendable {
     func loops(for operation: SocketError.Operation) throws(SocketError) -> LoopGroup {
         switch started {
         case .success(let loops): return loops
-        case .failure(let errno): throw SocketError(operation, errno)
+        case .failure(let error): throw error.during(operation)
         }
     }
 

@@ -1,22 +1,95 @@
 /// How a connection is made.
 public struct ConnectOptions: Sendable {
-    /// The address to connect from; nil lets the kernel choose.
+    /// The address to connect from; nil lets the kernel choose. Of a host that is given by name,
+    /// only the addresses of the same version of IP are tried.
     public var localAddress: SocketAddress?
+
+    /// The network interface to connect through, by name, whatever the routes say; nil lets the
+    /// routes decide. `SO_BINDTODEVICE` in `socket(7)`; Unix sockets have none.
+    public var interface: String?
+
+    /// Whether the first bytes may travel with the connection's first packet, RFC 7413.
+    ///
+    /// Where the peer has handed out a cookie before, connecting returns at once, the first write
+    /// makes the connection, and it is that write, or the first read, which fails where nobody
+    /// listens. `TCP_FASTOPEN_CONNECT` in `tcp(7)`; TCP only.
+    public var fastOpen: Bool
+
+    /// How a host that is given by name is reached.
+    public var names: NameOptions
 
     /// Options that the socket gets before it connects, in order.
     public var socketOptions: [SocketOptionSetting]
+
+    /// What becomes of the file where `localAddress` is a Unix socket's path.
+    public var socketFile = SocketFileOptions()
 
     /// Everything as usual but what is named.
     ///
     /// - Parameters:
     ///   - localAddress: The address to connect from; nil lets the kernel choose.
+    ///   - interface: The network interface to connect through; nil lets the routes decide.
+    ///   - fastOpen: Whether the first bytes may travel with the connection's first packet.
+    ///   - names: How a host that is given by name is reached.
     ///   - socketOptions: Options that the socket gets before it connects.
     public init(
         localAddress: SocketAddress? = nil,
+        interface: String? = nil,
+        fastOpen: Bool = false,
+        names: NameOptions = NameOptions(),
         socketOptions: [SocketOptionSetting] = []
     ) {
         self.localAddress = localAddress
+        self.interface = interface
+        self.fastOpen = fastOpen
+        self.names = names
         self.socketOptions = socketOptions
+    }
+
+    /// Every option of the socket, in the order of setting.
+    var settings: [SocketOptionSetting] {
+        var settings: [SocketOptionSetting] = []
+        if let interface { settings.append(.set(.bindToDevice, interface)) }
+        if fastOpen { settings.append(.set(.fastOpenConnect, true)) }
+        return settings + socketOptions
+    }
+}
+
+/// How a host that is given by name is reached, RFC 8305.
+public struct NameOptions: Hashable, Sendable {
+    /// Which of the host's addresses are looked up and tried; nil for both versions.
+    public var version: IPAddress.Version?
+
+    /// How long addresses of IPv4 that came first wait for those of IPv6.
+    public var resolutionDelay: Duration
+
+    /// How long an attempt has before the next address is tried beside it, unless it fails
+    /// before. From 10 milliseconds to 2 seconds; what lies outside counts as the nearest of the
+    /// two.
+    public var attemptDelay: Duration
+
+    /// Everything as the RFC recommends but what is named.
+    ///
+    /// - Parameters:
+    ///   - version: Which of the host's addresses are tried; nil for both versions.
+    ///   - resolutionDelay: How long addresses of IPv4 wait for those of IPv6.
+    ///   - attemptDelay: How long an attempt has before the next address is tried.
+    public init(
+        version: IPAddress.Version? = nil,
+        resolutionDelay: Duration = .milliseconds(50),
+        attemptDelay: Duration = .milliseconds(250)
+    ) {
+        self.version = version
+        self.resolutionDelay = resolutionDelay
+        self.attemptDelay = attemptDelay
+    }
+
+    /// The delays, within their bounds.
+    var timing: HappyEyeballs.Timing {
+        HappyEyeballs.Timing(
+            resolutionDelay: max(resolutionDelay, .zero),
+            attemptDelay: min(max(attemptDelay, .milliseconds(10)), .seconds(2))
+        )
     }
 }
 
@@ -37,6 +110,9 @@ public struct ListenOptions: Sendable {
     /// most of them.
     public var socketOptions: [SocketOptionSetting]
 
+    /// How the file of a Unix socket's path comes and goes.
+    public var socketFile: SocketFileOptions
+
     /// Everything as usual but what is named.
     ///
     /// - Parameters:
@@ -45,12 +121,15 @@ public struct ListenOptions: Sendable {
     ///   - reusePort: Whether other sockets may listen at the same address.
     ///   - shards: Whether each loop of the group has a listening socket of its own.
     ///   - socketOptions: Options that the socket gets before it is bound.
+    ///   - socketFile: How the file of a Unix socket's path comes and goes.
     public init(
         backlog: Int? = nil,
         reusePort: Bool = false,
         shards: ListenShards = .none,
-        socketOptions: [SocketOptionSetting] = []
+        socketOptions: [SocketOptionSetting] = [],
+        socketFile: SocketFileOptions = SocketFileOptions()
     ) {
+        self.socketFile = socketFile
         self.backlog = backlog
         self.reusePort = reusePort
         self.shards = shards

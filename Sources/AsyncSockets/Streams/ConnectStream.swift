@@ -21,7 +21,7 @@ func connectStream(
     let local = options.localAddress
     let socket = try makeSocket(
         kind,
-        defaults + options.socketOptions,
+        defaults + options.settings,
         local: local,
         remote: remote,
         for: .connect

@@ -193,7 +193,13 @@ extension EventLoopGroup {
             return try loop.register(socket)
         } catch {
             if case .system(let errno) = error {
-                throw SocketError(operation, errno, local: local, remote: remote)
+                throw SocketError(
+                    operation,
+                    errno,
+                    local: local,
+                    remote: remote,
+                    reason: errno == .processDescriptorLimit ? SocketError.selectLimit : nil
+                )
             }
             throw SocketError(
                 operation,
@@ -205,7 +211,8 @@ extension EventLoopGroup {
         }
     }
 
-    /// The same for a connection that was just accepted.
+    /// The same for a connection that was just accepted. Where it cannot be watched, it is handed
+    /// out all the same, for its own operations to say so: the others must not suffer.
     ///
     /// - Parameters:
     ///   - descriptor: The connection.
@@ -218,7 +225,7 @@ extension EventLoopGroup {
     ) throws(OperationFailure) -> Registration {
         let socket = Descriptor(owning: descriptor)
         guard case .success(let loops) = started else { throw .closed }
-        return try (loop ?? loops.leastLoadedLoop).register(socket)
+        return try (loop ?? loops.leastLoadedLoop).register(socket, failsLate: true)
     }
 }
 

@@ -29,7 +29,7 @@ public final class TCPConnection: StreamConnection, @unchecked Sendable {
             (SocketKind.stream, SocketKind.internetFamilies)
         )
         let registration = try group.register(
-            Descriptor(owning: descriptor),
+            adopting: descriptor,
             for: .adopt,
             remote: remote
         )
@@ -55,40 +55,8 @@ public final class TCPConnection: StreamConnection, @unchecked Sendable {
         options: ConnectOptions = ConnectOptions(),
         on group: EventLoopGroup = .shared
     ) async throws -> TCPConnection {
-        let kind = try tcpKind(of: address, for: .connect)
-        if address.port == 0 {
-            throw SocketError(
-                .connect,
-                code: .invalidArgument,
-                remote: address,
-                reason: "port 0 is no port"
-            )
-        }
-        let registration = try await connectStream(
-            kind,
-            to: address,
-            options: options,
-            defaults: [.set(.noDelay, true)],
-            on: group
-        )
+        let registration = try await connectTCP(to: address, options, on: group)
         return TCPConnection(registration: registration, remoteAddress: address)
-    }
-
-    /// Connects to a TCP listener whose address is given as text, such as `127.0.0.1:80` or
-    /// `[::1]:80`.
-    ///
-    /// - Parameters:
-    ///   - address: Whom to connect to.
-    ///   - options: From where, and with which options.
-    ///   - group: The loops that the connection joins.
-    /// - Returns: The connection.
-    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none.
-    public static func connect(
-        to address: String,
-        options: ConnectOptions = ConnectOptions(),
-        on group: EventLoopGroup = .shared
-    ) async throws -> TCPConnection {
-        try await connect(to: SocketAddress(address), options: options, on: group)
     }
 
     /// Resets the connection: the peer gets an RST, and what was not yet sent is thrown away.
@@ -99,6 +67,30 @@ public final class TCPConnection: StreamConnection, @unchecked Sendable {
         registration.use { socket in try? SocketOption.linger.write(.zero, to: socket) }
         registration.close()
     }
+}
+
+/// Connects a TCP socket to an address.
+func connectTCP(
+    to address: SocketAddress,
+    _ options: ConnectOptions,
+    on group: EventLoopGroup
+) async throws -> Registration {
+    let kind = try tcpKind(of: address, for: .connect)
+    if address.port == 0 {
+        throw SocketError(
+            .connect,
+            code: .invalidArgument,
+            remote: address,
+            reason: "port 0 is no port"
+        )
+    }
+    return try await connectStream(
+        kind,
+        to: address,
+        options: options,
+        defaults: [.set(.noDelay, true)],
+        on: group
+    )
 }
 
 /// The socket that a TCP address needs.

@@ -9,9 +9,13 @@
 
 #include "cancellation.h"
 #include "cores.h"
+#include "datagrams.h"
 #include "processes.h"
 #include "readiness.h"
 #include "signals.h"
+#include "unix_sockets.h"
+#include "waiting.h"
+#include "names.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -55,6 +59,7 @@ intptr_t csock_send_vector(int descriptor, const struct iovec *buffers, size_t c
 // threads that the program knows. Returns 0 or a negated errno.
 int csock_thread_start(const char *name, void (*body)(void *), void *context);
 int csock_processors_available(void);
+void csock_set_batch_scheduling(int batch);
 
 // The event loop that runs on this thread, or NULL.
 extern _Thread_local void *csock_thread_loop __attribute__((tls_model("initial-exec")));

@@ -10,6 +10,7 @@ struct Bench {
                bench --report                   writes the report from what is measured
                bench --compare SERVER … [-- LOAD OPTIONS]
                                                 measures command lines against the first of them
+               bench --profile --server NAME    shows where a round trip's instructions go
                bench --write-baseline           keeps instructions and allocations per round trip
                bench --check-baseline           fails when one of them has grown by more than 5 %
                bench --list                     names the scenarios
@@ -52,7 +53,7 @@ struct Bench {
                 action = "compare"
                 commands = words
                 words = []
-            case let word where ["--costs", "--report", "--list"].contains(word),
+            case let word where ["--costs", "--report", "--list", "--profile"].contains(word),
                 let word where ["--write-baseline", "--check-baseline"].contains(word):
                 action = String(word.dropFirst(2))
             case let word where !scenarios.isEmpty && !word.hasPrefix("--"):
@@ -76,15 +77,30 @@ struct Bench {
         default: break
         }
         // The registries are out of reach from the namespace: build before it is entered.
-        if builds && !Namespace.isEntered { try Toolbox.buildAll() }
+        if builds && !Namespace.isEntered {
+            try action.hasSuffix("baseline") ? Toolbox.buildOurs() : Toolbox.buildAll()
+        }
         Namespace.enter()
+        Self.raiseDescriptorLimit()
         switch action {
         case "compare": runner.compare(commands, loadOptions)
         case "costs": try countCosts()
+        case "profile":
+            for server in Server.all where runner.only.contains(server.name) {
+                try Profile(of: server, count: 4000).show(server.name)
+            }
         case "write-baseline": try Baseline.write()
         case "check-baseline": if try !Baseline.check() { exit(1) }
         default: try measure()
         }
+    }
+
+    /// As many descriptors as the system lets us have, for the servers that inherit the limit.
+    private static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
     private func measure() throws {
@@ -103,7 +119,7 @@ struct Bench {
 
     private func countCosts() throws {
         var results = Results.read()
-        for server in CostCounter.servers where server.isBuilt {
+        for server in CostCounter.servers where server.isBuilt && runner.includes(server) {
             let cost = CostCounter(server: server).count()
             results.costs[server.name] = cost
             let calls = cost.systemCalls.map { $0.values.reduce(0, +) }

@@ -6,6 +6,8 @@ struct Cost: Codable {
     var allocations: Double?
     /// Instructions in user code, on one connection.
     var instructions: Double?
+    /// The same by what the code belongs to.
+    var parts: [String: Double]?
     /// System calls by name, on 64 connections.
     var systemCalls: [String: Double]?
     /// What could not be counted, and why.
@@ -34,7 +36,9 @@ struct CostCounter {
         // Go has an allocator of its own, and its stacks are not what valgrind expects.
         if server.executable != .go {
             cost.allocations = attempt("allocations", countAllocations)
-            cost.instructions = attempt("instructions", countInstructions)
+            let profile = attempt("instructions") { try Profile(of: server, count: 2000) }
+            cost.instructions = profile?.total
+            cost.parts = profile?.parts
         }
         if systemCalls { cost.systemCalls = attempt("system calls", countSystemCalls) }
         return cost
@@ -99,26 +103,20 @@ struct CostCounter {
 
     // MARK: - Instructions
 
-    private func countInstructions() throws -> Double {
-        func total(_ count: Int) throws -> Double {
-            try serve(["valgrind", "--tool=callgrind", "--callgrind-out-file=\(file)"]) {
-                child,
-                address in
-                try roundTrips(count, connections: 1, at: address, on: child)
-                child.end(SIGTERM)
-                let text = try String(contentsOfFile: file, encoding: .utf8)
-                let totals = text.split(separator: "\n").last { $0.hasPrefix("totals:") }
-                guard let value = totals.flatMap({ Double($0.dropFirst(8)) }) else {
-                    throw Failure("callgrind wrote no total")
-                }
-                return value
-            }
-        }
+    /// The server's instructions over a number of round trips on one connection, in a file that
+    /// callgrind writes.
+    func callgrind(_ count: Int) throws -> String {
         guard Child.output(["which", "valgrind"]).status == 0 else {
             throw Failure("there is no valgrind here")
         }
-        let once = try total(2000)
-        return (try total(4000) - once) / 2000
+        let result = file + "-callgrind"
+        return try serve(["valgrind", "--tool=callgrind", "--callgrind-out-file=\(result)"]) {
+            child,
+            address in
+            try roundTrips(count, connections: 1, at: address, on: child)
+            child.end(SIGTERM)
+            return result
+        }
     }
 
     // MARK: - System calls

@@ -32,6 +32,8 @@ struct Measurement: Codable {
 /// The rounds of one server in one scenario.
 struct Series: Codable {
     let server: String
+    /// Whom its ratios refer to; nil for the first of the scenario.
+    var reference: String?
     var rounds: [Measurement] = []
     /// Why it was not measured, or not to the end.
     var failure: String?
@@ -43,19 +45,21 @@ struct Outcome: Codable {
     let machine: Machine
     var series: [Series]
 
-    /// The median over the rounds.
-    func median(_ server: String, _ value: (Measurement) -> Double) -> Double? {
-        guard let rounds = series.first(where: { $0.server == server })?.rounds else { return nil }
-        return rounds.map(value).median
+    private func rounds(_ server: String) -> [Measurement] {
+        series.first { $0.server == server }?.rounds ?? []
     }
 
-    /// The median of the ratios to the first server in the same round.
+    /// The median over the rounds.
+    func median(_ server: String, _ value: (Measurement) -> Double) -> Double? {
+        rounds(server).map(value).median
+    }
+
+    /// The median of the ratios to the reference in the same round.
     func ratio(_ server: String, _ value: (Measurement) -> Double) -> Double? {
-        guard let base = series.first?.rounds,
-            let rounds = series.first(where: { $0.server == server })?.rounds
-        else { return nil }
-        let ratios = zip(rounds, base).filter { value($1) > 0 }.map { value($0) / value($1) }
-        return ratios.median
+        let own = series.first { $0.server == server }?.reference
+        let base = rounds(own ?? series.first?.server ?? "")
+        let pairs = zip(rounds(server), base).filter { value($1) > 0 }
+        return pairs.map { value($0) / value($1) }.median
     }
 }
 

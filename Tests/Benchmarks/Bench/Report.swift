@@ -23,7 +23,8 @@ struct Report {
             Each scenario puts the same load on every server in turns (A B C A B C …). The figures are \
             medians; a ratio compares with the bare C server in the same round, and is the figure to \
             trust: absolute ones are of one machine on one day. [Method.md](Method.md) says how it is \
-            measured, and what it does not show. This page is written by `swift run -c release bench` \
+            measured, and what it does not show; [WaysToWait.md](WaysToWait.md) reads the picture of \
+            select, poll and epoll. This page is written by `swift run -c release bench` \
             in `Tests/Benchmarks`.
 
             """
@@ -180,11 +181,36 @@ struct Report {
 
     private mutating func write(_ scenario: Scenario, _ outcome: Outcome) throws {
         say("## \(scenario.title)\n")
+        // Where ratios refer to different servers, bars beside each other would mislead.
+        if outcome.series.allSatisfy({ $0.reference == nil }) {
+            try show(bars(scenario, outcome).draw(), as: scenario.name, scenario.title)
+        }
+        say("| server | per second | ratio | CPU µs | ratio | p50 µs | p99 µs | ratio | load CPU |")
+        say("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
+        for series in outcome.series {
+            if let failure = series.failure {
+                say("| \(series.server) | \(failure.replacingOccurrences(of: "|", with: "/")) |")
+            } else {
+                say(row(series.server, outcome))
+            }
+        }
+        let references = outcome.series.compactMap { series in
+            series.reference.map { "\(series.server) is compared with \($0)." }
+        }
+        say("\n" + references.joined(separator: " "))
+        say(
+            "One operation is one \(scenario.operation)."
+                + " \(outcome.series.first?.rounds.count ?? 0) rounds on \(outcome.machine.date):"
+                + " \(outcome.machine.caption).\n"
+        )
+    }
+
+    private func bars(_ scenario: Scenario, _ outcome: Outcome) -> BarChart {
         func ratios(_ value: (Measurement) -> Double) -> [String: Double] {
             outcome.series.reduce(into: [:]) { $0[$1.server] = outcome.ratio($1.server, value) }
         }
         let base = outcome.series.first?.server ?? ""
-        let chart = BarChart(
+        return BarChart(
             title: scenario.title,
             caption: outcome.machine.caption,
             servers: outcome.series.map(\.server),
@@ -198,20 +224,6 @@ struct Report {
                     values: ratios(\.server.cpuUsPerOperation)
                 ),
             ]
-        )
-        try show(chart.draw(), as: scenario.name, scenario.title)
-        say("| server | per second | ratio | CPU µs | ratio | p50 µs | p99 µs | ratio | load CPU |")
-        say("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
-        for series in outcome.series {
-            if let failure = series.failure {
-                say("| \(series.server) | \(failure.replacingOccurrences(of: "|", with: "/")) |")
-            } else {
-                say(row(series.server, outcome))
-            }
-        }
-        say(
-            "\nOne operation is one \(scenario.operation). \(outcome.series.first?.rounds.count ?? 0)"
-                + " rounds on \(outcome.machine.date): \(outcome.machine.caption).\n"
         )
     }
 
@@ -260,8 +272,17 @@ struct Report {
 
             System calls (strace) and allocations (a preloaded count of malloc and its kin) on 64 \
             connections; instructions in user code (callgrind) on one. Each is the difference of N \
-            and 2N round trips. Go has an allocator of its own and does not run under valgrind.
+            and 2N round trips. Go has an allocator of its own and does not run under valgrind. What \
+            the instructions belong to:
+
             """
         )
+        say("| server | " + Profile.partNames.joined(separator: " | ") + " |")
+        say("|---|" + Profile.partNames.map { _ in "--:" }.joined(separator: "|") + "|")
+        for server in CostCounter.servers {
+            guard let parts = results.costs[server.name]?.parts else { continue }
+            let cells = Profile.partNames.map { String(format: "%.0f", parts[$0] ?? 0) }
+            say("| \(server.name) | " + cells.joined(separator: " | ") + " |")
+        }
     }
 }

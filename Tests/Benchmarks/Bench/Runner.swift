@@ -15,15 +15,19 @@ struct Runner {
         return (server, "\(count - 1)")
     }
 
+    func includes(_ server: Server) -> Bool {
+        only.isEmpty || only.contains(server.name)
+    }
+
     func run(_ scenario: Scenario) -> Outcome {
         tell("\(scenario.name): \(scenario.title)")
         var outcome = Outcome(scenario: scenario.name, machine: .here(), series: [])
         let servers = scenario.servers.enumerated().filter { index, server in
-            index == 0 || only.isEmpty || only.contains(server.name)
+            index == 0 || includes(server)
         }.map(\.element)
         outcome.series = servers.map { server in
             let missing = server.isBuilt ? nil : "not built here"
-            return Series(server: server.name, failure: missing)
+            return Series(server: server.name, reference: server.reference, failure: missing)
         }
         for _ in 0..<rounds {
             for (index, server) in servers.enumerated() where outcome.series[index].failure == nil {
@@ -72,19 +76,26 @@ struct Runner {
         let words = ["taskset", "-c", core, "timeout", "-k", "1", "60", Tool.load.path]
         let result = Child.output(words + ["--connect", address] + options)
         guard let measurement = try? Measurement.decode(result.text) else {
-            throw Failure(server.death ?? result.text.suffix(200).description)
+            throw Failure(why(String(result.text.suffix(200)), server))
         }
         guard result.status == 0 else {
-            throw Failure(
-                server.death ?? "\(measurement.failed) operations failed, "
-                    + "\(measurement.stalled) connections stalled"
-            )
+            let counts =
+                "\(measurement.failed) operations failed, "
+                + "\(measurement.stalled) connections stalled"
+            throw Failure(why(counts, server))
         }
         return measurement
     }
 
+    /// What the load generator says, and how the server ended when it did.
+    private static func why(_ complaint: String, _ server: Child) -> String {
+        let words = complaint.trimmingCharacters(in: .whitespacesAndNewlines)
+        return [words, server.death].compactMap { $0 }.joined(separator: "; ")
+    }
+
     private func line(for server: String, in outcome: Outcome) -> String {
-        let name = server.padding(toLength: 30, withPad: " ", startingAt: 0)
+        let width = max(28, outcome.series.map(\.server.count).max() ?? 0)
+        let name = server.padding(toLength: width, withPad: " ", startingAt: 0)
         guard let rate = outcome.median(server, \.rate) else {
             let series = outcome.series.first { $0.server == server }
             return "  \(name)  skipped: \(series?.failure ?? "no result")"

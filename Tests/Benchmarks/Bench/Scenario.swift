@@ -71,7 +71,7 @@ extension Scenario {
                 servers: Server.streams,
                 address: .unix
             ),
-        ] + twoThreads + datagrams + pollers
+        ] + twoThreads + [twoThreadChurn] + datagrams + pollers
 
     private static let roundTrips = [1, 8, 64, 256, 1000, 4000].map { connections in
         Scenario(
@@ -92,6 +92,15 @@ extension Scenario {
             threads: 2
         )
     }
+
+    private static let twoThreadChurn = Scenario(
+        name: "threads-churn",
+        title: "Two threads, churn: connect, one round trip, close; 32 at a time",
+        operation: "connection",
+        load: ["--mode", "churn", "--connections", "32"],
+        servers: Server.threaded,
+        threads: 2
+    )
 
     private static let datagrams = [
         Scenario(
@@ -122,8 +131,10 @@ extension Scenario {
             title: "10 active of \(connections) connections, each way to wait",
             load: ["--connections", "10", "--idle", "\(connections - 10)"],
             servers: [.edge, .level, .poll] + (withSelect ? [.select] : [])
-                + [.serve, .ours(on: "epoll-level"), .ours(on: "poll")]
-                + (withSelect ? [.ours(on: "select")] : []),
+                + [
+                    .serve, .ours(on: "epoll-level", like: .level),
+                    .ours(on: "poll", like: .poll),
+                ] + (withSelect ? [.ours(on: "select", like: .select)] : []),
             series: Series(chart: "pollers", position: connections)
         )
     }

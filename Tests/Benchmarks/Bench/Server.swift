@@ -8,6 +8,8 @@ struct Server: Sendable {
     let kind: String
     /// What is set in its environment.
     var environment: [String: String] = [:]
+    /// The server that its ratios refer to; nil for the first of the scenario.
+    var reference: String?
 
     /// Whether it can be started here.
     var isBuilt: Bool {
@@ -36,13 +38,14 @@ extension Server {
         kind: "global"
     )
 
-    /// Ours on another way to wait.
-    static func ours(on backend: String) -> Server {
+    /// Ours on another way to wait, compared with bare C on the same.
+    static func ours(on backend: String, like bare: Server) -> Server {
         Server(
             name: "AsyncSockets \(backend)",
             executable: .ours,
             kind: "serve",
-            environment: ["ASYNCSOCKETS_BACKEND": backend]
+            environment: ["ASYNCSOCKETS_BACKEND": backend],
+            reference: bare.name
         )
     }
 
@@ -66,6 +69,9 @@ extension Server {
     static let streams = [
         edge, serve, loops, global, tokio, libuv, go, handlers, asyncOnLoop, async, flyingSocks,
     ]
+
+    /// Everybody whose round trips can be looked into.
+    static let all = streams + [readInto, level, poll, select]
 
     /// Those that can serve with two threads.
     static let threaded = [edge, serve, tokio, go, handlers, asyncOnLoop]

@@ -29,20 +29,36 @@ enum Toolbox {
     static let peers = package.appending(path: ".build/peers")
     static let allocationsLibrary = peers.appending(path: "allocations.so")
 
-    /// Builds everything there is a tool for; says what is left out and why.
-    static func buildAll() throws {
-        try FileManager.default.createDirectory(at: peers, withIntermediateDirectories: true)
-        let here = package.path
-        tell("building the servers and the load generator")
-        let swift = Child.output(["swift", "build", "-c", "release", "--package-path", here])
-        guard swift.status == 0 else {
-            throw Failure("swift build failed:\n\(swift.text.suffix(4000))")
+    /// Builds our own servers and what measures them, no peers.
+    static func buildOurs() throws {
+        tell("building our servers and the load generator")
+        for product in ["load", "ours"] { try swiftBuild(["--product", product]) }
+        try buildCounter()
+    }
+
+    private static func swiftBuild(_ options: [String]) throws {
+        let command = ["swift", "build", "-c", "release", "--package-path", package.path]
+        let result = Child.output(command + options)
+        guard result.status == 0 else {
+            throw Failure("swift build failed:\n\(result.text.suffix(4000))")
         }
-        let counter = Child.output([
-            "cc", "-O2", "-fPIC", "-shared", here + "/Allocations/Allocations.c",
+    }
+
+    private static func buildCounter() throws {
+        try FileManager.default.createDirectory(at: peers, withIntermediateDirectories: true)
+        let result = Child.output([
+            "cc", "-O2", "-fPIC", "-shared", package.path + "/Allocations/Allocations.c",
             "-o", allocationsLibrary.path, "-ldl",
         ])
-        if counter.status != 0 { tell("allocations are not counted: \(counter.text)") }
+        guard result.status == 0 else { throw Failure("cc failed:\n\(result.text)") }
+    }
+
+    /// Builds everything there is a tool for; says what is left out and why.
+    static func buildAll() throws {
+        tell("building the servers and the load generator")
+        try swiftBuild([])
+        try buildCounter()
+        let here = package.path
         build(.go, with: "go") {
             Child.output(["env", "-C", here + "/Peers/Go", "go", "build", "-o", Tool.go.path, "."])
         }
@@ -75,7 +91,7 @@ enum Toolbox {
     /// version.
     static func stripped(_ path: String) -> String {
         let copy = peers.appending(path: "stripped").path
-        return Child.output(["strip", "-o", copy, path]).status == 0 ? copy : path
+        return Child.output(["strip", "--strip-debug", "-o", copy, path]).status == 0 ? copy : path
     }
 
     private static func build(

@@ -1,0 +1,61 @@
+internal import SocketReactor
+internal import SocketSystem
+
+extension EventLoopGroup {
+    /// The system call that a group's loops wait with.
+    ///
+    /// All of them run the same programs with the same results; they differ in what waiting
+    /// costs, see `Documentation/Pollers.md`.
+    public struct Backend: Hashable, Sendable {
+        let kind: PollerBackend
+
+        private init(_ kind: PollerBackend) { self.kind = kind }
+
+        /// epoll(7), edge-triggered: the kernel tells each change once. The fastest.
+        public static let epoll = Backend(.epoll)
+        /// epoll(7), level-triggered: the kernel repeats what is so.
+        public static let epollLevel = Backend(.epollLevel)
+        /// poll(2): every wait looks at every socket that somebody waits for.
+        public static let poll = Backend(.poll)
+        /// select(2): as poll(2), and no descriptor may be 1024 (FD_SETSIZE) or more.
+        ///
+        /// A socket that is opened beyond that fails with `SocketError` and the code
+        /// `.tooManyDescriptors`; an accepted connection does so when it first has to wait.
+        public static let select = Backend(.select)
+
+        /// Every backend.
+        public static let all: [Backend] = PollerBackend.allCases.map { Backend($0) }
+
+        /// The backend of a name: `epoll`, `epoll-level`, `poll` or `select`; nil for another.
+        ///
+        /// - Parameter name: The name.
+        public init?(named name: String) {
+            guard let kind = PollerBackend(rawValue: name) else { return nil }
+            self.init(kind)
+        }
+
+        /// The name: `epoll`, `epoll-level`, `poll` or `select`.
+        public var name: String { kind.rawValue }
+
+        /// The backend of a group that names none: what the environment variable
+        /// `ASYNCSOCKETS_BACKEND` says, otherwise ``epoll``, or ``poll`` where the system refuses
+        /// epoll, as some sandboxes do.
+        static func preferred() throws(SocketError) -> Backend {
+            guard let name = environmentVariable("ASYNCSOCKETS_BACKEND") else {
+                return (try? EpollPoller(edgeTriggered: true)) == nil ? .poll : .epoll
+            }
+            if let backend = Backend(named: name) { return backend }
+            throw SocketError(
+                .startLoops,
+                code: .invalidArgument,
+                reason: "ASYNCSOCKETS_BACKEND is \"\(name)\", which is none of "
+                    + all.map(\.name).joined(separator: ", ")
+            )
+        }
+    }
+}
+
+extension EventLoopGroup.Backend: CustomStringConvertible {
+    /// ``name``.
+    public var description: String { name }
+}

@@ -1,0 +1,73 @@
+internal import SocketSystem
+
+/// One address that was tried in vain while connecting to a host by name.
+public struct ConnectionAttempt: Hashable, Sendable, CustomStringConvertible {
+    /// Whom it was.
+    public let address: SocketAddress
+
+    /// Why it failed.
+    public let error: SocketError
+
+    /// When it began, from the beginning of the whole `connect`, lookups included.
+    public let start: Duration
+
+    /// How long it took to fail.
+    public let duration: Duration
+
+    /// `127.0.0.1:9: connection refused (ECONNREFUSED) after 0.2 ms`
+    public var description: String {
+        "\(address): \(error.cause) after \(duration.milliseconds)"
+    }
+}
+
+extension Duration {
+    /// In milliseconds with one decimal, `0.2 ms`.
+    fileprivate var milliseconds: String {
+        let tenths = (self / .microseconds(100)).rounded()
+        return "\(tenths / 10) ms"
+    }
+}
+
+extension HappyEyeballs {
+    /// The error of a race that all addresses have lost.
+    func error(for name: HostName, port: UInt16) -> SocketError {
+        if attempts.isEmpty { return Resolver.combined(name, lookupFailures) }
+        let failures = attempts.compactMap { attempt -> ConnectionAttempt? in
+            guard let error = attempt.error, let ended = attempt.ended else { return nil }
+            return ConnectionAttempt(
+                address: attempt.address,
+                error: error,
+                start: began.duration(to: attempt.started),
+                duration: attempt.started.duration(to: ended)
+            )
+        }
+        var parts = failures.map(\.description)
+        // That a name has no address of one version is no news; that nobody answered is.
+        for version in [IPAddress.Version.v6, .v4] {
+            if let failure = lookupFailures[version], !failure.isAboutName {
+                parts.append("\(version) addresses: \(failure.cause)")
+            }
+        }
+        // That the machine has no route for one version of IP says nothing about the host.
+        let telling = failures.first { !$0.error.isAboutRoute } ?? failures.first
+        let count = failures.count == 1 ? "the attempt" : "all \(failures.count) attempts"
+        return SocketError(
+            .connect,
+            code: telling?.error.code ?? .nameHasNoAddress,
+            reason: "\(name):\(port): \(count) failed: " + parts.joined(separator: "; "),
+            attempts: failures
+        )
+    }
+}
+
+extension MonotonicTime {
+    fileprivate func duration(to later: MonotonicTime) -> Duration {
+        .nanoseconds(later.nanoseconds - nanoseconds)
+    }
+}
+
+extension SocketError {
+    fileprivate var isAboutRoute: Bool {
+        code == .networkUnreachable || code == .addressNotAvailable || code == .wrongAddressFamily
+    }
+}

@@ -1,0 +1,142 @@
+internal import SocketReactor
+internal import SocketSystem
+
+/// Drives `HappyEyeballs` with real lookups, sockets and timers: each is a child task, so nothing
+/// of a race is left when it is over.
+struct ConnectionRace {
+    let name: HostName
+    let port: UInt16
+    let options: ConnectOptions
+    let resolver: Resolver
+    let group: EventLoopGroup
+
+    /// What a child task comes back with.
+    private enum Report: Sendable {
+        case event(HappyEyeballs.Event)
+        case connected(Int, Registration)
+        /// The whole race was cancelled.
+        case cancelled
+
+        var event: HappyEyeballs.Event {
+            switch self {
+            case .event(let event): event
+            case .connected(let number, _): .connected(number)
+            case .cancelled: .cancelled
+            }
+        }
+    }
+
+    private typealias Children = TaskGroup<Report>
+
+    /// Looks up, connects, and returns the first connection.
+    func run() async throws -> (Registration, SocketAddress) {
+        try Task.checkCancellation()
+        let loop = try group.loops(for: .connect).leastLoadedLoop
+        let start = HappyEyeballs(
+            port: port,
+            versions: try versions(),
+            timing: options.names.timing
+        )
+        let result: Result<(Registration, SocketAddress), any Error>
+        result = await withTaskGroup(of: Report.self) { children in
+            var machine = start
+            var connections: [Int: Registration] = [:]
+            var outcome = carryOut(machine.start(at: .now), by: &children, on: loop)
+            while outcome == nil, let report = await children.next() {
+                if case .connected(let number, let registration) = report {
+                    connections[number] = registration
+                }
+                outcome = carryOut(machine.handle(report.event, at: .now), by: &children, on: loop)
+            }
+            children.cancelAll()
+            let winner = outcome?.winner
+            let won = winner.flatMap { connections.removeValue(forKey: $0) }
+            // A loser may have connected before it learnt that it has lost.
+            for loser in connections.values { loser.close() }
+            for await case .connected(_, let loser) in children { loser.close() }
+            if let won, let winner { return .success((won, machine.attempts[winner].address)) }
+            if outcome == .failed { return .failure(machine.error(for: name, port: port)) }
+            return .failure(CancellationError())
+        }
+        return try result.get()
+    }
+
+    /// Starts what the machine wants; returns how the race has ended, if it has.
+    private func carryOut(
+        _ actions: [HappyEyeballs.Action],
+        by children: inout Children,
+        on loop: EventLoop
+    ) -> HappyEyeballs.Outcome? {
+        for action in actions {
+            switch action {
+            case .lookUp(let version):
+                children.addTask { await lookUp(version) }
+            case .connect(let number, let address):
+                children.addTask { await connect(number, to: address) }
+            case .wake(let moment):
+                children.addTask {
+                    // A loop that was shut down ends the attempts too, with an error that says so.
+                    let isCancelled = await loop.sleep(until: moment) == .cancelled
+                    return isCancelled ? .cancelled : .event(.timerFired)
+                }
+            case .abandon, .close:
+                // Only a race that is over has losers, and then all children are cancelled.
+                break
+            case .finish(let outcome):
+                return outcome
+            }
+        }
+        return nil
+    }
+
+    private func lookUp(_ version: IPAddress.Version) async -> Report {
+        do {
+            return .event(.answered(version, try await resolver.addresses(of: name, version)))
+        } catch {
+            guard let failure = failure(error, of: .resolve) else { return .cancelled }
+            return .event(.lookupFailed(version, failure))
+        }
+    }
+
+    private func connect(_ number: Int, to address: SocketAddress) async -> Report {
+        do {
+            return .connected(number, try await connectTCP(to: address, options, on: group))
+        } catch {
+            guard let failure = failure(error, of: .connect) else { return .cancelled }
+            return .event(.failed(number, failure))
+        }
+    }
+
+    /// What a child failed with; nil for the cancellation of the whole.
+    private func failure(_ error: any Error, of operation: SocketError.Operation) -> SocketError? {
+        if let error = error as? SocketError { return error }
+        if Task.isCancelled { return nil }
+        if error is CancellationError { return SocketError(operation, code: .cancelled) }
+        // A resolver may throw what it likes.
+        return SocketError(operation, code: .nameLookupFailed, reason: "\(error)")
+    }
+
+    /// Which addresses can be of use.
+    private func versions() throws(SocketError) -> Set<IPAddress.Version> {
+        var versions = Set(IPAddress.Version.allCases)
+        if let wanted = options.names.version { versions = [wanted] }
+        if let local = options.localAddress {
+            versions.formIntersection(local.ip.map { [$0.version] } ?? [])
+        }
+        if !versions.isEmpty { return versions }
+        throw SocketError(
+            .connect,
+            code: .wrongAddressFamily,
+            local: options.localAddress,
+            reason: "the local address is not of the version of IP that is wanted"
+        )
+    }
+}
+
+extension HappyEyeballs.Outcome {
+    /// The number of the attempt that has connected.
+    fileprivate var winner: Int? {
+        if case .connected(let number) = self { return number }
+        return nil
+    }
+}

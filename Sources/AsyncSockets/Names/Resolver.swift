@@ -1,0 +1,187 @@
+/// Looks up the addresses of hosts.
+///
+/// Whoever connects or listens by name takes a resolver; without one it is ``system``. A program
+/// that has its own source of addresses makes one of a closure:
+///
+/// ```swift
+/// let fixed = Resolver { name, version in
+///     version == .v4 ? [.v4(.loopback)] : []
+/// }
+/// let connection = try await TCPConnection.connect(to: "db", port: 5432, resolver: fixed)
+/// ```
+public struct Resolver: Sendable {
+    /// Looks up the addresses of one version; an empty answer means that there are none.
+    ///
+    /// When the task is cancelled it must end soon: who asked waits for it.
+    public typealias Lookup =
+        @Sendable (HostName, IPAddress.Version) async throws -> [IPAddress]
+
+    /// Looks up hosts; literals never come here.
+    private let lookup: Lookup
+
+    /// Makes a resolver of a lookup.
+    ///
+    /// It is asked for both versions at once, by two tasks, so that a slow answer to one question
+    /// does not hold up the other.
+    ///
+    /// - Parameter lookup: What finds the addresses of one version.
+    public init(_ lookup: @escaping Lookup) { self.lookup = lookup }
+
+    /// What the system knows: the hosts file, the DNS, and what else nsswitch.conf(5) names.
+    ///
+    /// `localhost` and the names below it mean the loopback addresses where the system has no
+    /// answer, RFC 6761. The corresponding call is `getaddrinfo(3)`, which blocks: it runs on
+    /// threads of its own, at most 32, which end when they are idle. Who is cancelled goes on at
+    /// once; the thread follows when the name service answers or gives up.
+    public static let system = Resolver(systemLookup)
+
+    /// Finds a host's addresses of one version.
+    ///
+    /// - Parameters:
+    ///   - host: A name, or an IP address, which is not looked up.
+    ///   - version: Which addresses.
+    /// - Returns: The addresses, the best first; at least one.
+    /// - Throws: `SocketError`: `.nameNotFound`, `.nameHasNoAddress` for a name without an address
+    ///   of that version, `.nameTemporarilyUnavailable`, `.nameLookupFailed`, `.invalidName`,
+    ///   `.resolverBusy` where abandoned lookups hold all threads. `CancellationError` where the
+    ///   task was cancelled.
+    public func addresses(
+        of host: String,
+        _ version: IPAddress.Version
+    ) async throws -> [IPAddress] {
+        switch try Endpoint(host: host, port: 0).host {
+        case .address(let address):
+            guard let ip = address.ip, ip.version == version else {
+                throw Self.noAddress(host, [version])
+            }
+            return [ip]
+        case .name(let name):
+            return try await addresses(of: name, version)
+        }
+    }
+
+    /// The same for a name.
+    func addresses(of name: HostName, _ version: IPAddress.Version) async throws -> [IPAddress] {
+        try Task.checkCancellation()
+        let found = try await lookup(name, version).filter { $0.version == version }
+        if found.isEmpty { throw Self.noAddress(name.description, [version]) }
+        return found
+    }
+
+    /// Finds all addresses of a host, for whoever sends to it or listens at it.
+    ///
+    /// Both versions are looked up at once. The addresses stand in the order in which they are
+    /// worth trying: the versions take turns, IPv6 first, RFC 8305.
+    ///
+    /// - Parameters:
+    ///   - host: A name, or an IP address, which is not looked up.
+    ///   - port: The port of the addresses.
+    ///   - version: Which addresses; nil for both.
+    /// - Returns: The addresses, each once; at least one.
+    /// - Throws: As ``addresses(of:_:)``, where neither version has an address.
+    public func resolve(
+        _ host: String,
+        port: UInt16,
+        version: IPAddress.Version? = nil
+    ) async throws -> [SocketAddress] {
+        try await resolve(Endpoint(host: host, port: port), version: version)
+    }
+
+    /// Finds all addresses of a host that is given with its port, as `example.org:53` or
+    /// `example.org:domain`; an address is returned as it is.
+    ///
+    /// - Parameters:
+    ///   - text: The host, a colon, and a port or a service of services(5).
+    ///   - version: Which addresses; nil for both.
+    /// - Returns: The addresses, each once; at least one.
+    /// - Throws: As ``addresses(of:_:)``; `.invalidAddress` where the text is none.
+    public func resolve(
+        _ text: String,
+        version: IPAddress.Version? = nil
+    ) async throws -> [SocketAddress] {
+        try await resolve(Endpoint(text), version: version)
+    }
+
+    /// The same for an endpoint.
+    func resolve(
+        _ endpoint: Endpoint,
+        version: IPAddress.Version?
+    ) async throws -> [SocketAddress] {
+        let port = try await portNumber(endpoint.port)
+        let name: HostName
+        switch endpoint.host {
+        case .address(let address):
+            if let version, address.ip?.version != version {
+                throw Self.noAddress(address.ip?.description ?? address.description, [version])
+            }
+            return [address.withPort(port)]
+        case .name(let hostName): name = hostName
+        }
+        let versions = version.map { [$0] } ?? [.v6, .v4]
+        return try await withThrowingTaskGroup { tasks in
+            for version in versions {
+                tasks.addTask { await self.answer(name, version) }
+            }
+            var queue = AddressQueue()
+            var failures: [IPAddress.Version: SocketError] = [:]
+            for try await (version, result) in tasks {
+                switch result {
+                case .success(let found): queue.add(found)
+                case .failure(let error as SocketError): failures[version] = error
+                case .failure(let error): throw error
+                }
+            }
+            let found = Array(sequence(state: queue) { $0.next() })
+            if found.isEmpty { throw Self.combined(name, failures) }
+            return found.map { SocketAddress($0, port: port) }
+        }
+    }
+
+    private func answer(
+        _ name: HostName,
+        _ version: IPAddress.Version
+    ) async -> (IPAddress.Version, Result<[IPAddress], any Error>) {
+        do {
+            return (version, .success(try await addresses(of: name, version)))
+        } catch {
+            return (version, .failure(error))
+        }
+    }
+
+    /// A port's number; that of a service is looked up on the system.
+    func portNumber(_ port: Endpoint.Port) async throws -> UInt16 {
+        switch port {
+        case .number(let number): number
+        case .service(let name): try await systemPort(ofService: name)
+        }
+    }
+}
+
+// MARK: - Errors
+
+extension Resolver {
+    static func noAddress(_ host: String, _ versions: [IPAddress.Version]) -> SocketError {
+        let kind = versions.count == 1 ? "no \(versions[0]) address" : "no address"
+        return SocketError(.resolve, code: .nameHasNoAddress, reason: "\"\(host)\" has \(kind)")
+    }
+
+    /// What two failed lookups of a name mean together.
+    static func combined(
+        _ name: HostName,
+        _ failures: [IPAddress.Version: SocketError]
+    ) -> SocketError {
+        let errors = [failures[.v6], failures[.v4]].compactMap(\.self)
+        // A name that has no address of one version exists, whatever the other answer says; and a
+        // failure that may pass says more than either.
+        if let telling = errors.first(where: { !$0.isAboutName }) { return telling }
+        if errors.contains(where: { $0.code == .nameHasNoAddress }), errors.count == 2 {
+            return noAddress(name.description, [.v6, .v4])
+        }
+        return errors.first ?? noAddress(name.description, [.v6, .v4])
+    }
+}
+
+extension SocketError {
+    /// Whether a name service has answered, and had nothing.
+    var isAboutName: Bool { code == .nameNotFound || code == .nameHasNoAddress }
+}

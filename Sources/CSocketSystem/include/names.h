@@ -1,0 +1,34 @@
+// Names: getaddrinfo(3) with what its GNU extensions offer, and a gate for a thread to wait at.
+
+#ifndef CSOCKET_NAMES_H
+#define CSOCKET_NAMES_H
+
+#include <netdb.h>
+#include <stdint.h>
+
+// Why a lookup found nothing: the EAI_ numbers, some of which are hidden without _GNU_SOURCE, by
+// what they mean to the caller.
+enum csock_lookup_failure {
+    CSOCK_LOOKUP_NO_NAME = 1,    // nothing has this name
+    CSOCK_LOOKUP_NO_ADDRESS = 2, // the name exists, without an address of this family
+    CSOCK_LOOKUP_TRY_AGAIN = 3,  // the name service did not answer
+    CSOCK_LOOKUP_FAILED = 4,     // the name service answered with a failure of its own
+    CSOCK_LOOKUP_BAD_NAME = 5,   // not a name, or not one that IDNA can encode
+};
+
+// Looks up the addresses of one family, blocking. The name is UTF-8, whatever the program's
+// locale. Returns 0 and a list for freeaddrinfo(3), a csock_lookup_failure, or a negated errno.
+int csock_lookup_host(const char *name, int family, struct addrinfo **list);
+
+// Looks up a service's port for a socket type, blocking: the port, or -1 if there is none.
+int csock_lookup_service(const char *name, int type);
+
+// A gate that one thread waits at and others open; waiting closes it again.
+struct csock_gate;
+struct csock_gate *csock_gate_create(void);
+void csock_gate_open(struct csock_gate *gate);
+// 1 if the gate was opened within the time, 0 if not.
+int csock_gate_wait(struct csock_gate *gate, int64_t nanoseconds);
+void csock_gate_destroy(struct csock_gate *gate);
+
+#endif

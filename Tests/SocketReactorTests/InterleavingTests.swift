@@ -1,0 +1,75 @@
+import Testing
+
+@testable import SocketReactor
+
+/// Every interleaving of what tasks, the kernel and closers do to one direction of a socket.
+@Suite("Every interleaving")
+struct InterleavingTests {
+    private typealias Plan = SocketWorld.Plan
+
+    static let plans: [SocketWorld.Plan] = {
+        let reader = SocketWorld.Plan.Task(isCancellable: true)
+        let steady = SocketWorld.Plan.Task(isCancellable: true, operations: 3)
+        let writer = SocketWorld.Plan.Task(policy: .inLine, isCancellable: true)
+        let acceptor = SocketWorld.Plan.Task(policy: .inLine, takesOne: true, isCancellable: true)
+        return [
+            Plan(tasks: [reader], arrivals: 1, closes: 2, detaches: 1, uses: 2),
+            Plan(tasks: [reader], arrivals: 2, closes: 2, drains: 1),
+            Plan(tasks: [steady], arrivals: 3, closes: 1, drains: 1),
+            Plan(tasks: [steady], arrivals: 3, closes: 1, levelTriggered: true),
+            Plan(tasks: [reader, reader], arrivals: 2, closes: 1, drains: 1),
+            Plan(tasks: [reader, steady], arrivals: 2, closes: 1, detaches: 1),
+            Plan(tasks: [writer, writer], arrivals: 2, closes: 1, drains: 1),
+            Plan(
+                tasks: [writer, writer],
+                arrivals: 1,
+                closes: 2,
+                detaches: 1,
+                levelTriggered: true
+            ),
+            Plan(tasks: [acceptor, acceptor], arrivals: 2, closes: 1, levelTriggered: true),
+            Plan(tasks: [acceptor, acceptor], arrivals: 3),
+            Plan(tasks: [writer, acceptor, acceptor], arrivals: 2),
+            Plan(tasks: [acceptor, acceptor, acceptor], arrivals: 1, closes: 1),
+        ]
+    }()
+
+    @Test(
+        "ends with each waiter resumed once and the descriptor closed once",
+        .timeLimit(.minutes(1)),
+        arguments: plans
+    )
+    func endsWell(_ plan: SocketWorld.Plan) {
+        var search = Search()
+        search.visit(SocketWorld(plan))
+        #expect(search.failure == nil)
+        #expect(search.quietWorlds > 0)
+    }
+}
+
+/// Walks through all worlds that can be reached, each once.
+private struct Search {
+    var seen: Set<SocketWorld> = []
+    var path: [String] = []
+    var quietWorlds = 0
+    /// What was violated, and the steps that led there.
+    var failure: String?
+
+    mutating func visit(_ world: SocketWorld) {
+        guard failure == nil, seen.insert(world).inserted else { return }
+        do {
+            let steps = try world.steps()
+            if steps.allSatisfy(\.isOptional) {
+                try world.checkQuiet()
+                quietWorlds += 1
+            }
+            for step in steps {
+                path.append(step.name)
+                visit(step.world)
+                path.removeLast()
+            }
+        } catch {
+            failure = "\(error) after:\n" + path.joined(separator: "\n")
+        }
+    }
+}

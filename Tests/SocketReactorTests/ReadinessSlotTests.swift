@@ -1,0 +1,101 @@
+import Testing
+
+@testable import SocketReactor
+
+/// Every state of a slot, whether it can be reached or not, against the table in its source.
+@Suite("A readiness slot")
+struct ReadinessSlotTests {
+    private typealias Slot = ReadinessSlot
+
+    /// All 512 combinations of the nine flags.
+    private static let all = (UInt16(0)..<512).map { ReadinessSlot(flags: $0) }
+
+    @Test("never forgets that it was closed")
+    func closedIsForever() {
+        for slot in Self.all where slot.has(Slot.closed) {
+            for input in Self.inputs {
+                var after = slot
+                input(&after)
+                check(after.has(Slot.closed))
+            }
+            var waiting = slot
+            check(waiting.wait() == .resume(.closed))
+            var beginning = slot
+            check(beginning.begin() == .closed)
+        }
+    }
+
+    @Test("wakes a waiter exactly where it clears `waiting`")
+    func wakesOnce() {
+        let wakers: [(inout ReadinessSlot) -> Bool] = [
+            { $0.kernelReady(eager: false, repeats: false) },
+            { $0.kernelReady(eager: true, repeats: true) },
+            { $0.cancel() }, { $0.close() }, { $0.drain() },
+        ]
+        for slot in Self.all {
+            for waker in wakers {
+                var after = slot
+                let wakes = waker(&after)
+                #expect(wakes == slot.has(Slot.waiting))
+                check(!after.has(Slot.waiting))
+                check(!waker(&after), "a second time")
+            }
+        }
+    }
+
+    @Test("keeps readiness until an operation uses it up")
+    func readinessIsKept() {
+        for slot in Self.all where !slot.has(Slot.waiting) {
+            var after = slot
+            _ = after.kernelReady(eager: false, repeats: false)
+            check(after.has(Slot.ready))
+            guard !slot.has(Slot.closed | Slot.held) else { continue }
+            check(after.begin() == .call)
+            // Cleared before the call, so that an edge during the call is not lost.
+            check(!after.has(Slot.ready))
+            _ = after.kernelReady(eager: false, repeats: false)
+            if !slot.has(Slot.cancelled) { check(after.wait() == .resume(.ready)) }
+        }
+    }
+
+    @Test("does not take cancellation from one holder to the next")
+    func cancellationEndsWithTheTurn() {
+        for slot in Self.all {
+            var after = slot
+            _ = after.end(undrained: false)
+            check(!after.has(Slot.cancelled))
+        }
+    }
+
+    @Test("tells a waiter that drains to look once more, then to give up")
+    func draining() {
+        var slot = ReadinessSlot()
+        check(slot.begin() == .wait)
+        check(slot.wait() == .suspend)
+        check(slot.drain())
+        check(slot.wait() == .resume(.cancelled))
+        check(slot.end(undrained: true))
+        // What has arrived can still be read, so an operation begins with its call.
+        check(slot.begin() == .call)
+        _ = slot.kernelReady(eager: false, repeats: false)
+        check(slot.wait() == .resume(.ready))
+        check(slot.wait() == .resume(.cancelled))
+    }
+
+    @Test("tries the call first, always, once the peer has hung up")
+    func eagerIsSticky() {
+        var slot = ReadinessSlot()
+        _ = slot.kernelReady(eager: true, repeats: false)
+        for _ in 0..<3 {
+            check(slot.begin() == .call)
+            check(slot.end(undrained: false))
+        }
+    }
+
+    private static let inputs: [@Sendable (inout ReadinessSlot) -> Void] = [
+        { _ = $0.begin() }, { $0.takeOver() }, { _ = $0.wait() },
+        { _ = $0.kernelReady(eager: true, repeats: true) }, { _ = $0.cancel() },
+        { _ = $0.close() }, { _ = $0.drain() }, { _ = $0.end(undrained: true) },
+        { _ = $0.queue() }, { $0.queueEmptied() }, { $0.makeReady() }, { $0.arm() },
+    ]
+}

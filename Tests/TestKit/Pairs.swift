@@ -1,0 +1,45 @@
+package import AsyncSockets
+
+/// Two ends of one TCP connection over loopback.
+package func tcpPair(
+    on group: EventLoopGroup = .shared
+) async throws -> (client: TCPConnection, server: TCPConnection) {
+    let listener = try TCPListener.bind(to: "127.0.0.1:0", on: group)
+    defer { listener.close() }
+    async let client = TCPConnection.connect(to: listener.localAddress, on: group)
+    let server = try await listener.accept()
+    return (try await client, server)
+}
+
+/// More than the kernel's buffers of one connection hold: a write of it waits for the reader.
+package let clog = [UInt8](repeating: 0x63, count: 32 * 1024 * 1024)
+
+extension StreamConnection {
+    /// Everything that arrives until the peer finishes.
+    package func readToEnd() async throws -> [UInt8] {
+        var all: [UInt8] = []
+        for try await chunk in self { all += chunk }
+        return all
+    }
+}
+
+/// The code of the error that a body throws; nil if it throws none.
+package func code(
+    of body: () async throws -> Void
+) async -> SocketError.Code? {
+    do {
+        try await body()
+        return nil
+    } catch let error as SocketError {
+        return error.code
+    } catch is CancellationError {
+        return .testCancelled
+    } catch {
+        return .errno(9999)
+    }
+}
+
+extension SocketError.Code {
+    /// Stands for `CancellationError` in `code(of:)`.
+    package static var testCancelled: Self { .errno(9998) }
+}
