@@ -28,7 +28,7 @@ func give(_ descriptor: OwnedDescriptor, as what: String, at path: String) async
 }
 
 func giveFile(_ name: String, at path: String) async throws {
-    let number = open(name, O_RDONLY | O_CLOEXEC)
+    let number = unsafe open(name, O_RDONLY | O_CLOEXEC)
     guard number >= 0 else { throw Failure(description: "open \(name): errno \(errno)") }
     try await give(OwnedDescriptor(adopting: number), as: "file", at: path)
 }

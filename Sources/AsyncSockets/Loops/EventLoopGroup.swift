@@ -29,17 +29,17 @@ public final class EventLoopGroup: Sendable {
     ///
     /// - Parameters:
     ///   - loops: How many loops, each with one thread; at least 1.
+    ///   - backend: How they wait. nil for `epoll`, unless the environment says otherwise or the
+    ///     system has no epoll.
     ///   - pinned: Whether each thread stays on one of the processors that the process may run
     ///     on: the first loop's on the first, and so on, counted round. That saves cache misses
     ///     where the machine is the program's own, and costs speed where it is shared.
-    ///   - backend: How they wait. nil for `epoll`, unless the environment says otherwise or the
-    ///     system has no epoll.
     /// - Throws: `SocketError` where the number is less than 1, the environment names no backend,
     ///   or the system refuses a thread or a descriptor.
     public init(
         loops: Int,
-        pinned: Bool = false,
-        backend: Backend? = nil
+        backend: Backend? = nil,
+        pinned: Bool = false
     ) throws(SocketError) {
         guard loops >= 1 else {
             throw SocketError(
@@ -48,27 +48,27 @@ public final class EventLoopGroup: Sendable {
                 reason: "a group needs at least one loop"
             )
         }
-        started = .success(try Self.start(loops: loops, pinned: pinned, backend: backend))
+        started = .success(try Self.start(loops: loops, backend: backend, pinned: pinned))
     }
 
     private init(unchecked loops: Int) {
         started = Result { () throws(SocketError) in
-            try Self.start(loops: loops, backend: nil)
+            try Self.start(loops: loops, backend: nil, pinned: false)
         }
     }
 
     private static func start(
         loops: Int,
-        pinned: Bool = false,
-        backend: Backend?
+        backend: Backend?,
+        pinned: Bool
     ) throws(SocketError) -> LoopGroup {
         var options = LoopOptions()
+        options.pinsThreads = pinned
         if let backend {
             options.backend = backend.kind
         } else {
             options.backend = try Backend.preferred().kind
         }
-        options.pinsThreads = pinned
         options.usesPipeWakeup = environmentVariable("ASYNCSOCKETS_WAKEUP") == "pipe"
         do throws(Errno) {
             return try LoopGroup(loops: loops, options: options)

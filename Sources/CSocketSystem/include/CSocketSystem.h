@@ -8,8 +8,8 @@
 #define CSOCKETSYSTEM_H
 
 #include "cancellation.h"
-#include "cores.h"
 #include "datagrams.h"
+#include "cores.h"
 #include "processes.h"
 #include "readiness.h"
 #include "signals.h"
