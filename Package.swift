@@ -58,25 +58,42 @@ var tests: [Target] {
 
 /// One executable per folder in `Examples`; each knows the public product only.
 var examples: [Target] {
-    exampleNames.map { name in
-        .executableTarget(
-            name: name,
+    [
+        .target(
+            name: "ExampleSupport",
             dependencies: ["AsyncSockets"],
-            path: "Examples/\(name)",
-            swiftSettings: settings
+            path: "Examples/Support",
+            // It calls C, which the examples themselves need not see.
+            swiftSettings: Array(settings.dropFirst())
         )
-    }
+    ]
+        + exampleNames.map { name in
+            .executableTarget(
+                name: name,
+                dependencies: ["AsyncSockets", "ExampleSupport"],
+                path: "Examples/\(name)",
+                swiftSettings: settings
+            )
+        }
 }
 
 var exampleNames: [String] {
     [
         "Backends",
+        "Broadcast",
+        "Chat",
+        "Discovery",
+        "EchoClient",
         "EchoServer",
         "HTTPHello",
+        "HalfClose",
         "HotRestart",
+        "Multicast",
         "MulticoreEcho",
         "PassDescriptor",
         "PreforkEcho",
+        "Support",
+        "UDPEcho",
         "UnixEcho",
     ]
 }

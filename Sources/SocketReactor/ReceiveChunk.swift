@@ -13,7 +13,7 @@ package import SocketSystem
 package func receiveChunk(
     from socket: CInt,
     expected: Int,
-    _ style: ReadStyle
+    _ style: ReadStyle = .plain
 ) -> Attempt<[UInt8]> {
     if expected <= largestCopiedChunk,
         let attempt = EventLoop.withCurrent({

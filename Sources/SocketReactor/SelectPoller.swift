@@ -111,7 +111,8 @@ package final class SelectPoller: Poller {
 
 extension SelectPoller.Watched {
     fileprivate mutating func set(_ descriptor: CInt, key: UInt64, _ interest: Interest) {
-        if interest.contains(.read) {
+        // select(2) tells an error by readability alone.
+        if interest.contains(.read) || interest == .error {
             entries.reading.insert(descriptor)
         } else {
             entries.reading.remove(descriptor)

@@ -28,6 +28,7 @@ extension Errno: CustomStringConvertible {
 // The numbers that code above this floor compares with.
 extension Errno {
     package static var again: Errno { Errno(rawValue: EAGAIN) }
+    package static var ioError: Errno { Errno(rawValue: EIO) }
     package static var interrupted: Errno { Errno(rawValue: EINTR) }
     package static var inProgress: Errno { Errno(rawValue: EINPROGRESS) }
     package static var alreadyInProgress: Errno { Errno(rawValue: EALREADY) }

@@ -50,11 +50,21 @@ extension DatagramCore {
     func receive() async throws(OperationFailure) -> Datagram {
         var operation = try Operation(registration, .read, .inLine)
         while true {
-            try await operation.ready()
-            if let datagram = try operation.result(of: takeOrReceive(operation.descriptor)) {
-                return datagram
-            }
+            if !operation.isReady { try await operation.ready() }
+            let attempt = takeOrReceive(operation.descriptor)
+            if let datagram = try operation.result(of: attempt) { return datagram }
         }
+    }
+
+    /// The next datagram if it is here already; nil where the caller has to wait.
+    func receiveNow() throws(OperationFailure) -> Datagram? {
+        var operation = try Operation(registration, .read, .inLine)
+        if operation.isReady {
+            let attempt = takeOrReceive(operation.descriptor)
+            if let datagram = try operation.result(of: attempt) { return datagram }
+        }
+        operation.giveUp()
+        return nil
     }
 
     /// Waits for the next datagram and puts it into the caller's memory.
@@ -63,10 +73,23 @@ extension DatagramCore {
     ) async throws(OperationFailure) -> DatagramHeader {
         var operation = try Operation(registration, .read, .inLine)
         while true {
-            try await operation.ready()
+            if !operation.isReady { try await operation.ready() }
             let attempt = takeOrReceive(operation.descriptor, into: &buffer)
             if let header = try operation.result(of: attempt) { return header }
         }
+    }
+
+    /// The same if it is here already; nil where the caller has to wait.
+    func receiveNow(
+        into buffer: inout MutableSpan<UInt8>
+    ) throws(OperationFailure) -> DatagramHeader? {
+        var operation = try Operation(registration, .read, .inLine)
+        if operation.isReady {
+            let attempt = takeOrReceive(operation.descriptor, into: &buffer)
+            if let header = try operation.result(of: attempt) { return header }
+        }
+        operation.giveUp()
+        return nil
     }
 
     private func takeOrReceive(_ socket: CInt) -> Attempt<Datagram> {
@@ -77,7 +100,7 @@ extension DatagramCore {
         }
     }
 
-    private func takeQueued() -> Datagram? {
+    func takeQueued() -> Datagram? {
         guard hasQueued.load(ordering: .relaxed) else { return nil }
         return queue.withLock { queue in
             defer { hasQueued.store(!queue.isEmpty, ordering: .relaxed) }
@@ -216,9 +239,8 @@ extension DatagramCore {
 extension DatagramCore {
     /// Sends one datagram; waits while the socket's send buffer is full.
     ///
-    /// - Parameters:
-    ///   - address: Where it goes; nil for the peer that the socket is connected to.
-    ///   - control: How it is sent and what is passed along, from a `ControlBuilder`.
+    /// An `address` of nil is the peer that the socket is connected to. `control` says how the
+    /// datagram is sent and what is passed along; a `ControlBuilder` makes it.
     func send(
         _ bytes: Span<UInt8>,
         to address: SocketAddress?,
@@ -226,10 +248,24 @@ extension DatagramCore {
     ) async throws(OperationFailure) {
         var operation = try Operation(registration, .write, .inLine)
         while true {
-            try await operation.ready()
+            if !operation.isReady { try await operation.ready() }
             let attempt = send(bytes, to: address, control: control, from: operation.descriptor)
             if try operation.result(of: attempt) != nil { return }
         }
+    }
+
+    /// Sends one datagram if that is possible at once; false where the caller has to wait.
+    func sendNow(
+        _ bytes: Span<UInt8>,
+        to address: SocketAddress?
+    ) throws(OperationFailure) -> Bool {
+        var operation = try Operation(registration, .write, .inLine)
+        if operation.isReady {
+            let attempt = send(bytes, to: address, control: [], from: operation.descriptor)
+            if try operation.result(of: attempt) != nil { return true }
+        }
+        operation.giveUp()
+        return false
     }
 
     private func send(

@@ -125,7 +125,7 @@ public struct SendOptions: Hashable, Sendable {
         self.ecn = ecn
     }
 
-    /// The control data for a socket of a family, or for an IPv4 destination of an IPv6 socket.
+    /// The control data for a datagram of a version of IP.
     func control(family: CInt) -> [UInt8] {
         var builder = ControlBuilder()
         if source != nil || interfaceIndex != nil {

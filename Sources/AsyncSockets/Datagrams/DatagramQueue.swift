@@ -30,13 +30,16 @@ struct DatagramQueue: Sendable {
 
     /// Takes the oldest datagram; nil where there is none.
     mutating func take() -> Datagram? {
-        guard let message = messages.last else { return nil }
-        guard message.segmentSize > 0 else {
-            removeOldest()
-            return message.datagram
+        guard let segmentSize = messages.last?.segmentSize else { return nil }
+        if segmentSize == 0 {
+            let datagram = messages.removeLast().datagram
+            // A socket that is idle holds no memory.
+            if messages.isEmpty { messages = [] }
+            return datagram
         }
+        let message = messages[messages.count - 1]
         let bytes = message.datagram.bytes
-        let end = min(message.offset + message.segmentSize, bytes.count)
+        let end = min(message.offset + segmentSize, bytes.count)
         let segment = Datagram(
             bytes: [UInt8](bytes[message.offset..<end]),
             source: message.datagram.source,

@@ -8,11 +8,15 @@ final class Child {
     private let complaints = FileManager.default.temporaryDirectory
         .appending(path: "bench-\(UUID().uuidString)")
 
+    /// A server must not outlive a run that somebody interrupts.
+    private static let endsWithUs =
+        output(["which", "setpriv"]).status == 0 ? ["setpriv", "--pdeathsig", "KILL"] : []
+
     var pid: Int32 { process.processIdentifier }
 
     init(_ words: [String], cores: String?, environment: [String: String] = [:]) throws {
         process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = (cores.map { ["taskset", "-c", $0] } ?? []) + words
+        process.arguments = Self.endsWithUs + (cores.map { ["taskset", "-c", $0] } ?? []) + words
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardOutput = output
         try Data().write(to: complaints)

@@ -7,6 +7,8 @@ struct Measurement: Codable {
     var failed: Int
     var lost: Int
     var stalled: Int
+    /// Processors that were busy with something else.
+    var others: Double?
     var latencyUs: Latency
     var bytesPerConnection: Double
     var server: Usage

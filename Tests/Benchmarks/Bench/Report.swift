@@ -197,9 +197,9 @@ struct Report {
         let references = outcome.series.compactMap { series in
             series.reference.map { "\(series.server) is compared with \($0)." }
         }
-        say("\n" + references.joined(separator: " "))
+        if !references.isEmpty { say("\n" + references.joined(separator: " ")) }
         say(
-            "One operation is one \(scenario.operation)."
+            "\nOne operation is one \(scenario.operation)."
                 + " \(outcome.series.first?.rounds.count ?? 0) rounds on \(outcome.machine.date):"
                 + " \(outcome.machine.caption).\n"
         )

@@ -108,7 +108,9 @@ extension Scenario {
             title: "64-byte datagrams, 8 sockets with 8 under way each",
             operation: "datagram",
             load: ["--mode", "datagrams", "--connections", "8", "--pipeline", "8"],
-            servers: [.naive, .batched, .ourDatagrams, .ourBatches] + Server.datagramPeers
+            servers: [
+                .naive, .batched, .ourDatagrams, .ourDatagramsInto, .ourBatches,
+            ] + Server.datagramPeers
         ),
         Scenario(
             name: "udp-bulk",

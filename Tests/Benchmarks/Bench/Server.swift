@@ -88,6 +88,11 @@ extension Server {
         executable: .ours,
         kind: "datagrams"
     )
+    static let ourDatagramsInto = Server(
+        name: "AsyncSockets receive(into:)",
+        executable: .ours,
+        kind: "datagrams-into"
+    )
     static let ourBatches = Server(
         name: "AsyncSockets batches",
         executable: .ours,

@@ -61,6 +61,8 @@ struct sample {
 };
 
 struct sample sample_process(pid_t process);
+/// Nanoseconds, to a clock tick, that all processors were busy, with whatever.
+uint64_t machine_busy(void);
 
 /// The counters of a run. Loads add to them without asking whether they are measured: the clock's
 /// owner (run.c) clears them when the warm-up ends.
@@ -71,6 +73,8 @@ struct result {
     struct histogram latency;
     struct sample serverEmpty, serverBefore, serverAfter, generatorBefore, generatorAfter;
     uint64_t started, ended;
+    /// What `machine_busy` told at the start and at the end.
+    uint64_t busyBefore, busyAfter;
     /// Connections that completed nothing while it was measured.
     int stalled;
 };

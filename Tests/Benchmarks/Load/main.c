@@ -104,6 +104,11 @@ static void print_result(void) {
             * 1024 / (options.idle + options.connections);
     printf("\"bytes_per_connection\":%.0f,\"rss_empty_kib\":%llu,", idleBytes,
            (unsigned long long)result.serverEmpty.resident);
+    // Processors that neither the server nor the load used, but somebody did.
+    double others = (double)(result.busyAfter - result.busyBefore)
+        - (double)(result.serverAfter.running - result.serverBefore.running)
+        - (double)(result.generatorAfter.running - result.generatorBefore.running);
+    printf("\"others\":%.3f,", others > 0 ? others / 1e9 / seconds : 0);
     print_process("server", result.serverBefore, result.serverAfter);
     printf(",");
     print_process("generator", result.generatorBefore, result.generatorAfter);

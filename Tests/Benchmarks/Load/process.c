@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool read_file(const char *path, char *text, size_t room) {
     FILE *file = fopen(path, "r");
@@ -57,4 +58,15 @@ struct sample sample_process(pid_t process) {
         if (entry->d_name[0] != '.') add_thread(&sample, path, entry->d_name);
     closedir(threads);
     return sample;
+}
+
+uint64_t machine_busy(void) {
+    char text[4096];
+    unsigned long user, nice, system, idle, wait, interrupt, soft, stolen;
+    if (!read_file("/proc/stat", text, sizeof text)) return 0;
+    if (sscanf(text, "cpu %lu %lu %lu %lu %lu %lu %lu %lu", &user, &nice, &system, &idle, &wait,
+               &interrupt, &soft, &stolen) != 8)
+        return 0;
+    uint64_t ticks = user + nice + system + interrupt + soft + stolen;
+    return ticks * (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK));
 }

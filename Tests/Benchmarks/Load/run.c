@@ -15,6 +15,7 @@ static void start_measuring(void) {
     measured = true;
     result.serverBefore = sample_process(options.server_pid);
     result.generatorBefore = sample_process(getpid());
+    result.busyBefore = machine_busy();
     result.started = now();
     deadline = result.started + (uint64_t)(options.duration * 1e9);
 }
@@ -34,6 +35,7 @@ bool run_is_measured(void) { return measured; }
 
 void run_end(void) {
     result.ended = now();
+    result.busyAfter = machine_busy();
     result.serverAfter = sample_process(options.server_pid);
     result.generatorAfter = sample_process(getpid());
 }

@@ -1,0 +1,95 @@
+import AsyncSockets
+internal import Glibc
+
+// What the examples have in common, so that each shows sockets and little else.
+
+/// Prints a line at once, even into a pipe.
+public func say(_ line: String) {
+    print(line)
+    fflush(nil)
+}
+
+/// Throw it where the arguments are not as they should be.
+public struct WrongArguments: Error {
+    /// Nothing to say but that.
+    public init() {}
+}
+
+/// Runs an example: a wrong argument prints the usage and exits 2, a failure prints its sentence
+/// and exits 1.
+///
+/// - Parameters:
+///   - usage: The example's name and arguments.
+///   - most: How many arguments there may be.
+///   - body: The example, which is given its arguments.
+public func runExample(
+    _ usage: String,
+    arguments most: Int,
+    _ body: ([String]) async throws -> Void
+) async {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    do {
+        if arguments.count > most || arguments.contains(where: { $0.hasPrefix("-") }) {
+            throw WrongArguments()
+        }
+        try await body(arguments)
+    } catch is WrongArguments {
+        complain("usage: \(usage)")
+        exit(2)
+    } catch {
+        complain("\(error)")
+        // A text that is no address is a wrong argument, too.
+        guard (error as? SocketError)?.code == .invalidAddress else { exit(1) }
+        complain("usage: \(usage)")
+        exit(2)
+    }
+}
+
+/// Runs a body until it ends or the process is asked to leave (SIGINT, SIGTERM): then the body is
+/// cancelled, and waited for.
+///
+/// - Parameter body: What runs.
+/// - Throws: What the body throws, except because it was cancelled.
+public func untilAskedToLeave(_ body: @escaping @Sendable () async throws -> Void) async throws {
+    let signals = Signal.notifications(of: .interrupt, .terminate)
+    try await withThrowingTaskGroup { tasks in
+        tasks.addTask { try await body() }
+        tasks.addTask { for await _ in signals { return } }
+        try await tasks.next()
+        tasks.cancelAll()
+        do { try await tasks.waitForAll() } catch is CancellationError {}
+    }
+}
+
+/// A file that cannot be read.
+public struct UnreadableFile: Error, CustomStringConvertible {
+    let path: String
+
+    /// The error as a sentence.
+    public var description: String { "cannot read \(path)" }
+}
+
+/// The bytes of a file.
+///
+/// - Parameter path: Where it is.
+/// - Returns: All its bytes.
+/// - Throws: `UnreadableFile`.
+public func contents(ofFile path: String) throws -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw UnreadableFile(path: path) }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 64 * 1024)
+    while true {
+        let count = read(descriptor, &chunk, chunk.count)
+        if count < 0 { throw UnreadableFile(path: path) }
+        if count == 0 { return bytes }
+        bytes += chunk[..<count]
+    }
+}
+
+private func complain(_ line: String) {
+    guard let standardError = fdopen(STDERR_FILENO, "w") else { return }
+    fputs(line + "\n", standardError)
+    fflush(standardError)
+}

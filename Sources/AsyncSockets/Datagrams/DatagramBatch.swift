@@ -1,0 +1,233 @@
+internal import SocketSystem
+
+/// Memory for many datagrams, to be received or sent by one system call.
+///
+/// ```swift
+/// let batch = DatagramBatch()
+/// while true {
+///     try await socket.receive(into: batch)
+///     try await socket.send(batch)  // each back to where it came from
+/// }
+/// ```
+///
+/// A batch is used again and again. One task uses it at a time.
+public final class DatagramBatch {
+    /// Bytes, addresses and control data.
+    let messages: MessageBatch
+    /// How many datagrams fit.
+    public let capacity: Int
+    /// How many bytes fit into each.
+    public let datagramSize: Int
+    /// How many entries there are.
+    public private(set) var count = 0
+    /// How many entries, from the first on, the last send has sent.
+    public internal(set) var sentCount = 0
+    /// The segment sizes of the entries, where any entry has one; 0 for a single datagram.
+    private var segmentSizes: [Int] = []
+    /// Whether the entries are as a receive has left them.
+    private var isReceived = false
+
+    /// Reserves the memory.
+    ///
+    /// - Parameters:
+    ///   - capacity: How many datagrams, 1...1024; the kernel takes no more at once.
+    ///   - datagramSize: How many bytes fit into each, 1...65535. A longer one is truncated when it
+    ///     is received. Have 65535 for sockets that join segments.
+    public init(capacity: Int = 64, datagramSize: Int = 2048) {
+        self.capacity = min(max(capacity, 1), 1024)
+        self.datagramSize = min(max(datagramSize, 1), 65_535)
+        messages = MessageBatch(
+            capacity: self.capacity,
+            messageSize: self.datagramSize,
+            controlSize: 256
+        )
+    }
+
+    /// The entries' positions.
+    public var indices: Range<Int> { 0..<count }
+
+    /// Whether there are no entries.
+    public var isEmpty: Bool { count == 0 }
+
+    /// Forgets all entries.
+    public func removeAll() {
+        count = 0
+        sentCount = 0
+        isReceived = false
+        segmentSizes.removeAll(keepingCapacity: true)
+    }
+}
+
+// MARK: - Entries
+
+extension DatagramBatch {
+    /// Adds a datagram to be sent.
+    ///
+    /// - Parameters:
+    ///   - bytes: What it carries.
+    ///   - address: Where it goes; nil for the peer that the socket is connected to.
+    ///   - segmentSize: Where given, the kernel cuts the bytes into datagrams of this size: 64 at
+    ///     most.
+    /// - Returns: False if the batch is full or the bytes do not fit; nothing was added then.
+    public func append(
+        _ bytes: Span<UInt8>,
+        to address: SocketAddress?,
+        segmentSize: Int? = nil
+    ) -> Bool {
+        guard count < capacity else { return false }
+        if isReceived { prepareReceived() }
+        let size = segmentSize.flatMap { UInt16(exactly: $0) } ?? 0
+        let cuts = size > 0 && Int(size) < bytes.count
+        let fits = messages.set(
+            count,
+            bytes: bytes,
+            address: address?.storage,
+            control: cuts ? Self.control(segmentSize: size) : []
+        )
+        guard fits else { return false }
+        if cuts { setSegmentSize(Int(size), at: count) }
+        count += 1
+        return true
+    }
+
+    /// Adds a datagram to be sent; as for a span.
+    ///
+    /// - Parameters:
+    ///   - bytes: What it carries.
+    ///   - address: Where it goes; nil for the peer that the socket is connected to.
+    ///   - segmentSize: Where given, the kernel cuts the bytes into datagrams of this size.
+    /// - Returns: False if the batch is full or the bytes do not fit; nothing was added then.
+    public func append(
+        _ bytes: [UInt8],
+        to address: SocketAddress?,
+        segmentSize: Int? = nil
+    ) -> Bool {
+        append(bytes.span, to: address, segmentSize: segmentSize)
+    }
+
+    /// A copy of an entry.
+    public subscript(index: Int) -> Datagram {
+        check(index)
+        let control = isReceived ? messages.control(of: index) : []
+        return Datagram(
+            bytes: messages.copy(index),
+            source: address(at: index) ?? .unixUnnamed,
+            length: messages.length(of: index),
+            control: control.isEmpty ? nil : ReceivedControl(control, isTruncated: false)
+        )
+    }
+
+    /// Lends an entry's bytes.
+    ///
+    /// - Parameters:
+    ///   - index: Which entry.
+    ///   - body: What looks at them.
+    /// - Returns: What `body` returns.
+    /// - Throws: What `body` throws.
+    public func withBytes<Result, Failure: Error>(
+        at index: Int,
+        _ body: (Span<UInt8>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        check(index)
+        return try messages.withBytes(of: index, body)
+    }
+
+    /// How many bytes an entry has here.
+    public func byteCount(at index: Int) -> Int {
+        check(index)
+        return messages.count(of: index)
+    }
+
+    /// How many bytes an entry had when it was sent: more than `byteCount(at:)` where it was
+    /// truncated.
+    public func length(at index: Int) -> Int {
+        check(index)
+        return messages.length(of: index)
+    }
+
+    /// Where an entry came from, or goes to; nil for the connected peer.
+    public func address(at index: Int) -> SocketAddress? {
+        check(index)
+        return SocketAddress(messages.address(of: index))
+    }
+
+    /// Sends an entry elsewhere than to where it came from.
+    ///
+    /// - Parameters:
+    ///   - address: Where it goes; nil for the peer that the socket is connected to.
+    ///   - index: Which entry.
+    public func setAddress(_ address: SocketAddress?, at index: Int) {
+        check(index)
+        messages.set(address: address?.storage, of: index)
+    }
+
+    /// The size of the datagrams of which an entry holds several, the last of which may be
+    /// shorter; nil for a single one. Sent on, such an entry is cut into the same datagrams.
+    public func segmentSize(at index: Int) -> Int? {
+        check(index)
+        guard index < segmentSizes.count, segmentSizes[index] > 0 else { return nil }
+        return segmentSizes[index]
+    }
+
+    /// What the kernel said of an entry, as far as the socket was asked to know it; it is forgotten
+    /// when the entry is sent.
+    public func metadata(at index: Int) -> DatagramMetadata {
+        check(index)
+        guard isReceived else { return DatagramMetadata() }
+        return messages.withControl(of: index) { DatagramMetadata(PacketControl($0)) }
+    }
+
+    private func check(_ index: Int) {
+        precondition(index >= 0 && index < count, "no entry has the index \(index)")
+    }
+}
+
+// MARK: - For the socket
+
+extension DatagramBatch {
+    /// Takes over what a system call has put into `messages`.
+    func received(_ count: Int) {
+        self.count = count
+        isReceived = true
+        for index in 0..<count {
+            let size = messages.withControl(of: index) { control in
+                control.isEmpty ? nil : PacketControl(control).segmentSize
+            }
+            guard let size, size < messages.count(of: index) else { continue }
+            setSegmentSize(size, at: index)
+        }
+    }
+
+    /// Makes the entries from `first` on the ones to send.
+    func prepareToSend(from first: Int) {
+        if isReceived { prepareReceived() }
+        sentCount = min(max(first, 0), count)
+    }
+
+    /// Turns what was received into what can be sent.
+    private func prepareReceived() {
+        isReceived = false
+        for index in 0..<count {
+            let size = segmentSize(at: index).flatMap { UInt16(exactly: $0) }
+            messages.prepare(
+                index,
+                count: messages.count(of: index),
+                control: size.map { Self.control(segmentSize: $0) } ?? []
+            )
+        }
+    }
+
+    private func setSegmentSize(_ size: Int, at index: Int) {
+        if segmentSizes.isEmpty { segmentSizes = [Int](repeating: 0, count: capacity) }
+        segmentSizes[index] = size
+    }
+
+    private static func control(segmentSize: UInt16) -> [UInt8] {
+        var builder = ControlBuilder()
+        builder.append(segmentSize: segmentSize)
+        return builder.bytes
+    }
+}
+
+@available(*, unavailable)
+extension DatagramBatch: Sendable {}

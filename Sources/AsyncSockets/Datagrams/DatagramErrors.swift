@@ -1,0 +1,128 @@
+internal import SocketReactor
+internal import SocketSystem
+
+/// What the network, or the kernel, reported of one datagram that was sent.
+public struct DatagramError: Error, Hashable, Sendable {
+    /// What kind of failure it is: `.connectionRefused` where nobody receives at the destination,
+    /// `.messageTooLong`, `.hostUnreachable` and others.
+    public let code: SocketError.Code
+
+    /// The system's error number, errno(3).
+    public let errno: CInt
+
+    /// Where the datagram was sent to; nil where the report does not say.
+    public let destination: SocketAddress?
+
+    /// The host that reported the failure, a router or the destination; nil for this machine's
+    /// kernel. Its port means nothing.
+    public let reporter: SocketAddress?
+
+    /// The largest packet that the way to the destination takes, in bytes with all headers; for
+    /// `.messageTooLong` only.
+    public let pathMTU: Int?
+
+    /// ICMP's type and code, where ICMP reported it.
+    public let icmp: ICMP?
+
+    /// The beginning of the datagram's content, as much as was reported.
+    public let bytes: [UInt8]
+
+    /// The type and code of an ICMP message, of the version of IP that the destination is of.
+    public struct ICMP: Hashable, Sendable {
+        /// Such as 3, destination unreachable.
+        public let type: UInt8
+        /// Such as 3, port unreachable.
+        public let code: UInt8
+    }
+
+    init(_ entry: QueuedError) {
+        code = SocketError.Code(entry.errno)
+        errno = entry.errno.rawValue
+        destination = entry.destination.flatMap { SocketAddress($0) }
+        reporter = entry.offender.flatMap { SocketAddress($0) }
+        pathMTU = entry.errno == .messageTooLong && entry.info > 0 ? Int(entry.info) : nil
+        let isICMP =
+            entry.origin == QueuedError.icmpOrigin
+            || entry.origin == QueuedError.icmpv6Origin
+        icmp = isICMP ? ICMP(type: entry.type, code: entry.code) : nil
+        bytes = entry.payload
+    }
+}
+
+extension DatagramError: CustomStringConvertible {
+    /// `send 127.0.0.1:9: connection refused (ECONNREFUSED), says 127.0.0.1`
+    public var description: String {
+        var text = "send"
+        if let destination { text += " \(destination)" }
+        text += ": \(Errno(rawValue: errno))"
+        if let pathMTU { text += ", the path takes \(pathMTU) bytes" }
+        if let reporter = reporter?.ip { text += ", says \(reporter)" }
+        return text
+    }
+}
+
+extension UDPSocket {
+    /// What the network reports of datagrams that this socket has sent, as an asynchronous
+    /// sequence.
+    ///
+    /// With the first call for an element, or from the beginning with ``UDPOptions/queuesErrors``,
+    /// reports are kept here, each with the destination that it concerns, and no longer thrown by
+    /// later calls of `send` and `receive`; sockets that are not connected learn of them in this
+    /// way only. The 64 newest are kept; several tasks may take them, each report goes to one.
+    ///
+    /// The corresponding system call is `recvmsg(2)` with `MSG_ERRQUEUE`, IP_RECVERR in `ip(7)`.
+    public var errors: DatagramErrors { DatagramErrors(socket: self) }
+
+    func nextError() async throws -> DatagramError {
+        if !core.errors.isTurnedOn {
+            let settings = UDPOptions.queueErrors(isIPv6: isIPv6)
+            try use(.setOption, reason: "receiveErrors") { socket throws(Errno) in
+                for setting in settings { try setting.apply(to: socket) }
+            }
+            core.errors.turnOn()
+        }
+        do throws(OperationFailure) {
+            return DatagramError(try await core.errors.next())
+        } catch {
+            throw self.error(error, .receive)
+        }
+    }
+}
+
+/// The errors of a UDP socket; see ``UDPSocket/errors``.
+public struct DatagramErrors: AsyncSequence, Sendable {
+    /// What the network reported.
+    public typealias Element = DatagramError
+
+    let socket: UDPSocket
+
+    /// Takes report after report.
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        let socket: UDPSocket
+
+        /// Waits for the next report.
+        ///
+        /// - Parameter actor: The actor that the loop is isolated to.
+        /// - Returns: The report; never nil.
+        /// - Throws: `SocketError` with the code `.closed` after the socket was closed,
+        ///   `CancellationError` where the task was cancelled; no report is lost then.
+        public mutating func next(
+            isolation actor: isolated (any Actor)?
+        ) async throws -> DatagramError? {
+            try await socket.nextError()
+        }
+
+        /// The same, for callers without isolation.
+        ///
+        /// - Returns: The report; never nil.
+        /// - Throws: As above.
+        public mutating func next() async throws -> DatagramError? {
+            try await socket.nextError()
+        }
+    }
+
+    /// Begins to take reports.
+    ///
+    /// - Returns: The iterator.
+    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(socket: socket) }
+}

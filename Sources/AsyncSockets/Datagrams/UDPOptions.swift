@@ -1,0 +1,107 @@
+internal import SocketSystem
+
+/// What a UDP socket may do and shall tell.
+public struct UDPOptions: Sendable {
+    /// Whether it may send to broadcast addresses; without it such a send is refused with
+    /// ``SocketError/Code/permissionDenied`` (SO_BROADCAST).
+    public var broadcast: Bool
+
+    /// Whether other sockets that say the same may be bound to the same port. Of a multicast or
+    /// broadcast datagram each gets a copy; any other datagram goes to the socket that was bound
+    /// last (SO_REUSEADDR).
+    public var reuseAddress: Bool
+
+    /// Whether other sockets of the same user that say the same may be bound to the same address,
+    /// and share its datagrams: all of one sender go to one of them (SO_REUSEPORT).
+    public var reusePort: Bool
+
+    /// What shall be known of received datagrams beside their source. Each kind costs a little for
+    /// every datagram.
+    public var metadata: DatagramMetadata.Kinds
+
+    /// Whether datagrams of one sender and of equal size may be taken from the kernel joined
+    /// (UDP_GRO). They are handed out one by one all the same, except by
+    /// ``UDPSocket/receive(into:)-(DatagramBatch)``.
+    public var joinsSegments: Bool
+
+    /// Whether errors that the network reports are kept for ``UDPSocket/errors`` from the beginning
+    /// (IP_RECVERR, IPV6_RECVERR).
+    public var queuesErrors: Bool
+
+    /// Options that the socket gets before it is bound, in order.
+    public var socketOptions: [SocketOptionSetting]
+
+    /// Everything as usual but what is named.
+    ///
+    /// - Parameters:
+    ///   - broadcast: Whether it may send to broadcast addresses.
+    ///   - reuseAddress: Whether the port may be shared, each member getting multicasts.
+    ///   - reusePort: Whether the address may be shared, the datagrams being spread.
+    ///   - metadata: What shall be known of received datagrams.
+    ///   - joinsSegments: Whether equal datagrams may be taken from the kernel joined.
+    ///   - queuesErrors: Whether errors that the network reports are kept.
+    ///   - socketOptions: Options that the socket gets before it is bound.
+    public init(
+        broadcast: Bool = false,
+        reuseAddress: Bool = false,
+        reusePort: Bool = false,
+        metadata: DatagramMetadata.Kinds = [],
+        joinsSegments: Bool = false,
+        queuesErrors: Bool = false,
+        socketOptions: [SocketOptionSetting] = []
+    ) {
+        self.broadcast = broadcast
+        self.reuseAddress = reuseAddress
+        self.reusePort = reusePort
+        self.metadata = metadata
+        self.joinsSegments = joinsSegments
+        self.queuesErrors = queuesErrors
+        self.socketOptions = socketOptions
+    }
+
+    /// All settings for a socket of a family, the user's own last.
+    func settings(isIPv6: Bool) -> [SocketOptionSetting] {
+        var settings: [SocketOptionSetting] = [
+            // Only groups that this socket has joined, not those of others on its port.
+            .set(.multicastAll, false)
+        ]
+        if isIPv6 { settings.append(.set(.multicastAllIPv6, false)) }
+        if broadcast { settings.append(.set(.broadcast, true)) }
+        if reuseAddress { settings.append(.set(.reuseAddress, true)) }
+        if reusePort { settings.append(.set(.reusePort, true)) }
+        if joinsSegments { settings.append(.set(.joinsSegments, 1)) }
+        if queuesErrors { settings += Self.queueErrors(isIPv6: isIPv6) }
+        return settings + metadata.settings(isIPv6: isIPv6) + socketOptions
+    }
+
+    static func queueErrors(isIPv6: Bool) -> [SocketOptionSetting] {
+        // An IPv6 socket may carry IPv4 too.
+        [.set(.receiveErrors, true)] + (isIPv6 ? [.set(.receiveErrorsIPv6, true)] : [])
+    }
+}
+
+extension DatagramMetadata.Kinds {
+    fileprivate func settings(isIPv6: Bool) -> [SocketOptionSetting] {
+        var settings: [SocketOptionSetting] = []
+        if contains(.destination) {
+            settings.append(.set(.receivePacketInfo, true))
+            if isIPv6 { settings.append(.set(.receivePacketInfoIPv6, true)) }
+        }
+        if contains(.hopLimit) {
+            settings.append(.set(.receiveTimeToLive, true))
+            if isIPv6 { settings.append(.set(.receiveHopLimit, true)) }
+        }
+        if contains(.trafficClass) {
+            settings.append(.set(.receiveTypeOfService, true))
+            if isIPv6 { settings.append(.set(.receiveTrafficClass, true)) }
+        }
+        if contains(.receiveTime) { settings.append(.set(.receiveTimestamps, true)) }
+        if contains(.dropCount) { settings.append(.set(.receiveDropCount, true)) }
+        return settings
+    }
+}
+
+extension SocketOption where Value == Int {
+    /// UDP_GRO of udp(7).
+    fileprivate static var joinsSegments: SocketOption<Int> { .integer(level: 17, name: 104) }
+}

@@ -1,0 +1,234 @@
+internal import SocketReactor
+internal import SocketSystem
+
+extension UDPSocket {
+    /// Becomes a member of a multicast group: receives what is sent to the group at the port that
+    /// the socket is bound to.
+    ///
+    /// A socket receives only the groups that it has joined itself. Membership belongs to one
+    /// interface and ends with `leave` or when the socket is closed. The corresponding system call
+    /// is `setsockopt(2)` with MCAST_JOIN_GROUP, or MCAST_JOIN_SOURCE_GROUP for one source.
+    ///
+    /// - Parameters:
+    ///   - group: The group's address.
+    ///   - source: The one sender to receive from (source-specific multicast, RFC 4607); nil for
+    ///     all. Several may be joined one after the other.
+    ///   - interface: Where to receive it; nil for the interface of the route to the group.
+    /// - Throws: `SocketError`: `.invalidArgument` for an address that is no group or an interface
+    ///   that carries no multicast, `.addressInUse` where the socket is a member already,
+    ///   `.noSuchInterface`, `.noBufferSpace` for too many groups (`net.ipv4.igmp_max_memberships`),
+    ///   `.wrongAddressFamily`, `.closed`.
+    public func join(
+        _ group: IPAddress,
+        from source: IPAddress? = nil,
+        on interface: NetworkInterface? = nil
+    ) throws(SocketError) {
+        try change(source == nil ? .join : .joinSource, .join, group, source, interface)
+    }
+
+    /// Becomes a member of a multicast group; see ``join(_:from:on:)-(IPAddress,_,_)``.
+    ///
+    /// - Parameters:
+    ///   - group: The group's address, such as `239.0.0.10` or `ff02::1234`.
+    ///   - source: The one sender to receive from; nil for all.
+    ///   - interface: Where to receive it; nil for the interface of the route to the group.
+    /// - Throws: As for an `IPAddress`; `.invalidAddress` where a text is none.
+    public func join(
+        _ group: String,
+        from source: String? = nil,
+        on interface: NetworkInterface? = nil
+    ) throws(SocketError) {
+        try join(IPAddress(group), from: Self.address(source), on: interface)
+    }
+
+    /// Ends a membership: what is sent to the group from now on is not received.
+    ///
+    /// What had arrived before is. The corresponding system call is `setsockopt(2)` with
+    /// MCAST_LEAVE_GROUP or MCAST_LEAVE_SOURCE_GROUP.
+    ///
+    /// - Parameters:
+    ///   - group: As for `join`.
+    ///   - source: As for `join`.
+    ///   - interface: As for `join`.
+    /// - Throws: `SocketError`: `.addressNotAvailable` where the socket is no member, `.closed`.
+    public func leave(
+        _ group: IPAddress,
+        from source: IPAddress? = nil,
+        on interface: NetworkInterface? = nil
+    ) throws(SocketError) {
+        try change(source == nil ? .leave : .leaveSource, .leave, group, source, interface)
+    }
+
+    /// Ends a membership; see ``leave(_:from:on:)-(IPAddress,_,_)``.
+    ///
+    /// - Parameters:
+    ///   - group: As for `join`.
+    ///   - source: As for `join`.
+    ///   - interface: As for `join`.
+    /// - Throws: As for an `IPAddress`; `.invalidAddress` where a text is none.
+    public func leave(
+        _ group: String,
+        from source: String? = nil,
+        on interface: NetworkInterface? = nil
+    ) throws(SocketError) {
+        try leave(IPAddress(group), from: Self.address(source), on: interface)
+    }
+
+    /// Does not receive what one sender sends to a group that was joined for all.
+    ///
+    /// The corresponding system call is `setsockopt(2)` with MCAST_BLOCK_SOURCE.
+    ///
+    /// - Parameters:
+    ///   - source: The sender.
+    ///   - group: The group.
+    ///   - interface: The interface that the group was joined on.
+    /// - Throws: `SocketError`: `.addressNotAvailable` where the sender is blocked already,
+    ///   `.invalidArgument` where the socket is no member of the group, `.closed`.
+    public func block(
+        _ source: IPAddress,
+        in group: IPAddress,
+        on interface: NetworkInterface? = nil
+    ) throws(SocketError) {
+        try change(.blockSource, .block, group, source, interface)
+    }
+
+    /// Does not receive what one sender sends to a group; see
+    /// ``block(_:in:on:)-(IPAddress,_,_)``.
+    ///
+    /// - Parameters:
+    ///   - source: The sender.
+    ///   - group: The group.
+    ///   - interface: The interface that the group was joined on.
+    /// - Throws: As for an `IPAddress`; `.invalidAddress` where a text is none.
+    public func block(
+        _ source: String,
+        in group: String,
+        on interface: NetworkInterface? = nil
+    ) throws(SocketError) {
+        try block(IPAddress(source), in: IPAddress(group), on: interface)
+    }
+
+    /// Receives again what a blocked sender sends to a group.
+    ///
+    /// The corresponding system call is `setsockopt(2)` with MCAST_UNBLOCK_SOURCE.
+    ///
+    /// - Parameters:
+    ///   - source: The sender.
+    ///   - group: The group.
+    ///   - interface: The interface that the group was joined on.
+    /// - Throws: `SocketError`: `.addressNotAvailable` where the sender is not blocked, `.closed`.
+    public func unblock(
+        _ source: IPAddress,
+        in group: IPAddress,
+        on interface: NetworkInterface? = nil
+    ) throws(SocketError) {
+        try change(.unblockSource, .unblock, group, source, interface)
+    }
+
+    /// Receives again what a blocked sender sends to a group; see
+    /// ``unblock(_:in:on:)-(IPAddress,_,_)``.
+    ///
+    /// - Parameters:
+    ///   - source: The sender.
+    ///   - group: The group.
+    ///   - interface: The interface that the group was joined on.
+    /// - Throws: As for an `IPAddress`; `.invalidAddress` where a text is none.
+    public func unblock(
+        _ source: String,
+        in group: String,
+        on interface: NetworkInterface? = nil
+    ) throws(SocketError) {
+        try unblock(IPAddress(source), in: IPAddress(group), on: interface)
+    }
+}
+
+extension UDPSocket {
+    private static func address(_ text: String?) throws(SocketError) -> IPAddress? {
+        guard let text else { return nil }
+        return try IPAddress(text)
+    }
+
+    private func change(
+        _ change: MembershipChange,
+        _ operation: SocketError.Operation,
+        _ group: IPAddress,
+        _ source: IPAddress?,
+        _ interface: NetworkInterface?
+    ) throws(SocketError) {
+        let target = SocketAddress(group, port: 0)
+        if let fault = fault(group, source, interface) {
+            throw SocketError(operation, code: fault.code, remote: target, reason: fault.reason)
+        }
+        // A group of a link may name its interface itself, as its zone.
+        let index = interface?.index ?? target.storage.ipv6?.scope ?? 0
+        let value: Void?
+        do throws(Errno) {
+            value = try core.registration.use { socket throws(Errno) in
+                try changeMembership(
+                    of: socket,
+                    change,
+                    group: target.storage,
+                    source: source.map { SocketAddress($0, port: 0).storage },
+                    interface: index
+                )
+            }
+        } catch {
+            throw SocketError(
+                operation,
+                error,
+                local: localAddress,
+                remote: target,
+                reason: Self.reason(error, operation, group, source, interface)
+            )
+        }
+        if value == nil { throw SocketError(operation, code: .closed, remote: target) }
+    }
+
+    /// What is wrong with the arguments, before the kernel is asked.
+    private func fault(
+        _ group: IPAddress,
+        _ source: IPAddress?,
+        _ interface: NetworkInterface?
+    ) -> (code: SocketError.Code, reason: String)? {
+        guard group.isMulticast else {
+            return (.invalidArgument, "\(group) is not a multicast address")
+        }
+        let isIPv6Group = SocketAddress(group, port: 0).family == .ipv6
+        if isIPv6Group, !isIPv6 {
+            return (.wrongAddressFamily, "an IPv4 socket cannot receive the IPv6 group \(group)")
+        }
+        if let source, (SocketAddress(source, port: 0).family == .ipv6) != isIPv6Group {
+            return (.wrongAddressFamily, "\(source) cannot send to the group \(group)")
+        }
+        if let interface, interface.flags.isDisjoint(with: [.multicast, .loopback]) {
+            return (.invalidArgument, "the interface \(interface.name) carries no multicast")
+        }
+        return nil
+    }
+
+    private static func reason(
+        _ errno: Errno,
+        _ operation: SocketError.Operation,
+        _ group: IPAddress,
+        _ source: IPAddress?,
+        _ interface: NetworkInterface?
+    ) -> String? {
+        let from = source.map { " from \($0)" } ?? ""
+        let on = interface.map { " on \($0.name)" } ?? ""
+        switch errno {
+        case .addressInUse: return "already a member of \(group)\(from)\(on)"
+        case .addressNotAvailable where operation == .block: return "already blocked\(on)"
+        case .addressNotAvailable where operation == .unblock: return "not blocked\(on)"
+        case .addressNotAvailable, .invalidArgument: return "not a member of \(group)\(from)\(on)"
+        case .noSuchDevice: return interface == nil ? "no route to \(group)" : "no interface\(on)"
+        default: return nil
+        }
+    }
+}
+
+extension SocketError.Operation {
+    /// Refusing a sender of a multicast group.
+    public static var block: Self { Self("block") }
+    /// Accepting a refused sender of a multicast group again.
+    public static var unblock: Self { Self("unblock") }
+}

@@ -1,0 +1,103 @@
+internal import SocketReactor
+
+extension UDPSocket: AsyncSequence {
+    /// A datagram that has arrived.
+    public typealias Element = Datagram
+
+    /// Receives datagram after datagram; see ``UDPSocket``.
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        @usableFromInline let socket: UDPSocket
+
+        /// Waits for the next datagram.
+        ///
+        /// - Parameter actor: The actor that the loop is isolated to.
+        /// - Returns: The datagram; never nil.
+        /// - Throws: As `receive()`. No datagram is lost then, and another loop may go on.
+        @inlinable
+        public mutating func next(
+            isolation actor: isolated (any Actor)?
+        ) async throws -> Datagram? {
+            if let datagram = try socket.receiveNow() { return datagram }
+            return try await socket.receive()
+        }
+
+        /// The same, for callers without isolation.
+        ///
+        /// - Returns: The datagram; never nil.
+        /// - Throws: As `receive()`.
+        @inlinable
+        public mutating func next() async throws -> Datagram? {
+            if let datagram = try socket.receiveNow() { return datagram }
+            return try await socket.receive()
+        }
+    }
+
+    /// Begins to receive. Iterators share the socket: each datagram goes to one of them.
+    ///
+    /// - Returns: The iterator.
+    public nonisolated func makeAsyncIterator() -> AsyncIterator { AsyncIterator(socket: self) }
+}
+
+extension UDPSocket {
+    /// Waits for the next datagram.
+    ///
+    /// Datagrams are taken from the kernel several at a time where several have arrived; those that
+    /// are not handed out yet wait in the socket. The corresponding system call is `recvmmsg(2)`.
+    ///
+    /// - Returns: The datagram, whole: the buffer fits the largest.
+    /// - Throws: `SocketError`: `.closed` after `close()`; on a connected socket
+    ///   `.connectionRefused` and the like, once for each time that the network reported it.
+    ///   `CancellationError` where the task was cancelled: no datagram is lost then.
+    public func receive() async throws -> Datagram {
+        do throws(OperationFailure) {
+            return try await core.receive()
+        } catch {
+            throw self.error(error, .receive)
+        }
+    }
+
+    /// The next datagram if it is here already; nil where the caller has to wait.
+    @usableFromInline
+    func receiveNow() throws -> Datagram? {
+        do throws(OperationFailure) {
+            return try core.receiveNow()
+        } catch {
+            throw self.error(error, .receive)
+        }
+    }
+
+    /// Waits for the next datagram and puts it into memory of the caller's, without allocating any.
+    ///
+    /// The corresponding system call is `recvmsg(2)`.
+    ///
+    /// - Parameter buffer: Where the datagram goes, from its beginning. What does not fit is lost;
+    ///   the header's `length` tells how long the datagram was.
+    /// - Returns: All of the datagram but its bytes.
+    /// - Throws: As `receive()`.
+    public func receive(into buffer: inout MutableSpan<UInt8>) async throws -> DatagramHeader {
+        do throws(OperationFailure) {
+            if let header = try core.receiveNow(into: &buffer) { return header }
+            return try await core.receive(into: &buffer)
+        } catch {
+            throw self.error(error, .receive)
+        }
+    }
+
+    /// Waits until a datagram has arrived and receives as many as have and fit.
+    ///
+    /// This is the fastest way to receive: one system call for many datagrams, and no memory is
+    /// allocated. With ``UDPOptions/joinsSegments`` an entry may hold several datagrams, see
+    /// ``DatagramBatch/segmentSize(at:)``. The corresponding system call is `recvmmsg(2)`.
+    ///
+    /// - Parameter batch: What holds them afterwards, and nothing else.
+    /// - Returns: How many entries there are, at least 1.
+    /// - Throws: As `receive()`. The batch is empty then.
+    @discardableResult
+    public func receive(into batch: DatagramBatch) async throws -> Int {
+        do throws(OperationFailure) {
+            return try await core.receive(into: batch)
+        } catch {
+            throw self.error(error, .receive)
+        }
+    }
+}

@@ -1,0 +1,249 @@
+internal import SocketReactor
+internal import SocketSystem
+
+extension UDPSocket {
+    /// Sends one datagram; returns when the kernel has it.
+    ///
+    /// Waits while the socket's send buffer is full. That the kernel has it does not mean that it
+    /// arrives. The corresponding system call is `sendto(2)`.
+    ///
+    /// - Parameters:
+    ///   - bytes: What it carries; may be empty. At most 65,507 bytes over IPv4, 65,527 over IPv6.
+    ///   - address: Where it goes.
+    /// - Throws: `SocketError`: `.messageTooLong`, `.permissionDenied` for a broadcast address
+    ///   without ``UDPOptions/broadcast``, `.networkUnreachable`, `.wrongAddressFamily`,
+    ///   `.closed`. On a connected socket also `.connectionRefused` and the like, once for each
+    ///   time that the network reported it of an earlier datagram; this one was not sent then.
+    ///   `CancellationError` where the task was cancelled; nothing was sent then.
+    public func send(_ bytes: Span<UInt8>, to address: SocketAddress) async throws {
+        do throws(OperationFailure) {
+            if try core.sendNow(bytes, to: address) { return }
+            try await core.send(bytes, to: address)
+        } catch {
+            throw self.error(error, .send, remote: address, count: bytes.count)
+        }
+    }
+
+    /// Sends one datagram; see ``send(_:to:)-(Span<UInt8>,_)``.
+    ///
+    /// - Parameters:
+    ///   - bytes: What it carries.
+    ///   - address: Where it goes.
+    /// - Throws: As `send(_:to:)` of a span.
+    public func send(_ bytes: [UInt8], to address: SocketAddress) async throws {
+        do throws(OperationFailure) {
+            if try core.sendNow(bytes.span, to: address) { return }
+            try await core.send(bytes.span, to: address)
+        } catch {
+            throw self.error(error, .send, remote: address, count: bytes.count)
+        }
+    }
+
+    /// Sends a text as UTF-8 in one datagram; see ``send(_:to:)-(Span<UInt8>,_)``.
+    ///
+    /// - Parameters:
+    ///   - text: What it carries.
+    ///   - address: Where it goes.
+    /// - Throws: As `send(_:to:)` of a span.
+    public func send(_ text: String, to address: SocketAddress) async throws {
+        try await send(text.utf8.span, to: address)
+    }
+
+    /// Sends one datagram to an address given as text, such as `127.0.0.1:9999`.
+    ///
+    /// - Parameters:
+    ///   - bytes: What it carries.
+    ///   - address: Where it goes.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none.
+    public func send(_ bytes: [UInt8], to address: String) async throws {
+        try await send(bytes.span, to: SocketAddress(address))
+    }
+
+    /// Sends a text as UTF-8 in one datagram to an address given as text.
+    ///
+    /// - Parameters:
+    ///   - text: What it carries.
+    ///   - address: Where it goes.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none.
+    public func send(_ text: String, to address: String) async throws {
+        try await send(text.utf8.span, to: SocketAddress(address))
+    }
+
+    /// Sends one datagram to the peer that the socket is connected to.
+    ///
+    /// - Parameter bytes: What it carries.
+    /// - Throws: As `send(_:to:)`; `.destinationRequired` where the socket is not connected.
+    public func send(_ bytes: Span<UInt8>) async throws {
+        do throws(OperationFailure) {
+            if try core.sendNow(bytes, to: nil) { return }
+            try await core.send(bytes, to: nil)
+        } catch {
+            throw self.error(error, .send, count: bytes.count)
+        }
+    }
+
+    /// Sends one datagram to the peer that the socket is connected to.
+    ///
+    /// - Parameter bytes: What it carries.
+    /// - Throws: As `send(_:)` of a span.
+    public func send(_ bytes: [UInt8]) async throws { try await send(bytes.span) }
+
+    /// Sends a text as UTF-8 in one datagram to the peer that the socket is connected to.
+    ///
+    /// - Parameter text: What it carries.
+    /// - Throws: As `send(_:)` of a span.
+    public func send(_ text: String) async throws { try await send(text.utf8.span) }
+
+    /// Sends one datagram in a way of its own: from an address, by an interface, with a hop limit
+    /// or a class of service.
+    ///
+    /// The corresponding system call is `sendmsg(2)` with control messages.
+    ///
+    /// - Parameters:
+    ///   - bytes: What it carries.
+    ///   - address: Where it goes; nil for the peer that the socket is connected to.
+    ///   - options: How it is sent.
+    /// - Throws: As `send(_:to:)`; `.invalidArgument` for a source that is no address of this
+    ///   machine, or an interface that is none.
+    public func send(
+        _ bytes: [UInt8],
+        to address: SocketAddress?,
+        options: SendOptions
+    ) async throws {
+        let control = try control(options, to: address)
+        do throws(OperationFailure) {
+            try await core.send(bytes.span, to: address, control: control)
+        } catch {
+            throw self.error(error, .send, remote: address, count: bytes.count)
+        }
+    }
+
+    /// Sends the entries of a batch, each to its address: after a receive, to where it came from.
+    ///
+    /// The corresponding system call is `sendmmsg(2)`.
+    ///
+    /// - Parameters:
+    ///   - batch: What is sent. It keeps its entries.
+    ///   - first: The first entry to send.
+    /// - Throws: As `send(_:to:)`, for the first entry that cannot be sent:
+    ///   ``DatagramBatch/sentCount`` tells which one that is. Those before it were sent.
+    public func send(_ batch: DatagramBatch, from first: Int = 0) async throws {
+        batch.prepareToSend(from: first)
+        do throws(OperationFailure) {
+            try await core.send(batch)
+        } catch {
+            let failed = batch.sentCount
+            throw self.error(
+                error,
+                .send,
+                remote: failed < batch.count ? batch.address(at: failed) : nil,
+                count: failed < batch.count ? batch.byteCount(at: failed) : 0
+            )
+        }
+    }
+
+    private func control(
+        _ options: SendOptions,
+        to address: SocketAddress?
+    ) throws(SocketError) -> [UInt8] {
+        let target = (address ?? remoteAddress)?.ip?.unmapped ?? options.source?.unmapped
+        var options = options
+        options.source = options.source?.unmapped
+        let isIPv4: Bool
+        if case .v4 = target { isIPv4 = true } else { isIPv4 = !isIPv6 }
+        if let source = options.source, isIPv4 != (SocketAddress(source, port: 0).family == .ipv4) {
+            throw SocketError(
+                .send,
+                code: .wrongAddressFamily,
+                remote: address,
+                reason: "a datagram cannot go there from \(source)"
+            )
+        }
+        let family: SocketAddress.Family = isIPv4 ? .ipv4 : .ipv6
+        return options.control(family: family.rawValue)
+    }
+}
+
+// MARK: - Many from one buffer
+
+extension UDPSocket {
+    /// Cuts bytes into datagrams of one size and sends them; the last may be shorter.
+    ///
+    /// The kernel cuts up to 64 datagrams a system call (UDP_SEGMENT in `udp(7)`), which makes bulk
+    /// transfer several times cheaper. Where the way to the destination does not allow that, they
+    /// are sent one by one.
+    ///
+    /// - Parameters:
+    ///   - bytes: What is sent, of any length.
+    ///   - segmentSize: How many bytes each datagram carries, 1...65507. At most the path MTU less
+    ///     28 bytes (48 for IPv6), or else routers must cut the datagrams.
+    ///   - address: Where they go; nil for the peer that the socket is connected to.
+    /// - Throws: As `send(_:to:)`; the error's `bytesWritten` tells how many bytes were sent.
+    public func send(
+        _ bytes: Span<UInt8>,
+        segmentSize: Int,
+        to address: SocketAddress? = nil
+    ) async throws {
+        guard (1...65_507).contains(segmentSize) else {
+            throw SocketError(
+                .send,
+                code: .invalidArgument,
+                remote: address,
+                reason: "datagrams cannot have \(segmentSize) bytes each"
+            )
+        }
+        var sent = 0
+        do throws(OperationFailure) {
+            var segmented = true
+            let most = Swift.min(64, 65_507 / segmentSize) * segmentSize
+            while sent < bytes.count {
+                let step = Swift.min(segmented ? most : segmentSize, bytes.count - sent)
+                let part = bytes.extracting(sent..<sent + step)
+                do throws(OperationFailure) {
+                    let control = step > segmentSize ? segmentControl(segmentSize) : []
+                    try await core.send(part, to: address, control: control)
+                    sent += step
+                } catch {
+                    // The device cannot, or a segment is larger than a packet may be.
+                    guard segmented, step > segmentSize, error.refusesSegments else { throw error }
+                    segmented = false
+                }
+            }
+        } catch {
+            throw self.error(error, .send, remote: address, count: segmentSize, sent: sent)
+        }
+    }
+
+    /// Cuts bytes into datagrams of one size and sends them; see
+    /// ``send(_:segmentSize:to:)-(Span<UInt8>,_,_)``.
+    ///
+    /// - Parameters:
+    ///   - bytes: What is sent, of any length.
+    ///   - segmentSize: How many bytes each datagram carries.
+    ///   - address: Where they go; nil for the peer that the socket is connected to.
+    /// - Throws: As for a span.
+    public func send(
+        _ bytes: [UInt8],
+        segmentSize: Int,
+        to address: SocketAddress? = nil
+    ) async throws {
+        try await send(bytes.span, segmentSize: segmentSize, to: address)
+    }
+
+    private func segmentControl(_ size: Int) -> [UInt8] {
+        var builder = ControlBuilder()
+        builder.append(segmentSize: UInt16(size))
+        return builder.bytes
+    }
+}
+
+extension OperationFailure {
+    fileprivate var refusesSegments: Bool {
+        switch self {
+        case .system(let errno):
+            errno == .invalidArgument || errno == .ioError || errno == .notSupported
+                || errno == .messageTooLong
+        default: false
+        }
+    }
+}

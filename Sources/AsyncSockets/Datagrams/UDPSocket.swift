@@ -1,0 +1,364 @@
+internal import SocketReactor
+internal import SocketSystem
+internal import Synchronization
+
+/// A UDP socket, RFC 768: an asynchronous sequence of the datagrams that arrive, and a way to send.
+///
+/// ```swift
+/// let socket = try UDPSocket.bind(to: "127.0.0.1:9999")
+/// for try await datagram in socket {
+///     try await socket.send(datagram.bytes, to: datagram.source)
+/// }
+/// ```
+///
+/// Several tasks may receive; each datagram goes to exactly one. Any number of tasks may send.
+/// Datagrams can be lost on the way and in the kernel's buffers, but not in this library: a receive
+/// that is cancelled has taken none.
+///
+/// An error that a receive or a send throws does not end the socket: the next call goes on. The
+/// socket closes when `close()` is called or when nobody refers to it any more.
+public final class UDPSocket: Sendable {
+    let core: DatagramCore
+    /// Whether it is an IPv6 socket, which may carry IPv4 too.
+    let isIPv6: Bool
+    /// The peer that it is connected to.
+    private let peer: Mutex<SocketAddress?>
+
+    init(core: DatagramCore, isIPv6: Bool, peer: SocketAddress?) {
+        self.core = core
+        self.isIPv6 = isIPv6
+        self.peer = Mutex(peer)
+    }
+
+    deinit { core.close() }
+
+    /// Binds a socket to an address: it receives what is sent there.
+    ///
+    /// The corresponding system call is `bind(2)`.
+    ///
+    /// - Parameters:
+    ///   - address: Where to receive; with port 0 the kernel chooses one, which `localAddress`
+    ///     tells. `0.0.0.0` and `::` are all addresses of the machine; for groups and broadcasts
+    ///     bind to those, or to the group's or broadcast address itself.
+    ///   - options: What the socket may do and shall tell.
+    ///   - group: The loops that the socket joins.
+    /// - Returns: The socket; datagrams are kept for it by the kernel from now on.
+    /// - Throws: `SocketError`: `.addressInUse`, `.addressNotAvailable`, `.permissionDenied`,
+    ///   `.wrongAddressFamily` for an address that is no IP address, `.tooManyDescriptors`.
+    public static func bind(
+        to address: SocketAddress,
+        options: UDPOptions = UDPOptions(),
+        on group: EventLoopGroup = .shared
+    ) throws(SocketError) -> UDPSocket {
+        let isIPv6 = try isIPv6(address, for: .bind)
+        let socket = try makeSocket(
+            .udp(address.storage.family),
+            options.settings(isIPv6: isIPv6),
+            local: address,
+            for: .bind
+        )
+        let registration = try group.register(socket, for: .bind, local: address)
+        return UDPSocket(registration, isIPv6: isIPv6, peer: nil, options: options)
+    }
+
+    /// Binds a socket to an address given as text, such as `127.0.0.1:9999` or `[::]:9999`.
+    ///
+    /// - Parameters:
+    ///   - address: Where to receive.
+    ///   - options: What the socket may do and shall tell.
+    ///   - group: The loops that the socket joins.
+    /// - Returns: The socket.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none.
+    public static func bind(
+        to address: String,
+        options: UDPOptions = UDPOptions(),
+        on group: EventLoopGroup = .shared
+    ) throws(SocketError) -> UDPSocket {
+        try bind(to: SocketAddress(address), options: options, on: group)
+    }
+
+    /// Makes a socket that talks to one peer: it sends there, receives only what comes from there,
+    /// and learns when nobody receives there.
+    ///
+    /// Nothing is sent and nothing is waited for. The corresponding system call is `connect(2)`.
+    ///
+    /// - Parameters:
+    ///   - address: The peer.
+    ///   - local: The address to bind to; nil lets the kernel choose.
+    ///   - options: What the socket may do and shall tell.
+    ///   - group: The loops that the socket joins.
+    /// - Returns: The socket.
+    /// - Throws: `SocketError`: `.networkUnreachable` where there is no route, `.addressInUse`,
+    ///   `.permissionDenied` for a broadcast address without the option, `.wrongAddressFamily`.
+    public static func connect(
+        to address: SocketAddress,
+        from local: SocketAddress? = nil,
+        options: UDPOptions = UDPOptions(),
+        on group: EventLoopGroup = .shared
+    ) throws(SocketError) -> UDPSocket {
+        let isIPv6 = try isIPv6(address, for: .connect)
+        let socket = try makeSocket(
+            .udp(address.storage.family),
+            options.settings(isIPv6: isIPv6),
+            local: local,
+            remote: address,
+            for: .connect
+        )
+        do throws(Errno) {
+            try connectSocket(socket.rawValue, to: address.storage)
+        } catch {
+            throw SocketError(.connect, error, local: local, remote: address)
+        }
+        let registration = try group.register(socket, for: .connect, remote: address)
+        return UDPSocket(registration, isIPv6: isIPv6, peer: address, options: options)
+    }
+
+    /// Makes a socket that talks to one peer, whose address is given as text.
+    ///
+    /// - Parameters:
+    ///   - address: The peer.
+    ///   - options: What the socket may do and shall tell.
+    ///   - group: The loops that the socket joins.
+    /// - Returns: The socket.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none.
+    public static func connect(
+        to address: String,
+        options: UDPOptions = UDPOptions(),
+        on group: EventLoopGroup = .shared
+    ) throws(SocketError) -> UDPSocket {
+        try connect(to: SocketAddress(address), options: options, on: group)
+    }
+
+    /// Takes over a UDP socket that was made elsewhere.
+    ///
+    /// The descriptor is made non-blocking and close-on-exec, and is closed by the socket from now
+    /// on. It is left open where this throws.
+    ///
+    /// - Parameters:
+    ///   - descriptor: The socket.
+    ///   - group: The loops that it joins.
+    /// - Throws: `SocketError` where the descriptor is no UDP socket.
+    public convenience init(
+        adopting descriptor: CInt,
+        on group: EventLoopGroup = .shared
+    ) throws(SocketError) {
+        let remote: SocketAddress?
+        let isIPv6: Bool
+        do throws(Errno) {
+            try requireSocket(
+                descriptor,
+                type: SocketKind.datagram,
+                families: SocketKind.internetFamilies
+            )
+            isIPv6 = try SocketAddress(SocketSystem.localAddress(of: descriptor))?.family == .ipv6
+            remote = (try? SocketSystem.remoteAddress(of: descriptor))
+                .flatMap { SocketAddress($0) }
+            try adoptDescriptor(descriptor)
+        } catch {
+            throw SocketError(.adopt, error)
+        }
+        let registration = try group.register(
+            Descriptor(owning: descriptor),
+            for: .adopt,
+            remote: remote
+        )
+        self.init(registration, isIPv6: isIPv6, peer: remote, options: UDPOptions())
+    }
+
+    private convenience init(
+        _ registration: Registration,
+        isIPv6: Bool,
+        peer: SocketAddress?,
+        options: UDPOptions
+    ) {
+        let core = DatagramCore(registration: registration, style: .many)
+        if options.queuesErrors { core.errors.turnOn() }
+        self.init(core: core, isIPv6: isIPv6, peer: peer)
+    }
+
+    private static func isIPv6(
+        _ address: SocketAddress,
+        for operation: SocketError.Operation
+    ) throws(SocketError) -> Bool {
+        if address.ip != nil { return address.family == .ipv6 }
+        throw SocketError(
+            operation,
+            code: .wrongAddressFamily,
+            local: operation == .bind ? address : nil,
+            remote: operation == .bind ? nil : address,
+            reason: "UDP needs an IP address and a port"
+        )
+    }
+}
+
+// MARK: - Addresses
+
+extension UDPSocket {
+    /// The socket's own address, or nil after it was closed.
+    ///
+    /// The corresponding system call is `getsockname(2)`.
+    public var localAddress: SocketAddress? {
+        core.registration.use { socket in
+            (try? SocketSystem.localAddress(of: socket)).flatMap { SocketAddress($0) }
+        } ?? nil
+    }
+
+    /// The peer that the socket is connected to; nil for one that talks to anybody.
+    public var remoteAddress: SocketAddress? { peer.withLock { $0 } }
+
+    /// Talks to this peer alone from now on, also where it talked to another before.
+    ///
+    /// Datagrams that had arrived from others are still received. The corresponding system call is
+    /// `connect(2)`.
+    ///
+    /// - Parameter address: The peer.
+    /// - Throws: `SocketError`: `.networkUnreachable` where there is no route, `.closed`,
+    ///   `.wrongAddressFamily`.
+    public func connect(to address: SocketAddress) throws(SocketError) {
+        try use(.connect, remote: address) { socket throws(Errno) in
+            try connectSocket(socket, to: address.storage)
+        }
+        peer.withLock { $0 = address }
+    }
+
+    /// Talks to this peer alone from now on; see ``connect(to:)-(SocketAddress)``.
+    ///
+    /// - Parameter address: The peer, as text.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none.
+    public func connect(to address: String) throws(SocketError) {
+        try connect(to: SocketAddress(address))
+    }
+
+    /// Talks to anybody from now on. A socket that has no peer stays as it is.
+    ///
+    /// A port that the kernel chose for `connect` is given back; one that was bound stays. The
+    /// corresponding system call is `connect(2)` to an address without a family.
+    ///
+    /// - Throws: `SocketError`: `.closed`.
+    public func disconnect() throws(SocketError) {
+        try use(.connect) { socket throws(Errno) in try disconnectSocket(socket) }
+        peer.withLock { $0 = nil }
+    }
+}
+
+// MARK: - Options and the end
+
+extension UDPSocket {
+    /// Reads an option.
+    ///
+    /// The corresponding system call is `getsockopt(2)`.
+    ///
+    /// - Parameter option: Which.
+    /// - Returns: Its value.
+    /// - Throws: `SocketError`: `.notSupported`, `.closed`.
+    public func get<Value>(_ option: SocketOption<Value>) throws(SocketError) -> Value {
+        try use(.getOption, reason: option.name) { socket throws(Errno) in
+            try option.read(from: socket)
+        }
+    }
+
+    /// Sets an option.
+    ///
+    /// The corresponding system call is `setsockopt(2)`.
+    ///
+    /// - Parameters:
+    ///   - option: Which.
+    ///   - value: The value it shall have.
+    /// - Throws: `SocketError`: `.notSupported`, `.invalidArgument`, `.permissionDenied`,
+    ///   `.closed`.
+    public func set<Value>(
+        _ option: SocketOption<Value>,
+        to value: Value
+    ) throws(SocketError) {
+        try use(.setOption, reason: "\(option.name) = \(value)") { socket throws(Errno) in
+            try option.write(value, to: socket)
+        }
+    }
+
+    /// Whether `close()` or `detach()` was called.
+    public var isClosed: Bool { core.registration.isClosed }
+
+    /// Closes the socket. Operations that wait for it throw `SocketError` with the code `.closed`;
+    /// so do all later ones. Closing twice is no error.
+    ///
+    /// Datagrams that were sent are still delivered; those that nobody received are gone. The
+    /// corresponding system call is `close(2)`.
+    public func close() { core.close() }
+
+    /// Takes the descriptor out of the socket, which is then closed without closing it.
+    ///
+    /// - Returns: The descriptor, non-blocking and close-on-exec. The caller must close it.
+    /// - Throws: `SocketError`: `.busy` while an operation is in progress, `.closed` after
+    ///   `close()`.
+    public func detach() throws(SocketError) -> CInt {
+        if let descriptor = core.registration.detach() {
+            core.errors.close()
+            return descriptor.release()
+        }
+        throw SocketError(.detach, code: isClosed ? .closed : .busy, remote: remoteAddress)
+    }
+
+    /// Runs a system call on the socket.
+    func use<Value>(
+        _ operation: SocketError.Operation,
+        remote: SocketAddress? = nil,
+        reason: String? = nil,
+        _ body: (CInt) throws(Errno) -> Value
+    ) throws(SocketError) -> Value {
+        let value: Value?
+        do throws(Errno) {
+            value = try core.registration.use(body)
+        } catch {
+            throw SocketError(
+                operation,
+                error,
+                local: localAddress,
+                remote: remote,
+                reason: reason
+            )
+        }
+        if let value { return value }
+        throw SocketError(operation, code: .closed, remote: remote)
+    }
+
+    /// Translates why an operation ended to what users catch.
+    func error(
+        _ failure: OperationFailure,
+        _ operation: SocketError.Operation,
+        remote: SocketAddress? = nil,
+        count: Int = 0,
+        sent: Int = 0
+    ) -> any Error {
+        let remote = remote ?? remoteAddress
+        switch failure {
+        case .cancelled: return CancellationError()
+        case .closed: return SocketError(operation, code: .closed, remote: remote)
+        case .busy: return SocketError(operation, code: .busy, remote: remote)
+        case .system(let errno):
+            return SocketError(
+                operation,
+                errno,
+                local: localAddress,
+                remote: remote,
+                bytesWritten: sent,
+                reason: operation == .send ? sendReason(errno, count: count) : nil
+            )
+        }
+    }
+
+    /// What a failed send means, where the error number alone does not say it.
+    private func sendReason(_ errno: Errno, count: Int) -> String? {
+        switch errno {
+        case .messageTooLong: return "\(count) bytes are too many for one datagram here"
+        case .destinationRequired: return "a socket that is not connected needs a destination"
+        default: return nil
+        }
+    }
+}
+
+extension SocketKind {
+    /// A UDP socket of a family.
+    fileprivate static func udp(_ family: CInt) -> SocketKind {
+        SocketKind(family: family, type: datagram, proto: 17)
+    }
+}

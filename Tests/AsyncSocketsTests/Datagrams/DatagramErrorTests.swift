@@ -1,0 +1,95 @@
+import AsyncSockets
+import TestKit
+import Testing
+
+@Suite("A UDP socket's error queue", .descriptorsBalanced, .timeLimit(.minutes(1)))
+struct DatagramErrorTests {
+    /// An address of this machine where nobody receives.
+    static func deserted(_ host: String = "127.0.0.1") throws -> SocketAddress {
+        let socket = try UDPSocket.bind(to: "\(host):0")
+        defer { socket.close() }
+        return socket.here
+    }
+
+    @Test("tells which destination refused", arguments: ["127.0.0.1", "[::1]"])
+    func refusal(host: String) async throws {
+        let socket = try UDPSocket.bind(to: "\(host):0", options: UDPOptions(queuesErrors: true))
+        let address = try Self.deserted(host)
+        try await socket.send("anybody?", to: address)
+        var errors = socket.errors.makeAsyncIterator()
+        let error = try #require(try await errors.next())
+        #expect(error.code == .connectionRefused)
+        #expect(error.destination == address)
+        #expect(error.reporter?.ip == address.ip)
+        #expect(error.bytes == Array("anybody?".utf8))
+        #expect(error.icmp != nil)
+        #expect("\(error)".contains("connection refused"))
+    }
+
+    @Test("keeps sends and receives free of other destinations' failures")
+    func otherDestinations() async throws {
+        let socket = try UDPSocket.onLoopback(UDPOptions(queuesErrors: true))
+        let peer = try UDPSocket.onLoopback()
+        let receiving = Task { try await socket.receive().bytes }
+        for _ in 0..<20 {
+            try await socket.send("lost", to: Self.deserted())
+            try await socket.send("x", to: peer.here)
+            #expect(try await peer.receive().bytes == Array("x".utf8))
+        }
+        try await peer.send("y", to: socket.here)
+        #expect(try await receiving.value == Array("y".utf8))
+        var count = 0
+        for try await error in socket.errors {
+            #expect(error.code == .connectionRefused)
+            count += 1
+            if count == 20 { break }
+        }
+    }
+
+    @Test("wakes who waits for errors while nobody receives, and while somebody does")
+    func wakes() async throws {
+        let socket = try UDPSocket.onLoopback(UDPOptions(queuesErrors: true))
+        for receives in [false, true] {
+            let receiver = receives ? Task { _ = try await socket.receive() } : nil
+            let waiting = Task {
+                var errors = socket.errors.makeAsyncIterator()
+                return try await errors.next()?.code
+            }
+            await Task.yield()
+            try await socket.send("x", to: Self.deserted())
+            #expect(try await waiting.value == .connectionRefused)
+            receiver?.cancel()
+        }
+    }
+
+    @Test("tells a datagram that is too long for the path, with the path's MTU")
+    func tooLong() async throws {
+        let peer = try UDPSocket.onLoopback()
+        let socket = try UDPSocket.connect(
+            to: peer.here,
+            options: UDPOptions(
+                queuesErrors: true,
+                socketOptions: [.set(.pathMTUDiscovery, .always)]
+            )
+        )
+        let long = [UInt8](repeating: 0, count: 65_508)
+        #expect(await failure { try await socket.send(long) } == .messageTooLong)
+        try await socket.send("short")
+        #expect(try await peer.receive().bytes == Array("short".utf8))
+    }
+
+    @Test("ends with the socket, and a cancelled wait loses nothing")
+    func ends() async throws {
+        let socket = try UDPSocket.onLoopback(UDPOptions(queuesErrors: true))
+        let cancelled = Task {
+            var errors = socket.errors.makeAsyncIterator()
+            _ = try await errors.next()
+        }
+        cancelled.cancel()
+        await #expect(throws: CancellationError.self) { try await cancelled.value }
+        async let waiting = failure { for try await _ in socket.errors {} }
+        await Task.yield()
+        socket.close()
+        #expect(await waiting == .closed)
+    }
+}

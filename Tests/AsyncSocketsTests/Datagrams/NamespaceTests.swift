@@ -1,0 +1,103 @@
+import AsyncSockets
+import Glibc
+import TestKit
+import Testing
+
+/// Two network namespaces joined by a veth pair: two hosts with a cable between them.
+private final class TwoHosts: Sendable {
+    private let name: String
+    var left: String { "\(name)l" }
+    var right: String { "\(name)r" }
+
+    /// Nil where that is not allowed; the reason is printed.
+    init?() {
+        name = "as\(getpid() % 100_000)\(UInt8.random(in: 100...255))"
+        let (l, r) = ("\(name)l", "\(name)r")
+        let script = """
+            set -e
+            ip netns add \(l); ip netns add \(r)
+            ip -n \(l) link add v0 type veth peer name v0 netns \(r)
+            ip -n \(l) addr add 198.18.7.1/24 broadcast 198.18.7.255 dev v0
+            ip -n \(r) addr add 198.18.7.2/24 broadcast 198.18.7.255 dev v0
+            ip -n \(l) link set lo up; ip -n \(r) link set lo up
+            ip -n \(l) link set v0 up; ip -n \(r) link set v0 up
+            """
+        let (status, output) = shell("sh -c '\(script)'")
+        guard status == 0 else {
+            print("skipped: network namespaces cannot be made here: \(output)")
+            remove()
+            return nil
+        }
+    }
+
+    deinit { remove() }
+
+    private func remove() {
+        _ = shell("ip netns del \(left); ip netns del \(right)")
+    }
+
+    /// Runs a body on a thread that is in a namespace: sockets made there stay there.
+    func inside<Value: Sendable>(
+        _ host: String,
+        _ body: @escaping @Sendable () throws -> Value
+    ) async throws -> Value {
+        let result: Result<Value, any Error> = await onThread {
+            let file = unsafe open("/run/netns/\(host)", O_RDONLY | O_CLOEXEC)
+            defer { close(file) }
+            typealias SetNamespace = @convention(c) (CInt, CInt) -> CInt
+            let symbol = unsafe dlsym(nil, "setns")
+            let enter = unsafe unsafeBitCast(symbol, to: SetNamespace.self)
+            // CLONE_NEWNET
+            precondition(unsafe enter(file, 0x4000_0000) == 0, "errno \(errno)")
+            return Result { try body() }
+        }
+        return try result.get()
+    }
+}
+
+@Suite("Between two hosts", .timeLimit(.minutes(1)))
+struct NamespaceTests {
+    @Test("broadcast crosses the cable", arguments: ["198.18.7.255", "255.255.255.255"])
+    func broadcast(address: String) async throws {
+        guard let hosts = TwoHosts() else { return }
+        let receiver = try await hosts.inside(hosts.right) {
+            try UDPSocket.bind(to: "0.0.0.0:0", options: UDPOptions(metadata: .destination))
+        }
+        let sender = try await hosts.inside(hosts.left) {
+            try UDPSocket.bind(to: "198.18.7.1:0", options: UDPOptions(broadcast: true))
+        }
+        let interface = try await hosts.inside(hosts.left) { try NetworkInterface.named("v0") }
+        try await sender.send(
+            Array("hello".utf8),
+            to: SocketAddress("\(address):\(receiver.port)"),
+            options: SendOptions(interfaceIndex: interface.index)
+        )
+        let datagram = try await receiver.receive()
+        #expect(datagram.bytes == Array("hello".utf8))
+        #expect(datagram.source == sender.here)
+        #expect(datagram.metadata.destination == (try IPAddress(address)))
+    }
+
+    @Test("multicast crosses the cable, with its hop limit")
+    func multicast() async throws {
+        guard let hosts = TwoHosts() else { return }
+        let receiver = try await hosts.inside(hosts.right) {
+            let socket = try UDPSocket.bind(
+                to: "0.0.0.0:0",
+                options: UDPOptions(metadata: .hopLimit)
+            )
+            try socket.join("239.0.0.10", on: .named("v0"))
+            return socket
+        }
+        let sender = try await hosts.inside(hosts.left) {
+            let socket = try UDPSocket.bind(to: "198.18.7.1:0")
+            try socket.set(.multicastInterface, to: NetworkInterface.named("v0").index)
+            try socket.set(.multicastTimeToLive, to: 7)
+            return socket
+        }
+        try await sender.send("group", to: "239.0.0.10:\(receiver.port)")
+        let datagram = try await receiver.receive()
+        #expect(datagram.bytes == Array("group".utf8))
+        #expect(datagram.metadata.hopLimit == 7)
+    }
+}

@@ -1,0 +1,135 @@
+import AsyncSockets
+import Glibc
+import Synchronization
+import TestKit
+import Testing
+
+@Suite("Event loops", .descriptorsBalanced, .timeLimit(.minutes(1)))
+struct EventLoopTests {
+    @Test("that a program blocks do not stop the others")
+    func blockedLoop() async throws {
+        let group = try EventLoopGroup(loops: 2)
+        let (gate, isBlocked) = (Gate(), Gate())
+        let blocker = Task(executorPreference: group.taskExecutor) {
+            isBlocked.open()
+            // Blocks its loop's thread, as a program should not.
+            gate.waitBlocking()
+        }
+        while !isBlocked.isOpen { await Task.yield() }
+        // Sockets go where there are fewest, so several pairs reach the loop that works.
+        let answered = Atomic<Int>(0)
+        await withDiscardingTaskGroup { tasks in
+            for _ in 0..<4 {
+                tasks.addTask {
+                    guard let pair = try? await tcpPair(on: group) else { return }
+                    async let echo: Void = pair.server.write("hello")
+                    if (try? await pair.client.read(exactly: 5)) != nil {
+                        answered.wrappingAdd(1, ordering: .relaxed)
+                    }
+                    _ = try? await echo
+                }
+            }
+            tasks.addTask {
+                _ = await eventually { answered.load(ordering: .relaxed) > 0 }
+                #expect(answered.load(ordering: .relaxed) > 0)
+                gate.open()
+            }
+        }
+        await blocker.value
+        #expect(answered.load(ordering: .relaxed) == 4)
+        await group.shutdown()
+    }
+
+    @Test("that shut down close their sockets and wake who waits for them")
+    func shutdown() async throws {
+        let group = try EventLoopGroup(loops: 2)
+        let listener = try TCPListener.bind(to: "127.0.0.1:0", on: group)
+        let (client, server) = try await tcpPair(on: group)
+        async let accepting = code { _ = try await listener.accept() }
+        async let reading = code { _ = try await client.read(atMost: 1) }
+        async let writing = code { try await server.write(clog) }
+        async let sleeping = code {
+            try await withTimeout(.seconds(3600), on: group) { _ = try await server.read(atMost: 1) }
+        }
+        #expect(await eventually { server.bytesWritten > 0 })
+        await group.shutdown()
+        #expect(await accepting == .closed)
+        #expect(await reading == .closed)
+        #expect(await writing == .closed)
+        #expect(await sleeping == .closed)
+        await group.shutdown()
+        #expect(await code { _ = try TCPListener.bind(to: "127.0.0.1:0", on: group) } == .closed)
+    }
+
+    @Test("that shut down under a running task let it go on elsewhere")
+    func shutdownFromWithin() async throws {
+        let group = try EventLoopGroup(loops: 2)
+        let result = await Task(executorPreference: group.taskExecutor) {
+            await group.shutdown()
+            await Task.yield()
+            return 42
+        }.value
+        #expect(result == 42)
+    }
+
+    @Test("that nobody refers to end their threads with their last socket")
+    func retire() async throws {
+        var group: EventLoopGroup? = try EventLoopGroup(loops: 3)
+        let pair = try await tcpPair(on: #require(group))
+        weak let executor = group?.taskExecutor.map { $0 as AnyObject }
+        group = nil
+        try await pair.server.write("still there")
+        #expect(try await pair.client.read(exactly: 11) == Array("still there".utf8))
+        #expect(executor != nil)
+        pair.client.close()
+        pair.server.close()
+        #expect(await eventually { executor == nil })
+    }
+
+    @Test("run child tasks on their threads, and leave the main actor alone")
+    func placement() async throws {
+        let group = try EventLoopGroup(loops: 1)
+        let names = await withEventLoops(on: group) {
+            await withTaskGroup { tasks in
+                for _ in 0..<4 { tasks.addTask { threadName() } }
+                return await tasks.reduce(into: [threadName()]) { $0.append($1) }
+            }
+        }
+        #expect(Set(names) == ["sockets-0"])
+        await group.shutdown()
+    }
+
+    @Test("serve an actor's reads as well")
+    func actors() async throws {
+        actor Reader {
+            let connection: TCPConnection
+            var count = 0
+            init(_ connection: TCPConnection) { self.connection = connection }
+            func run() async throws {
+                for try await chunk in connection { count += chunk.count }
+            }
+        }
+        let (client, server) = try await tcpPair()
+        let reader = Reader(client)
+        async let done: Void = reader.run()
+        for _ in 0..<100 { try await server.write("0123456789") }
+        try server.shutdown(.write)
+        try await done
+        #expect(await reader.count == 1000)
+    }
+}
+
+/// The name of the thread that calls it.
+private func threadName() -> String {
+    var name = [CChar](repeating: 0, count: 16)
+    unsafe pthread_getname_np(pthread_self(), &name, name.count)
+    return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+/// Blocks a thread until it is opened.
+private final class Gate: Sendable {
+    private let state = Atomic<Bool>(false)
+    var isOpen: Bool { state.load(ordering: .acquiring) }
+    func open() { state.store(true, ordering: .releasing) }
+    func waitBlocking() { while !isOpen { usleep(1000) } }
+}
