@@ -58,7 +58,7 @@ var tests: [Target] {
 
 /// One executable per folder in `Examples`; each knows the public product only.
 var examples: [Target] {
-    ["Backends", "EchoServer"].map { name in
+    exampleNames.map { name in
         .executableTarget(
             name: name,
             dependencies: ["AsyncSockets"],
@@ -67,3 +67,10 @@ var examples: [Target] {
         )
     }
 }
+
+let exampleNames = [
+    "Backends",
+    "EchoServer",
+    "PassDescriptor",
+    "UnixEcho",
+]

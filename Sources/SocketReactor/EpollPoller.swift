@@ -44,6 +44,7 @@ package final class EpollPoller: Poller {
 
     private func events(for interest: Interest) -> EpollEvents {
         if isEdgeTriggered {
+            if interest == .error { return .edgeTriggered }
             let reading: EpollEvents = [.readable, .peerClosed, .priority, .edgeTriggered]
             return interest.contains(.write) ? reading.union(.writable) : reading
         }

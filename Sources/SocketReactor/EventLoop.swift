@@ -27,7 +27,7 @@ package final class EventLoop: Sendable {
     /// Where tasks of this loop read before the exact bytes are copied out. The loop's thread only.
     package let scratch = ScratchBuffer(size: 64 * 1024)
 
-    // SAFETY: the three below are touched by the loop's own thread only.
+    // SAFETY: the four below are touched by the loop's own thread only.
 
     /// The jobs to run in the next turn.
     @exclusivity(unchecked)
@@ -38,6 +38,10 @@ package final class EventLoop: Sendable {
     /// The events of this turn and whom they wake; kept for their storage.
     @exclusivity(unchecked)
     private nonisolated(unsafe) var turn = Turn()
+
+    /// Backs `messages`.
+    @exclusivity(unchecked)
+    private nonisolated(unsafe) var madeMessages: MessageBatch?
 
     /// What a turn collects.
     private struct Turn {
@@ -73,6 +77,17 @@ package final class EventLoop: Sendable {
         self.poller = poller
         wakeup = try Wakeup(usePipe: usePipe)
         try poller.add(wakeup.descriptor, key: RegistrationTable.wakeupKey, interest: .read)
+    }
+
+    /// Where tasks of this loop receive datagrams before the exact bytes are copied out: sixteen at
+    /// once, each as large as IP can carry. The loop's thread only. Made for the first datagram
+    /// socket; of its megabyte the kernel gives only the pages that datagrams have come to lie in.
+    package var messages: MessageBatch {
+        // SAFETY: the loop's own thread.
+        if let messages = unsafe madeMessages { return messages }
+        let messages = MessageBatch(capacity: 16, messageSize: 64 * 1024, controlSize: 1280)
+        unsafe madeMessages = messages
+        return messages
     }
 
     /// The loop whose thread this is, if it is one.
@@ -300,7 +315,22 @@ extension EventLoop {
         interest: Interest = .read,
         failsLate: Bool = false
     ) throws(OperationFailure) -> Registration {
-        let number = descriptor.rawValue
+        let registration = try register(
+            adopting: descriptor.rawValue,
+            interest: interest,
+            failsLate: failsLate
+        )
+        _ = descriptor.release()
+        return registration
+    }
+
+    /// The same for a descriptor that stays its giver's where this throws.
+    package func register(
+        adopting number: CInt,
+        interest: Interest = .read,
+        failsLate: Bool = false
+    ) throws(OperationFailure) -> Registration {
+        let errorsOnly = interest == .error
         // What the poller arms by itself needs no arming by operations.
         let armed = poller.isEdgeTriggered ? interest.union(.read) : []
         let result = shared.withLock { shared -> Result<Registration, OperationFailure> in
@@ -323,13 +353,13 @@ extension EventLoop {
                 loop: self,
                 key: key,
                 armed: watchFailure == nil ? armed : [],
-                watchFailure: watchFailure
+                watchFailure: watchFailure,
+                errorsOnly: errorsOnly
             )
             shared.table.set(key, registration)
             return .success(registration)
         }
         let registration = try result.get()
-        _ = descriptor.release()
         registrationCount.wrappingAdd(1, ordering: .relaxed)
         return registration
     }

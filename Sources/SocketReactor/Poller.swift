@@ -58,6 +58,9 @@ package struct Interest: OptionSet, Hashable, Sendable {
 
     package static var read: Interest { Interest(rawValue: 1) }
     package static var write: Interest { Interest(rawValue: 2) }
+    /// Errors and hang-up, which every poller reports unasked, and nothing else: for who waits for
+    /// a socket's error queue. Never with the others.
+    package static var error: Interest { Interest(rawValue: 4) }
 }
 
 /// What an event says of a descriptor.

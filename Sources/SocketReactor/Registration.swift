@@ -18,6 +18,8 @@ public final class Registration: Sendable {
     let key: UInt64
     /// Why the poller cannot watch the descriptor; nil where it can.
     let watchFailure: Errno?
+    /// Whether its reader waits for errors alone: for a socket's error queue.
+    private let errorsOnly: Bool
     /// Who holds, waits, closes.
     private let state = Atomic<RegistrationState>(RegistrationState())
     /// The waiting reader. Written by the turn's holder before it sets `waiting`; read by whoever
@@ -36,8 +38,10 @@ public final class Registration: Sendable {
         loop: EventLoop,
         key: UInt64,
         armed: Interest,
-        watchFailure: Errno? = nil
+        watchFailure: Errno? = nil,
+        errorsOnly: Bool = false
     ) {
+        self.errorsOnly = errorsOnly
         self.descriptor = descriptor
         self.loop = loop
         self.key = key
@@ -248,7 +252,11 @@ extension Registration {
     }
 
     /// The directions that the poller should be watching.
-    var armed: Interest { state.load(ordering: .acquiring).armed }
+    var armed: Interest {
+        let armed = state.load(ordering: .acquiring).armed
+        guard errorsOnly, armed.contains(.read) else { return armed }
+        return armed.subtracting(.read).union(.error)
+    }
 }
 
 // MARK: - The end

@@ -266,3 +266,25 @@ extension AddressStorage: Hashable {
         unsafe withUnsafeBytes(of: bytes) { unsafe Array($0.prefix(Int(storedLength))) }
     }
 }
+
+// MARK: - Bytes from elsewhere
+
+extension AddressStorage {
+    /// An address as the kernel has written it; what is past `capacity` is left out.
+    package init(copying bytes: UnsafeRawBufferPointer) {
+        self.init()
+        let count = min(bytes.count, Int(Self.capacity))
+        // SAFETY: `count` bytes are readable there and within the storage here.
+        unsafe withUnsafeMutableBytes(of: &self.bytes) { target in
+            if let source = bytes.baseAddress {
+                unsafe target.baseAddress!.copyMemory(from: source, byteCount: count)
+            }
+        }
+        storedLength = socklen_t(count)
+    }
+
+    /// The same of bytes that were received; empty where they are too few for any address.
+    package init(copying bytes: Span<UInt8>) {
+        self = unsafe bytes.withUnsafeBytes { unsafe AddressStorage(copying: $0) }
+    }
+}

@@ -107,7 +107,7 @@ package func requireSocket(_ socket: CInt, type: CInt, families: [CInt]) throws(
     guard families.contains(family) else { throw .wrongAddressFamily }
 }
 
-private func integerOption(_ socket: CInt, _ level: CInt, _ name: CInt) throws(Errno) -> CInt {
+func integerOption(_ socket: CInt, _ level: CInt, _ name: CInt) throws(Errno) -> CInt {
     var value: CInt = 0
     var length = socklen_t(MemoryLayout<CInt>.size)
     // SAFETY: the kernel writes at most `length` bytes to a local of that size.

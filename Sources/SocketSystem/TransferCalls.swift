@@ -5,9 +5,17 @@ internal import Glibc
 public struct Transfer: Hashable, Sendable {
     /// The kernel's answer: a count, or a negated errno.
     @usableFromInline let answer: Int
+    /// Whether the kernel ended a read before the bytes it has were all taken; see `ReadStyle`.
+    package let stoppedEarly: Bool
 
     @inlinable
-    init(answer: Int) { self.answer = answer }
+    init(answer: Int) { self.init(answer: answer, stoppedEarly: false) }
+
+    @usableFromInline
+    init(answer: Int, stoppedEarly: Bool) {
+        self.answer = answer
+        self.stoppedEarly = stoppedEarly
+    }
 
     /// The bytes moved, or nil if the call failed.
     @inlinable
@@ -23,39 +31,73 @@ public struct Transfer: Hashable, Sendable {
 
 /// Repeats a call for as long as a signal interrupts it: no signal means anything here.
 @inline(__always)
-private func uninterrupted(_ call: () -> Int) -> Transfer {
+func uninterrupted(_ call: () -> Int) -> Transfer {
     while true {
         let answer = call()
         if answer != -Int(EINTR) { return Transfer(answer: answer) }
     }
 }
 
+/// How a stream is read.
+package enum ReadStyle: Sendable {
+    /// recv(2): fewer bytes than asked for are all there were.
+    case plain
+    /// recvmsg(2): the kernel ends a read of a Unix stream at a message that carries descriptors,
+    /// and only this call tells that it did.
+    case stopsAtDescriptors
+}
+
+/// One read into memory that is writable for `count` bytes.
+@inline(__always)
+private func receive(
+    from socket: CInt,
+    _ bytes: UnsafeMutableRawPointer?,
+    _ count: Int,
+    _ style: ReadStyle
+) -> Transfer {
+    // SAFETY: what the callers lend is writable for `count` bytes during the call.
+    if style == .plain { return uninterrupted { unsafe csock_recv(socket, bytes, count, 0) } }
+    var stopped: CInt = 0
+    let transfer = uninterrupted {
+        unsafe csock_unix_receive_stream(socket, bytes, count, &stopped)
+    }
+    return Transfer(answer: transfer.answer, stoppedEarly: stopped != 0)
+}
+
 /// Reads what has arrived, at most the span's length, recv(2).
-package func receive(from socket: CInt, into bytes: inout MutableSpan<UInt8>) -> Transfer {
+package func receive(
+    from socket: CInt,
+    into bytes: inout MutableSpan<UInt8>,
+    _ style: ReadStyle
+) -> Transfer {
     unsafe bytes.withUnsafeMutableBytes { buffer in
-        // SAFETY: the buffer is writable for `count` bytes during the call.
-        uninterrupted { unsafe csock_recv(socket, buffer.baseAddress, buffer.count, 0) }
+        unsafe receive(from: socket, buffer.baseAddress, buffer.count, style)
     }
 }
 
 /// Reads into a scratch buffer of the caller's.
 package func receive(
     from socket: CInt,
-    into scratch: borrowing ScratchBuffer
+    into scratch: borrowing ScratchBuffer,
+    _ style: ReadStyle
 ) -> Transfer {
     let bytes = unsafe scratch.bytes
     // SAFETY: the scratch buffer is writable for its whole size and used by one thread only.
-    return uninterrupted { unsafe csock_recv(socket, bytes.baseAddress, bytes.count, 0) }
+    return unsafe receive(from: socket, bytes.baseAddress, bytes.count, style)
 }
 
 /// Reads at most `capacity` bytes into a new array.
 ///
 /// The array is empty at the end of the stream and where the transfer failed.
-package func receiveArray(from socket: CInt, capacity: Int) -> ([UInt8], Transfer) {
+package func receiveArray(
+    from socket: CInt,
+    capacity: Int,
+    _ style: ReadStyle
+) -> ([UInt8], Transfer) {
     var transfer = Transfer(answer: 0)
     // SAFETY: `initializedCount` is what the kernel said it wrote.
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, initializedCount in
-        transfer = uninterrupted { unsafe csock_recv(socket, buffer.baseAddress, capacity, 0) }
+        transfer = unsafe receive(from: socket, buffer.baseAddress, capacity, style)
         initializedCount = transfer.count ?? 0
     }
     return (bytes, transfer)

@@ -28,8 +28,8 @@ struct ReadinessSlotTests {
     @Test("wakes a waiter exactly where it clears `waiting`")
     func wakesOnce() {
         let wakers: [(inout ReadinessSlot) -> Bool] = [
-            { $0.kernelReady(eager: false, disarm: false) },
-            { $0.kernelReady(eager: true, disarm: true) },
+            { $0.kernelReady(eager: false, repeats: false) },
+            { $0.kernelReady(eager: true, repeats: true) },
             { $0.cancel() }, { $0.close() }, { $0.drain() },
         ]
         for slot in Self.all {
@@ -47,13 +47,13 @@ struct ReadinessSlotTests {
     func readinessIsKept() {
         for slot in Self.all where !slot.has(Slot.waiting) {
             var after = slot
-            _ = after.kernelReady(eager: false, disarm: false)
+            _ = after.kernelReady(eager: false, repeats: false)
             check(after.has(Slot.ready))
             guard !slot.has(Slot.closed | Slot.held) else { continue }
             check(after.begin() == .call)
             // Cleared before the call, so that an edge during the call is not lost.
             check(!after.has(Slot.ready))
-            _ = after.kernelReady(eager: false, disarm: false)
+            _ = after.kernelReady(eager: false, repeats: false)
             if !slot.has(Slot.cancelled) { check(after.wait() == .resume(.ready)) }
         }
     }
@@ -77,7 +77,7 @@ struct ReadinessSlotTests {
         check(slot.end(undrained: true))
         // What has arrived can still be read, so an operation begins with its call.
         check(slot.begin() == .call)
-        _ = slot.kernelReady(eager: false, disarm: false)
+        _ = slot.kernelReady(eager: false, repeats: false)
         check(slot.wait() == .resume(.ready))
         check(slot.wait() == .resume(.cancelled))
     }
@@ -85,7 +85,7 @@ struct ReadinessSlotTests {
     @Test("tries the call first, always, once the peer has hung up")
     func eagerIsSticky() {
         var slot = ReadinessSlot()
-        _ = slot.kernelReady(eager: true, disarm: false)
+        _ = slot.kernelReady(eager: true, repeats: false)
         for _ in 0..<3 {
             check(slot.begin() == .call)
             check(slot.end(undrained: false))
@@ -94,7 +94,7 @@ struct ReadinessSlotTests {
 
     private static let inputs: [@Sendable (inout ReadinessSlot) -> Void] = [
         { _ = $0.begin() }, { $0.takeOver() }, { _ = $0.wait() },
-        { _ = $0.kernelReady(eager: true, disarm: true) }, { _ = $0.cancel() },
+        { _ = $0.kernelReady(eager: true, repeats: true) }, { _ = $0.cancel() },
         { _ = $0.close() }, { _ = $0.drain() }, { _ = $0.end(undrained: true) },
         { _ = $0.queue() }, { $0.queueEmptied() }, { $0.makeReady() }, { $0.arm() },
     ]

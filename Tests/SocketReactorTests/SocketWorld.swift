@@ -16,11 +16,11 @@ struct SocketWorld: Hashable {
         var drains = 0
         var detaches = 0
         var uses = 0
-        /// Whether each event disarms, as level-triggered pollers do.
-        var oneShot = false
+        /// Whether the poller repeats what is so, until an event that finds nobody waiting.
+        var levelTriggered = false
         var description: String {
             "\(tasks) arrivals \(arrivals) closes \(closes) drains \(drains) detaches \(detaches)"
-                + (oneShot ? " one-shot" : "")
+                + (levelTriggered ? " level-triggered" : "")
         }
 
         struct Task: Sendable, Hashable {
@@ -68,7 +68,7 @@ struct SocketWorld: Hashable {
     var arrivals: Int
     var drains: Int
     var detaches: Int
-    var oneShot: Bool
+    var levelTriggered: Bool
     /// Calls outside the turns, such as getsockname(2): how many may begin, how many are inside.
     var uses: Int
     var usesInside = 0
@@ -84,8 +84,8 @@ struct SocketWorld: Hashable {
         drains = plan.drains
         detaches = plan.detaches
         uses = plan.uses
-        oneShot = plan.oneShot
-        isArmed = !plan.oneShot
+        levelTriggered = plan.levelTriggered
+        isArmed = !plan.levelTriggered
         if isArmed { state[.read].arm() }
     }
 
@@ -130,7 +130,9 @@ struct SocketWorld: Hashable {
             }
         }
         if arrivals > 0 { add("arrival", isOptional: true) { $0.arrive() } }
-        if hasEdge, isArmed { try add("event") { try $0.deliver() } }
+        // A level-triggered poller repeats what is so; an edge is told once.
+        let reports = levelTriggered ? items > 0 || hasEdge : hasEdge
+        if reports, isArmed { try add("event") { try $0.deliver() } }
         for index in closers.indices where closers[index] != .done {
             let isOptional = closers[index] == .idle
             try add("close \(index) \(closers[index])", isOptional: isOptional) {
@@ -165,8 +167,11 @@ struct SocketWorld: Hashable {
         hasEdge = false
         // The table no longer knows a registration that was taken out.
         if gone > 0 { return }
-        if oneShot { isArmed = false }
-        if state[.read].kernelReady(eager: false, disarm: oneShot) { try wakeWaiter(.ready) }
+        if state[.read].kernelReady(eager: false, repeats: levelTriggered) {
+            try wakeWaiter(.ready)
+        } else if levelTriggered {
+            isArmed = false
+        }
     }
 
     mutating func wakeWaiter(_ outcome: WaitOutcome) throws {

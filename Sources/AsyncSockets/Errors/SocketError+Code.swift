@@ -45,6 +45,7 @@ extension SocketError {
             case .unexpectedEndOfStream: "the stream ended too early"
             case .limitExceeded: "the limit is exceeded"
             case .nameNotFound: "the name does not exist"
+            case .descriptorsLost: "descriptors that came with the message were lost"
             case .nameTemporarilyUnavailable: "the name cannot be looked up now"
             case .nameHasNoAddress: "the name has no such address"
             case .invalidName: "not a valid name"
@@ -73,6 +74,9 @@ extension SocketError.Code {
     public static let nameNotFound = Self(-6)
     /// The name service did not answer; trying again may help.
     public static let nameTemporarilyUnavailable = Self(-7)
+    /// Descriptors that were passed with a message are lost, because this process has no number
+    /// left for them (`ulimit -n`).
+    public static let descriptorsLost = Self(-30)
     /// The name exists, without an address of the wanted version of IP.
     public static let nameHasNoAddress = Self(-20)
     /// A text that cannot be a host's name.

@@ -32,9 +32,15 @@ public func serve(
     _ handler: @escaping @Sendable (StreamConnection) async throws -> Void
 ) async throws(SocketError) {
     let address = try SocketAddress(address)
-    let listener = try TCPListener.bind(to: address, options: options.listening, on: group)
-    ready(listener.localAddress)
-    await serve(listener, options: options, on: group, handler)
+    if address.family == .unix {
+        let listener = try UnixListener.bind(to: address, options: options.listening, on: group)
+        ready(listener.localAddress)
+        await serve(listener, options: options, on: group, handler)
+    } else {
+        let listener = try TCPListener.bind(to: address, options: options.listening, on: group)
+        ready(listener.localAddress)
+        await serve(listener, options: options, on: group, handler)
+    }
 }
 
 /// Serves the clients of a listener until it is closed or the task is cancelled; see

@@ -21,6 +21,9 @@ public struct ConnectOptions: Sendable {
     /// Options that the socket gets before it connects, in order.
     public var socketOptions: [SocketOptionSetting]
 
+    /// What becomes of the file where `localAddress` is a Unix socket's path.
+    public var socketFile = SocketFileOptions()
+
     /// Everything as usual but what is named.
     ///
     /// - Parameters:
@@ -104,6 +107,9 @@ public struct ListenOptions: Sendable {
     /// most of them.
     public var socketOptions: [SocketOptionSetting]
 
+    /// How the file of a Unix socket's path comes and goes.
+    public var socketFile: SocketFileOptions
+
     /// Everything as usual but what is named.
     ///
     /// - Parameters:
@@ -111,11 +117,14 @@ public struct ListenOptions: Sendable {
     ///     allows.
     ///   - reusePort: Whether other sockets may listen at the same address.
     ///   - socketOptions: Options that the socket gets before it is bound.
+    ///   - socketFile: How the file of a Unix socket's path comes and goes.
     public init(
         backlog: Int? = nil,
         reusePort: Bool = false,
-        socketOptions: [SocketOptionSetting] = []
+        socketOptions: [SocketOptionSetting] = [],
+        socketFile: SocketFileOptions = SocketFileOptions()
     ) {
+        self.socketFile = socketFile
         self.backlog = backlog
         self.reusePort = reusePort
         self.socketOptions = socketOptions

@@ -214,15 +214,16 @@ extension StreamConnection {
         from socket: CInt,
         into buffer: inout MutableSpan<UInt8>
     ) -> Attempt<Int> {
-        let transfer = SocketSystem.receive(from: socket, into: &buffer)
+        let transfer = SocketSystem.receive(from: socket, into: &buffer, readStyle)
         guard let count = transfer.count else { return Attempt(failureOf: transfer) }
-        return Attempt(count, drained: count > 0 && count < buffer.count)
+        return Attempt(count, drained: transfer.emptied(buffer.count))
     }
 
     private final func receive(from socket: CInt) -> Attempt<[UInt8]> {
         let attempt = receiveChunk(
             from: socket,
-            expected: lastChunkSize.load(ordering: .relaxed)
+            expected: lastChunkSize.load(ordering: .relaxed),
+            readStyle
         )
         switch attempt {
         case .drained(let chunk), .undrained(let chunk):
@@ -232,7 +233,7 @@ extension StreamConnection {
         return attempt
     }
 
-    private final func requirePositive(_ count: Int) throws(SocketError) {
+    final func requirePositive(_ count: Int) throws(SocketError) {
         if count > 0 { return }
         throw SocketError(
             .read,
@@ -251,7 +252,7 @@ extension StreamConnection {
         )
     }
 
-    private final func unexpectedEnd(_ place: String) -> SocketError {
+    final func unexpectedEnd(_ place: String) -> SocketError {
         SocketError(
             .read,
             code: .unexpectedEndOfStream,

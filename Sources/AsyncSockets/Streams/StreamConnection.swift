@@ -31,10 +31,17 @@ public class StreamConnection: @unchecked Sendable {
     let totalBytesWritten = Atomic<Int>(0)
     /// The address of the peer, known from the beginning: a dead connection cannot tell it.
     private let peer: SocketAddress?
+    /// How the kernel ends a read.
+    let readStyle: ReadStyle
 
-    init(registration: Registration, remoteAddress: SocketAddress?) {
+    init(
+        registration: Registration,
+        remoteAddress: SocketAddress?,
+        readStyle: ReadStyle = .plain
+    ) {
         self.registration = registration
         peer = remoteAddress
+        self.readStyle = readStyle
     }
 
     deinit { registration.close() }
@@ -61,6 +68,9 @@ public class StreamConnection: @unchecked Sendable {
 
     /// Whether `close()`, `reset()` or `detach()` was called.
     public final var isClosed: Bool { registration.isClosed }
+
+    /// What a kind of connection does before it is closed.
+    func willClose() {}
 
     /// Translates why an operation ended to what users catch.
     final func error(
@@ -159,7 +169,10 @@ extension StreamConnection {
     /// kernel reset the connection (RFC 2525, section 2.17).
     ///
     /// The corresponding system call is `close(2)`.
-    public final func close() { registration.close() }
+    public final func close() {
+        willClose()
+        registration.close()
+    }
 
     /// Takes the descriptor out of the connection, which is then closed without closing it.
     ///

@@ -29,7 +29,7 @@ public final class TCPConnection: StreamConnection, @unchecked Sendable {
             (SocketKind.stream, SocketKind.internetFamilies)
         )
         let registration = try group.register(
-            Descriptor(owning: descriptor),
+            adopting: descriptor,
             for: .adopt,
             remote: remote
         )

@@ -8,8 +8,10 @@
 #define CSOCKETSYSTEM_H
 
 #include "cancellation.h"
+#include "datagrams.h"
 #include "readiness.h"
 #include "signals.h"
+#include "unix_sockets.h"
 #include "waiting.h"
 #include "names.h"
 

@@ -1,0 +1,145 @@
+internal import SocketSystem
+
+/// What the kernel says of a received datagram beside its source. Each fact is there only if the
+/// socket was asked for it, see ``UDPOptions/metadata``.
+public struct DatagramMetadata: Hashable, Sendable {
+    /// The address that the datagram was sent to: this machine's, or a broadcast or multicast
+    /// address. Answers that shall come from there name it in ``SendOptions/source``.
+    public var destination: IPAddress?
+
+    /// The index of the interface that it came in by.
+    public var interfaceIndex: UInt32?
+
+    /// How many more routers the datagram could have passed: IPv4's time to live, IPv6's hop limit.
+    public var hopLimit: UInt8?
+
+    /// The class of service that the sender asked for, 0...63: the DSCP of RFC 2474.
+    public var dscp: UInt8?
+
+    /// What routers say of congestion on the way.
+    public var ecn: ECN?
+
+    /// When the kernel received it, as the time since 1970-01-01 00:00 UTC by the machine's clock.
+    public var receiveTime: Duration?
+
+    /// How many datagrams this socket had lost before for want of room in its buffer; wraps around
+    /// at 2³².
+    public var dropCount: UInt32?
+
+    /// Nothing is known.
+    public init() {}
+
+    init(_ packet: PacketControl) {
+        destination = packet.destination.flatMap { SocketAddress($0)?.ip }
+        interfaceIndex = packet.interface
+        hopLimit = packet.hopLimit
+        dscp = packet.trafficClass.map { $0 >> 2 }
+        ecn = packet.trafficClass.map { ECN(rawValue: $0 & 3) }
+        receiveTime = packet.timestamp.map { .seconds($0.seconds) + .nanoseconds($0.nanoseconds) }
+        dropCount = packet.dropCount
+    }
+
+    /// Kinds of metadata, for a socket to be asked for.
+    public struct Kinds: OptionSet, Hashable, Sendable {
+        /// One bit for each kind; the bits have no meaning elsewhere.
+        public let rawValue: UInt8
+
+        /// Kinds by their bits.
+        public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+        /// ``DatagramMetadata/destination`` and ``DatagramMetadata/interfaceIndex``
+        /// (IP_PKTINFO, IPV6_RECVPKTINFO).
+        public static let destination = Kinds(rawValue: 1)
+        /// ``DatagramMetadata/hopLimit`` (IP_RECVTTL, IPV6_RECVHOPLIMIT).
+        public static let hopLimit = Kinds(rawValue: 2)
+        /// ``DatagramMetadata/dscp`` and ``DatagramMetadata/ecn`` (IP_RECVTOS, IPV6_RECVTCLASS).
+        public static let trafficClass = Kinds(rawValue: 4)
+        /// ``DatagramMetadata/receiveTime`` (SO_TIMESTAMPNS).
+        public static let receiveTime = Kinds(rawValue: 8)
+        /// ``DatagramMetadata/dropCount`` (SO_RXQ_OVFL).
+        public static let dropCount = Kinds(rawValue: 16)
+        /// All of them.
+        public static let all: Kinds = [
+            .destination, .hopLimit, .trafficClass, .receiveTime, .dropCount,
+        ]
+    }
+}
+
+/// Explicit congestion notification, RFC 3168: what a sender can and what routers say.
+public struct ECN: Hashable, Sendable, CustomStringConvertible {
+    /// The two bits of the IP header.
+    public let rawValue: UInt8
+
+    /// The lower two bits of a number.
+    public init(rawValue: UInt8) { self.rawValue = rawValue & 3 }
+
+    /// The sender does not take part.
+    public static let notCapable = ECN(rawValue: 0)
+    /// The sender takes part, ECT(1).
+    public static let capable1 = ECN(rawValue: 1)
+    /// The sender takes part, ECT(0).
+    public static let capable0 = ECN(rawValue: 2)
+    /// A router on the way is congested, CE.
+    public static let congestion = ECN(rawValue: 3)
+
+    /// The name of RFC 3168: `Not-ECT`, `ECT(1)`, `ECT(0)` or `CE`.
+    public var description: String { ["Not-ECT", "ECT(1)", "ECT(0)", "CE"][Int(rawValue)] }
+}
+
+/// How one datagram shall be sent, beside where to.
+public struct SendOptions: Hashable, Sendable {
+    /// The local address to send from; nil for the socket's, or the routing table's choice.
+    public var source: IPAddress?
+
+    /// The index of the interface to send by; nil leaves it to the routing table.
+    public var interfaceIndex: UInt32?
+
+    /// How many routers the datagram may pass.
+    public var hopLimit: UInt8?
+
+    /// The class of service to ask for, 0...63: the DSCP of RFC 2474.
+    public var dscp: UInt8?
+
+    /// Whether to take part in explicit congestion notification.
+    public var ecn: ECN?
+
+    /// As usual but for what is named.
+    ///
+    /// - Parameters:
+    ///   - source: The local address to send from.
+    ///   - interfaceIndex: The index of the interface to send by.
+    ///   - hopLimit: How many routers the datagram may pass.
+    ///   - dscp: The class of service to ask for, 0...63.
+    ///   - ecn: Whether to take part in explicit congestion notification.
+    public init(
+        source: IPAddress? = nil,
+        interfaceIndex: UInt32? = nil,
+        hopLimit: UInt8? = nil,
+        dscp: UInt8? = nil,
+        ecn: ECN? = nil
+    ) {
+        self.source = source
+        self.interfaceIndex = interfaceIndex
+        self.hopLimit = hopLimit
+        self.dscp = dscp
+        self.ecn = ecn
+    }
+
+    /// The control data for a socket of a family, or for an IPv4 destination of an IPv6 socket.
+    func control(family: CInt) -> [UInt8] {
+        var builder = ControlBuilder()
+        if source != nil || interfaceIndex != nil {
+            builder.append(
+                source: source.map { SocketAddress($0, port: 0).storage },
+                interface: interfaceIndex ?? 0,
+                family: family
+            )
+        }
+        if let hopLimit { builder.append(hopLimit: hopLimit, family: family) }
+        if dscp != nil || ecn != nil {
+            let value = (dscp ?? 0) << 2 | (ecn?.rawValue ?? 0)
+            builder.append(trafficClass: value, family: family)
+        }
+        return builder.bytes
+    }
+}

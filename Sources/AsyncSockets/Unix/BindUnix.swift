@@ -1,0 +1,153 @@
+internal import SocketSystem
+
+/// A Unix socket that has its address.
+struct BoundUnixSocket: ~Copyable {
+    let socket: Descriptor
+    /// The file that binding made; nil for an abstract name.
+    let file: SocketFile?
+}
+
+/// Makes a Unix socket and binds it.
+///
+/// - Parameters:
+///   - type: `SocketKind.stream` or another.
+///   - address: Where; nil or unnamed to let the kernel choose an abstract name.
+///   - settings: The socket's options, set before it is bound.
+///   - options: What becomes of the file.
+///   - operation: What the caller is doing, for errors.
+func bindUnix(
+    _ type: CInt,
+    to address: SocketAddress,
+    _ settings: [SocketOptionSetting],
+    _ options: SocketFileOptions,
+    for operation: SocketError.Operation
+) throws(SocketError) -> BoundUnixSocket {
+    try requireUnix(address, for: operation)
+    let socket = try makeSocket(.unix(type), settings, local: nil, for: operation)
+    guard let path = address.unixPathBytes else {
+        do throws(Errno) {
+            try bindSocket(socket.rawValue, to: address.storage)
+        } catch {
+            throw SocketError(operation, error, local: address)
+        }
+        return BoundUnixSocket(socket: socket, file: nil)
+    }
+    let file = try bindToPath(path, of: address, socket.rawValue, options, for: operation)
+    return BoundUnixSocket(socket: socket, file: file)
+}
+
+private func bindToPath(
+    _ path: [UInt8],
+    of address: SocketAddress,
+    _ socket: CInt,
+    _ options: SocketFileOptions,
+    for operation: SocketError.Operation
+) throws(SocketError) -> SocketFile {
+    let permissions = options.permissions.map { $0 & 0o777 }
+    let obstacle: String?
+    do throws(Errno) {
+        // Linux makes the file with the permissions of the socket's own inode, less the umask.
+        if let permissions { try setSocketPermissions(permissions, of: socket) }
+        obstacle = try bind(socket, to: address, path, options)
+    } catch {
+        throw SocketError(operation, error, local: address)
+    }
+    if let obstacle {
+        throw SocketError(operation, .addressInUse, local: address, reason: obstacle)
+    }
+    do throws(Errno) {
+        let identity = try fileIdentity(atPath: path)
+        let file = SocketFile(
+            path: path,
+            identity: identity,
+            removesOnClose: options.removesOnClose
+        )
+        if let permissions, identity.permissions != permissions {
+            try setPermissions(permissions, of: identity, atPath: path)
+        }
+        return file
+    } catch {
+        throw SocketError(operation, error, local: address, reason: "the socket's file")
+    }
+}
+
+/// Binds, over a stale socket where that is wanted.
+///
+/// - Returns: nil, or what is in the way.
+private func bind(
+    _ socket: CInt,
+    to address: SocketAddress,
+    _ path: [UInt8],
+    _ options: SocketFileOptions
+) throws(Errno) -> String? {
+    if try bindIfFree(socket, to: address) { return nil }
+    guard options.replacesStale else { return "there is a file" }
+    // Two processes that find the same stale file must not both replace it: the second one would
+    // remove the first one's.
+    let lock = DirectoryLock(around: path)
+    defer { lock.end() }
+    if lock.isContended { return "another process is binding a socket in the same directory" }
+    for _ in 0..<8 {
+        if let file = try existingFile(atPath: path) {
+            guard file.isSocket else { return "there is a file that is not a socket" }
+            guard isStale(address) else { return "another socket has it" }
+            // What was asked is what is removed, as far as two calls can tell.
+            guard try existingFile(atPath: path) == file else { continue }
+            do throws(Errno) {
+                try removeFile(atPath: path)
+            } catch {
+                if error != .noSuchFile { throw error }
+            }
+        }
+        if try bindIfFree(socket, to: address) { return nil }
+    }
+    return "others keep binding it"
+}
+
+private func bindIfFree(_ socket: CInt, to address: SocketAddress) throws(Errno) -> Bool {
+    do throws(Errno) {
+        try bindSocket(socket, to: address.storage)
+        return true
+    } catch {
+        if error == .addressInUse { return false }
+        throw error
+    }
+}
+
+private func existingFile(atPath path: [UInt8]) throws(Errno) -> FileIdentity? {
+    do throws(Errno) {
+        return try fileIdentity(atPath: path)
+    } catch {
+        if error == .noSuchFile { return nil }
+        throw error
+    }
+}
+
+/// Whether no socket is behind a file any more.
+///
+/// A datagram socket asks: it disturbs nobody. A listener that is there refuses it as being of the
+/// wrong type, without a connection that somebody would have to accept.
+private func isStale(_ address: SocketAddress) -> Bool {
+    guard let probe = try? openSocket(.unix(SocketKind.datagram)) else { return false }
+    do throws(Errno) {
+        try connectSocket(probe.rawValue, to: address.storage)
+        return false
+    } catch {
+        return error == .connectionRefused
+    }
+}
+
+func requireUnix(
+    _ address: SocketAddress,
+    for operation: SocketError.Operation
+) throws(SocketError) {
+    if address.family == .unix { return }
+    let isLocal = operation == .bind
+    throw SocketError(
+        operation,
+        code: .wrongAddressFamily,
+        local: isLocal ? address : nil,
+        remote: isLocal ? nil : address,
+        reason: "a Unix socket needs an address such as unix:/path or unix:@name"
+    )
+}

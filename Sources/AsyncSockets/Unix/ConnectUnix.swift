@@ -1,0 +1,84 @@
+internal import SocketReactor
+internal import SocketSystem
+
+/// A connected Unix socket in its loop, and the file of its own name, if it has one.
+struct ConnectedUnixSocket {
+    let registration: Registration
+    let file: SocketFile?
+}
+
+/// Connects a new Unix socket.
+///
+/// A listener whose queue is full answers EAGAIN, and no event tells when there is room again, so
+/// the call is repeated after a pause that grows from 1 to 50 milliseconds.
+func connectUnix(
+    _ type: CInt,
+    to remote: SocketAddress,
+    options: ConnectOptions,
+    on group: EventLoopGroup
+) async throws -> ConnectedUnixSocket {
+    try Task.checkCancellation()
+    try requireUnix(remote, for: .connect)
+    let bound = try openUnix(type, options, remote: remote)
+    let loop = try group.loops(for: .connect).leastLoadedLoop
+    var pause = Duration.milliseconds(1)
+    while try !isConnected(bound.socket.rawValue, to: remote, options) {
+        switch await loop.sleep(until: .now.advanced(by: pause)) {
+        case .ready: pause = min(pause * 2, .milliseconds(50))
+        case .cancelled: throw CancellationError()
+        case .closed: throw SocketError(.connect, code: .closed, remote: remote)
+        }
+    }
+    let file = bound.file
+    let registration = try group.register(
+        bound.socket,
+        for: .connect,
+        local: options.localAddress,
+        remote: remote
+    )
+    return ConnectedUnixSocket(registration: registration, file: file)
+}
+
+private func openUnix(
+    _ type: CInt,
+    _ options: ConnectOptions,
+    remote: SocketAddress
+) throws(SocketError) -> BoundUnixSocket {
+    if let local = options.localAddress {
+        return try bindUnix(
+            type,
+            to: local,
+            options.socketOptions,
+            options.socketFile,
+            for: .bind
+        )
+    }
+    return BoundUnixSocket(
+        socket: try makeSocket(
+            .unix(type),
+            options.socketOptions,
+            local: nil,
+            remote: remote,
+            for: .connect
+        ),
+        file: nil
+    )
+}
+
+/// False where the listener's queue is full.
+private func isConnected(
+    _ socket: CInt,
+    to remote: SocketAddress,
+    _ options: ConnectOptions
+) throws(SocketError) -> Bool {
+    while true {
+        do throws(Errno) {
+            try connectSocket(socket, to: remote.storage)
+            return true
+        } catch {
+            if error == .again { return false }
+            if error == .interrupted { continue }
+            throw SocketError(.connect, error, local: options.localAddress, remote: remote)
+        }
+    }
+}

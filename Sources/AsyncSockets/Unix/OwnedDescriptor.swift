@@ -1,0 +1,149 @@
+internal import SocketSystem
+internal import Synchronization
+
+/// A file descriptor with one owner: it is closed when nobody refers to this object any more.
+///
+/// What arrives over a Unix socket comes as one, so that a descriptor nobody takes is closed and
+/// not lost. To pass a descriptor, make one of it:
+///
+/// ```swift
+/// try await connection.write("take this", passing: [OwnedDescriptor(duplicating: 0)])
+/// let message = try await peer.readWithDescriptors()
+/// let listener = try message?.descriptors.first?.handOver { try UnixListener(adopting: $0) }
+/// ```
+public final class OwnedDescriptor: Sendable {
+    private struct State {
+        var number: CInt
+        /// How many calls use the number now; it is closed behind the last one.
+        var users = 0
+        var isClosed = false
+    }
+
+    private let state: Mutex<State>
+
+    init(_ descriptor: consuming Descriptor) {
+        state = Mutex(State(number: descriptor.release()))
+    }
+
+    /// Takes over a descriptor that nobody else will close.
+    ///
+    /// - Parameter number: The descriptor. It is closed by this object from now on.
+    public init(adopting number: CInt) {
+        state = Mutex(State(number: number))
+    }
+
+    /// Makes another descriptor of an open file, close-on-exec. The given one stays as it is.
+    ///
+    /// The corresponding system call is `fcntl(2)` with F_DUPFD_CLOEXEC.
+    ///
+    /// - Parameter number: A descriptor of the file.
+    /// - Throws: `SocketError`: `.badDescriptor`, `.tooManyDescriptors`.
+    public convenience init(duplicating number: CInt) throws(SocketError) {
+        do throws(Errno) {
+            self.init(try duplicateDescriptor(number))
+        } catch {
+            throw SocketError(.adopt, error)
+        }
+    }
+
+    deinit { close() }
+
+    /// Whether the descriptor was closed or given away.
+    public var isClosed: Bool { state.withLock { $0.isClosed } }
+
+    /// Lends the descriptor's number. It is not closed while the body runs, even by `close()`.
+    ///
+    /// - Parameter body: What uses the number; it must not close it.
+    /// - Returns: What the body returns.
+    /// - Throws: `SocketError` with the code `.closed` where the descriptor was closed or given
+    ///   away, and what the body throws.
+    public func withDescriptor<Result>(_ body: (CInt) throws -> Result) throws -> Result {
+        guard let number = beginUse() else { throw Self.closed }
+        defer { endUse() }
+        return try body(number)
+    }
+
+    /// Gives the descriptor to whoever makes something of it, such as `UnixListener.init(adopting:)`.
+    ///
+    /// - Parameter body: Takes the descriptor over. Where it throws, the descriptor is closed.
+    /// - Returns: What the body returns.
+    /// - Throws: What the body throws; as `detach()`.
+    public func handOver<Result>(
+        _ body: (CInt) throws(SocketError) -> Result
+    ) throws(SocketError) -> Result {
+        let number = try detach()
+        do throws(SocketError) {
+            return try body(number)
+        } catch {
+            closeDescriptor(number)
+            throw error
+        }
+    }
+
+    /// Gives the descriptor away, open.
+    ///
+    /// - Returns: The number. The caller must close it.
+    /// - Throws: `SocketError`: `.closed` where it was closed or given away before, `.busy` while
+    ///   it is in use.
+    public func detach() throws(SocketError) -> CInt {
+        let (number, isBusy) = state.withLock { state -> (CInt?, Bool) in
+            if state.isClosed || state.users > 0 { return (nil, !state.isClosed) }
+            state.isClosed = true
+            return (state.number, false)
+        }
+        if let number { return number }
+        throw isBusy ? SocketError(.detach, code: .busy) : Self.closed
+    }
+
+    /// Closes the descriptor. Closing twice is no error.
+    ///
+    /// The corresponding system call is `close(2)`.
+    public func close() {
+        let number = state.withLock { state -> CInt? in
+            if state.isClosed { return nil }
+            state.isClosed = true
+            return state.users == 0 ? state.number : nil
+        }
+        if let number { closeDescriptor(number) }
+    }
+
+    private static var closed: SocketError {
+        SocketError(.detach, code: .closed, reason: "the descriptor is closed")
+    }
+}
+
+extension OwnedDescriptor {
+    private func beginUse() -> CInt? {
+        state.withLock { state in
+            if state.isClosed { return nil }
+            state.users += 1
+            return state.number
+        }
+    }
+
+    private func endUse() {
+        let number = state.withLock { state -> CInt? in
+            state.users -= 1
+            return state.isClosed && state.users == 0 ? state.number : nil
+        }
+        if let number { closeDescriptor(number) }
+    }
+
+    /// Lends the numbers of several descriptors until `endUses`; nil where one of them is closed.
+    static func beginUses(of descriptors: [OwnedDescriptor]) -> [CInt]? {
+        var numbers: [CInt] = []
+        numbers.reserveCapacity(descriptors.count)
+        for descriptor in descriptors {
+            guard let number = descriptor.beginUse() else {
+                endUses(of: Array(descriptors.prefix(numbers.count)))
+                return nil
+            }
+            numbers.append(number)
+        }
+        return numbers
+    }
+
+    static func endUses(of descriptors: [OwnedDescriptor]) {
+        for descriptor in descriptors { descriptor.endUse() }
+    }
+}

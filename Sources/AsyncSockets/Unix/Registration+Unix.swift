@@ -1,0 +1,132 @@
+internal import SocketReactor
+internal import SocketSystem
+
+// What a connected Unix socket can ask about its peer; the public methods of each kind of socket
+// lead here.
+
+extension Registration {
+    /// Asks the kernel, as long as the socket is open.
+    private func ask<Value>(
+        _ peer: SocketAddress?,
+        _ question: String,
+        _ call: (CInt) throws(Errno) -> Value
+    ) throws(SocketError) -> Value {
+        let answer: Value?
+        do throws(Errno) {
+            answer = try use(call)
+        } catch {
+            throw SocketError(.getOption, error, remote: peer, reason: question)
+        }
+        if let answer { return answer }
+        throw SocketError(.getOption, code: .closed, remote: peer)
+    }
+
+    func credentials(of peer: SocketAddress?) throws(SocketError) -> UnixCredentials {
+        try ask(peer, "peerCredentials") { (socket) throws(Errno) in
+            UnixCredentials(try SocketSystem.peerCredentials(of: socket))
+        }
+    }
+
+    func groups(of peer: SocketAddress?) throws(SocketError) -> [UInt32] {
+        try ask(peer, "peerGroups") { (socket) throws(Errno) in
+            try SocketSystem.peerGroups(of: socket)
+        }
+    }
+
+    func processDescriptor(of peer: SocketAddress?) throws(SocketError) -> OwnedDescriptor {
+        try ask(peer, "peerProcessDescriptor") { (socket) throws(Errno) in
+            OwnedDescriptor(try SocketSystem.peerProcessDescriptor(of: socket))
+        }
+    }
+
+    /// Another descriptor of the socket, to be passed to another process.
+    func duplicate(_ peer: SocketAddress?) throws(SocketError) -> OwnedDescriptor {
+        let duplicate: OwnedDescriptor?
+        do throws(Errno) {
+            duplicate = try use { (socket) throws(Errno) in
+                OwnedDescriptor(try SocketSystem.duplicateDescriptor(socket))
+            }
+        } catch {
+            throw SocketError(.detach, error, remote: peer)
+        }
+        if let duplicate { return duplicate }
+        throw SocketError(.detach, code: .closed, remote: peer)
+    }
+}
+
+// MARK: - Options
+
+extension Registration {
+    func get<Value: Sendable>(
+        _ option: SocketOption<Value>,
+        remote: SocketAddress?
+    ) throws(SocketError) -> Value {
+        try ask(remote, option.name) { (socket) throws(Errno) in try option.read(from: socket) }
+    }
+
+    func set<Value: Sendable>(
+        _ option: SocketOption<Value>,
+        to value: Value,
+        remote: SocketAddress?
+    ) throws(SocketError) {
+        let done: Void?
+        do throws(Errno) {
+            done = try use { (socket) throws(Errno) in try option.write(value, to: socket) }
+        } catch {
+            throw option.writeError(error, value: value, remote: remote)
+        }
+        if done == nil { throw SocketError(.setOption, code: .closed, remote: remote) }
+    }
+}
+
+// MARK: - Errors
+
+extension Registration {
+    /// The socket's own address, or nil after it was closed.
+    var localAddress: SocketAddress? {
+        use { socket in
+            (try? SocketSystem.localAddress(of: socket)).flatMap { SocketAddress($0) }
+        } ?? nil
+    }
+
+    /// Translates why an operation ended to what users catch.
+    func error(
+        _ failure: OperationFailure,
+        _ operation: SocketError.Operation,
+        remote: SocketAddress?
+    ) -> any Error {
+        switch failure {
+        case .cancelled: CancellationError()
+        case .closed: SocketError(operation, code: .closed, remote: remote)
+        case .busy: SocketError(operation, code: .busy, remote: remote)
+        case .system(let errno): SocketError(operation, errno, local: localAddress, remote: remote)
+        }
+    }
+}
+
+// MARK: - Descriptors
+
+extension StreamConnection {
+    /// Another descriptor of the connection's socket, such as to pass it to another process.
+    ///
+    /// The connection stays as it is; both share the stream. The corresponding system call is
+    /// `fcntl(2)` with F_DUPFD_CLOEXEC.
+    ///
+    /// - Returns: The new descriptor.
+    /// - Throws: `SocketError`: `.closed` after `close()`, `.tooManyDescriptors`.
+    public final func duplicateDescriptor() throws(SocketError) -> OwnedDescriptor {
+        try registration.duplicate(remoteAddress)
+    }
+}
+
+extension TCPListener {
+    /// Another descriptor of the listening socket, such as to pass it to another process.
+    ///
+    /// The corresponding system call is `fcntl(2)` with F_DUPFD_CLOEXEC.
+    ///
+    /// - Returns: The new descriptor.
+    /// - Throws: `SocketError`: `.closed` after `close()`, `.tooManyDescriptors`.
+    public func duplicateDescriptor() throws(SocketError) -> OwnedDescriptor {
+        try core.registration.duplicate(nil)
+    }
+}

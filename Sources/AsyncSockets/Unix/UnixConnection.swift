@@ -1,0 +1,184 @@
+internal import SocketReactor
+internal import SocketSystem
+internal import Synchronization
+
+/// A stream connection over a Unix socket, `unix(7)`.
+///
+/// See `StreamConnection` for reading, writing and closing. Beside bytes it carries descriptors,
+/// and it knows who the peer is:
+///
+/// ```swift
+/// let connection = try await UnixConnection.connect(to: "unix:/run/example.sock")
+/// let user = try connection.peerCredentials.userID
+/// try await connection.write("take this", passing: [OwnedDescriptor(duplicating: 0)])
+/// ```
+public final class UnixConnection: StreamConnection, @unchecked Sendable {
+    /// The file of the connection's own path, if it was bound to one.
+    private let file: SocketFile?
+    /// Descriptors that a read received and did not hand out. Only the reader's turn adds some.
+    let keptDescriptors = Mutex<[OwnedDescriptor]>([])
+
+    init(registration: Registration, remoteAddress: SocketAddress?, file: SocketFile? = nil) {
+        self.file = file
+        super.init(
+            registration: registration,
+            remoteAddress: remoteAddress,
+            readStyle: .stopsAtDescriptors
+        )
+    }
+
+    deinit { file?.remove(isBound: true) }
+
+    override func willClose() {
+        file?.remove(isBound: true)
+        keptDescriptors.withLock { $0.removeAll() }
+    }
+
+    /// Takes over a connected Unix stream socket that was made elsewhere.
+    ///
+    /// The descriptor is made non-blocking and close-on-exec, and is closed by the connection from
+    /// now on. It is left open where this throws.
+    ///
+    /// - Parameters:
+    ///   - descriptor: The socket.
+    ///   - group: The loops that it joins.
+    /// - Throws: `SocketError` where the descriptor is no connected Unix stream socket.
+    public convenience init(
+        adopting descriptor: CInt,
+        on group: EventLoopGroup = .shared
+    ) throws(SocketError) {
+        let remote = try adopt(descriptor, (SocketKind.stream, SocketKind.unixFamilies))
+        let registration = try group.register(
+            adopting: descriptor,
+            for: .adopt,
+            remote: remote
+        )
+        self.init(registration: registration, remoteAddress: remote)
+    }
+
+    /// Connects to a Unix listener.
+    ///
+    /// Where the listener's queue is full, the call waits until there is room. The connection can
+    /// be bound to a path of its own by `options.localAddress`; the peer then sees that path, and
+    /// its file lives as `options.socketFile` says.
+    ///
+    /// The corresponding system call is `connect(2)`.
+    ///
+    /// - Parameters:
+    ///   - address: Whom to connect to.
+    ///   - options: From where, and with which options.
+    ///   - group: The loops that the connection joins.
+    /// - Returns: The connection.
+    /// - Throws: `SocketError`: `.noSuchFile` where there is no such path, `.connectionRefused`
+    ///   where nobody listens behind it, `.permissionDenied`, `.wrongAddressFamily` for an address
+    ///   that is none of a Unix socket. `CancellationError` where the task was cancelled; no
+    ///   socket is left then.
+    public static func connect(
+        to address: SocketAddress,
+        options: ConnectOptions = ConnectOptions(),
+        on group: EventLoopGroup = .shared
+    ) async throws -> UnixConnection {
+        let connected = try await connectUnix(
+            SocketKind.stream,
+            to: address,
+            options: options,
+            on: group
+        )
+        return UnixConnection(
+            registration: connected.registration,
+            remoteAddress: address,
+            file: connected.file
+        )
+    }
+
+    /// Connects to a Unix listener whose address is given as text, such as `unix:/path` or
+    /// `unix:@name`.
+    ///
+    /// - Parameters:
+    ///   - address: Whom to connect to.
+    ///   - options: From where, and with which options.
+    ///   - group: The loops that the connection joins.
+    /// - Returns: The connection.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none.
+    public static func connect(
+        to address: String,
+        options: ConnectOptions = ConnectOptions(),
+        on group: EventLoopGroup = .shared
+    ) async throws -> UnixConnection {
+        try await connect(to: SocketAddress(address), options: options, on: group)
+    }
+
+    /// Makes two connections that are each other's peer.
+    ///
+    /// The corresponding system call is `socketpair(2)`.
+    ///
+    /// - Parameter group: The loops that they join.
+    /// - Returns: The two ends.
+    /// - Throws: `SocketError`: `.tooManyDescriptors`.
+    public static func pair(
+        on group: EventLoopGroup = .shared
+    ) throws(SocketError) -> (UnixConnection, UnixConnection) {
+        let (first, second) = try group.registerPair(SocketKind.stream)
+        return (
+            UnixConnection(registration: first, remoteAddress: .unixUnnamed),
+            UnixConnection(registration: second, remoteAddress: .unixUnnamed)
+        )
+    }
+}
+
+// MARK: - The peer
+
+extension UnixConnection {
+    /// Who the peer was when it connected, or when it began to listen (SO_PEERCRED).
+    public var peerCredentials: UnixCredentials {
+        get throws(SocketError) { try registration.credentials(of: remoteAddress) }
+    }
+
+    /// The supplementary groups that the peer had then (SO_PEERGROUPS).
+    public var peerGroups: [UInt32] {
+        get throws(SocketError) { try registration.groups(of: remoteAddress) }
+    }
+
+    /// A pidfd of the peer's process (SO_PEERPIDFD), which means that process for ever; see
+    /// `pidfd_open(2)`.
+    ///
+    /// - Returns: The descriptor; it becomes readable when the process ends.
+    /// - Throws: `SocketError`: `.notSupported` before Linux 6.5; the error number ESRCH or EINVAL
+    ///   where the process is gone.
+    public func peerProcessDescriptor() throws(SocketError) -> OwnedDescriptor {
+        try registration.processDescriptor(of: remoteAddress)
+    }
+}
+
+extension EventLoopGroup {
+    /// Takes a descriptor in that stays its giver's where that fails.
+    func register(
+        adopting descriptor: CInt,
+        for operation: SocketError.Operation,
+        local: SocketAddress? = nil,
+        remote: SocketAddress? = nil
+    ) throws(SocketError) -> Registration {
+        let loop = try loops(for: operation).leastLoadedLoop
+        do throws(OperationFailure) {
+            return try loop.register(adopting: descriptor)
+        } catch {
+            if case .system(let errno) = error {
+                throw SocketError(operation, errno, local: local, remote: remote)
+            }
+            throw SocketError(operation, code: .closed, local: local, remote: remote)
+        }
+    }
+
+    /// Two sockets that are connected to each other.
+    func registerPair(_ type: CInt) throws(SocketError) -> (Registration, Registration) {
+        let ends: (CInt, CInt)
+        do throws(Errno) {
+            ends = try openSocketPair(type: type)
+        } catch {
+            throw SocketError(.open, error)
+        }
+        let second = Descriptor(owning: ends.1)
+        let first = try register(Descriptor(owning: ends.0), for: .open)
+        return (first, try register(second, for: .open))
+    }
+}

@@ -1,0 +1,163 @@
+internal import SocketReactor
+internal import SocketSystem
+
+// Sending and receiving of Unix datagrams.
+
+extension UnixDatagramSocket {
+    /// Sends one datagram, and passes descriptors with it; returns when the kernel has it.
+    ///
+    /// While the receiver's queue is full the call waits: Unix datagrams are not lost. The
+    /// corresponding system call is `sendmsg(2)`.
+    ///
+    /// - Parameters:
+    ///   - bytes: The datagram, possibly empty; it is sent whole or not at all.
+    ///   - address: Whom to send it to; nil for the peer that the socket is connected to.
+    ///   - descriptors: What to pass, at most `UnixMessage.maximumDescriptors`. They stay open.
+    /// - Throws: `SocketError`: `.connectionRefused` where nobody has the address any more,
+    ///   `.noSuchFile` where there is no such path, `.messageTooLong` for more than the send buffer
+    ///   holds, `.notConnected` without address and peer, `.limitExceeded` for too many
+    ///   descriptors, `.closed`. `CancellationError` where the task was cancelled: nothing was sent
+    ///   then.
+    public func send(
+        _ bytes: Span<UInt8>,
+        to address: SocketAddress? = nil,
+        passing descriptors: [OwnedDescriptor] = []
+    ) async throws {
+        let passed = try PassedDescriptors(descriptors, for: .send, to: address ?? remoteAddress)
+        do throws(OperationFailure) {
+            if let address {
+                try await core.sendPatiently(bytes, to: address, control: passed.control)
+            } else {
+                try await core.send(bytes, to: nil, control: passed.control)
+            }
+        } catch {
+            throw core.registration.error(error, .send, remote: address ?? remoteAddress)
+        }
+    }
+
+    /// Sends one datagram; see `send(_:to:passing:)` of a span.
+    ///
+    /// - Parameters:
+    ///   - bytes: The datagram.
+    ///   - address: Whom to send it to; nil for the peer.
+    ///   - descriptors: What to pass.
+    /// - Throws: As `send(_:to:passing:)` of a span.
+    public func send(
+        _ bytes: [UInt8],
+        to address: SocketAddress? = nil,
+        passing descriptors: [OwnedDescriptor] = []
+    ) async throws {
+        try await send(bytes.span, to: address, passing: descriptors)
+    }
+
+    /// Sends a text as one datagram of UTF-8; see `send(_:to:passing:)` of a span.
+    ///
+    /// - Parameters:
+    ///   - text: The datagram.
+    ///   - address: Whom to send it to; nil for the peer.
+    ///   - descriptors: What to pass.
+    /// - Throws: As `send(_:to:passing:)` of a span.
+    public func send(
+        _ text: String,
+        to address: SocketAddress? = nil,
+        passing descriptors: [OwnedDescriptor] = []
+    ) async throws {
+        try await send(text.utf8.span, to: address, passing: descriptors)
+    }
+
+    /// Receives one datagram, whole, with the descriptors that were passed along.
+    ///
+    /// The corresponding system call is `recvmsg(2)`.
+    ///
+    /// - Returns: The datagram, which may be empty. Its source is unnamed where the sender is not
+    ///   bound.
+    /// - Throws: `SocketError`: `.closed`; `.descriptorsLost` where this process has no number left
+    ///   for a descriptor, and `.messageTooLong` for a datagram of more than 1 MiB (which needs a
+    ///   privileged sender): the datagram is lost then. `CancellationError` where the task was
+    ///   cancelled: nothing was received then.
+    public func receive() async throws -> UnixMessage {
+        let datagram: Datagram
+        do throws(OperationFailure) {
+            datagram = try await core.receive()
+        } catch {
+            throw core.registration.error(error, .receive, remote: remoteAddress)
+        }
+        return try UnixMessage(datagram, source: datagram.source)
+    }
+}
+
+extension DatagramCore {
+    /// Sends to an address that the socket is not connected to.
+    ///
+    /// A receiver whose queue is full answers EAGAIN, and no event tells this socket when there is
+    /// room again, so the call is repeated after a pause that grows from 1 to 50 milliseconds.
+    /// Others may send meanwhile.
+    func sendPatiently(
+        _ bytes: Span<UInt8>,
+        to address: SocketAddress,
+        control: [UInt8]
+    ) async throws(OperationFailure) {
+        var pause = Duration.milliseconds(1)
+        while try await !trySending(bytes, to: address.storage, control: control) {
+            switch await registration.loop.sleep(until: .now.advanced(by: pause)) {
+            case .ready: pause = min(pause * 2, .milliseconds(50))
+            case .cancelled: throw .cancelled
+            case .closed: throw .closed
+            }
+        }
+    }
+
+    private func trySending(
+        _ bytes: Span<UInt8>,
+        to address: AddressStorage,
+        control: [UInt8]
+    ) async throws(OperationFailure) -> Bool {
+        var operation = try Operation(registration, .write, .inLine)
+        while true {
+            try await operation.ready()
+            let transfer = sendMessage(
+                bytes,
+                to: address,
+                control: control,
+                from: operation.descriptor
+            )
+            let attempt: Attempt<Bool> =
+                if transfer.count != nil {
+                    .undrained(true)
+                } else if transfer.mustWait {
+                    .undrained(false)
+                } else {
+                    .failed(transfer.errno)
+                }
+            if let sent = try operation.result(of: attempt) { return sent }
+        }
+    }
+}
+
+// MARK: - Iteration
+
+extension UnixDatagramSocket: AsyncSequence {
+    /// The datagrams, as they arrive.
+    public typealias Element = UnixMessage
+
+    /// Receives datagram after datagram.
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        let socket: UnixDatagramSocket
+
+        /// Waits for the next datagram.
+        ///
+        /// - Parameter actor: The actor that the loop is isolated to.
+        /// - Returns: The datagram; never nil.
+        /// - Throws: As `receive()`. No datagram is lost then, and another loop may go on.
+        public mutating func next(
+            isolation actor: isolated (any Actor)?
+        ) async throws -> UnixMessage? {
+            try await socket.receive()
+        }
+    }
+
+    /// Begins to receive. Iterators share the socket: each datagram goes to one of them.
+    ///
+    /// - Returns: The iterator.
+    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(socket: self) }
+}

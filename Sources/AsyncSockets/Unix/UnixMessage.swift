@@ -1,0 +1,129 @@
+internal import SocketSystem
+
+/// What arrived over a Unix socket in one piece, with what was passed along.
+public struct UnixMessage: Sendable {
+    /// The bytes.
+    public var bytes: [UInt8]
+
+    /// The descriptors that were passed with it, in the sender's order, close-on-exec. They are
+    /// closed when nobody refers to them any more.
+    public var descriptors: [OwnedDescriptor]
+
+    /// Who sent it; nil unless the socket has the option `receiveCredentials` (SO_PASSCRED).
+    public var credentials: UnixCredentials?
+
+    /// A pidfd of the sender; nil unless the socket asks for one (SO_PASSPIDFD, `socket(7)`).
+    public var sender: OwnedDescriptor?
+
+    /// Who sent it: a datagram's source, a connection's peer. Most clients have no name.
+    public var source: SocketAddress
+
+    init(_ bytes: [UInt8], _ descriptors: [OwnedDescriptor], source: SocketAddress) {
+        self.bytes = bytes
+        self.descriptors = descriptors
+        self.source = source
+    }
+
+    /// Takes what a system call delivered: from here on every descriptor has an owner of its own.
+    ///
+    /// - Throws: `.descriptorsLost` where the kernel could not deliver all; the rest is closed.
+    init(
+        _ bytes: [UInt8],
+        _ control: ReceivedControl?,
+        source: SocketAddress,
+        for operation: SocketError.Operation
+    ) throws(SocketError) {
+        self.bytes = bytes
+        self.source = source
+        guard let control else {
+            descriptors = []
+            return
+        }
+        descriptors = control.takeDescriptors().map { OwnedDescriptor(adopting: $0) }
+        sender = control.takeProcessDescriptor().map { OwnedDescriptor(adopting: $0) }
+        credentials = control.credentials.map { UnixCredentials($0) }
+        guard control.isTruncated else { return }
+        throw SocketError(
+            operation,
+            code: .descriptorsLost,
+            remote: source,
+            reason: "descriptors that came with the message could not be received: "
+                + "the process's descriptor limit (ulimit -n) is reached"
+        )
+    }
+
+    /// Takes a message that was received whole.
+    init(_ datagram: Datagram, source: SocketAddress) throws(SocketError) {
+        try self.init(datagram.bytes, datagram.control, source: source, for: .receive)
+        guard datagram.truncated else { return }
+        throw SocketError(
+            .receive,
+            code: .messageTooLong,
+            remote: source,
+            reason: "\(datagram.length) bytes, of which \(datagram.bytes.count) were received"
+        )
+    }
+
+    /// The most descriptors that the kernel passes with one message.
+    public static var maximumDescriptors: Int { ControlMessage.maximumRights }
+}
+
+/// Who a process is, as the kernel vouches for it.
+public struct UnixCredentials: Hashable, Sendable {
+    /// The process, in the reader's PID namespace; 0 where it is not visible there.
+    ///
+    /// The number may mean another process by the time it is looked at; a pidfd does not.
+    public let processID: Int32
+
+    /// The effective user.
+    public let userID: UInt32
+
+    /// The effective group.
+    public let groupID: UInt32
+
+    init(_ credentials: ProcessCredentials) {
+        processID = credentials.process
+        userID = credentials.user
+        groupID = credentials.group
+    }
+}
+
+// MARK: - Sending
+
+/// Descriptors to be passed, as the system call wants them, kept open meanwhile.
+struct PassedDescriptors: ~Copyable {
+    private let owners: [OwnedDescriptor]
+    /// The control data; empty where nothing is passed.
+    let control: [UInt8]
+
+    /// - Throws: Where there are too many, or one is closed.
+    init(
+        _ descriptors: [OwnedDescriptor],
+        for operation: SocketError.Operation,
+        to remote: SocketAddress?
+    ) throws(SocketError) {
+        guard descriptors.count <= UnixMessage.maximumDescriptors else {
+            throw SocketError(
+                operation,
+                code: .limitExceeded,
+                remote: remote,
+                reason: "\(descriptors.count) descriptors, of which one message carries at most "
+                    + "\(UnixMessage.maximumDescriptors)"
+            )
+        }
+        guard let numbers = OwnedDescriptor.beginUses(of: descriptors) else {
+            throw SocketError(
+                operation,
+                code: .badDescriptor,
+                remote: remote,
+                reason: "a descriptor to be passed is closed"
+            )
+        }
+        owners = descriptors
+        var builder = ControlBuilder()
+        if !numbers.isEmpty { builder.append(rights: numbers) }
+        control = builder.bytes
+    }
+
+    deinit { OwnedDescriptor.endUses(of: owners) }
+}

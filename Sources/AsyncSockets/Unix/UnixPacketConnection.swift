@@ -1,0 +1,289 @@
+internal import SocketReactor
+internal import SocketSystem
+
+/// A connection over a Unix socket that keeps message boundaries (SOCK_SEQPACKET in `unix(7)`):
+/// reliable and in order as a stream, but what was sent by one call is received by one call.
+///
+/// ```swift
+/// let connection = try await UnixPacketConnection.connect(to: "unix:/run/example.sock")
+/// try await connection.send("question")
+/// let answer = try await connection.receive()?.bytes
+/// ```
+///
+/// Receiving is iterating; the loop ends when the peer has closed. Any number of tasks may send and
+/// receive; each packet goes to one of them.
+///
+/// The connection closes when `close()` is called or when nobody refers to it any more.
+public final class UnixPacketConnection: Sendable {
+    private let core: DatagramCore
+    /// The peer's address, known from the beginning.
+    private let peer: SocketAddress?
+    /// The file of the connection's own path, if it was bound to one.
+    private let file: SocketFile?
+
+    init(
+        registration: Registration,
+        remoteAddress: SocketAddress?,
+        file: SocketFile? = nil
+    ) throws(SocketError) {
+        core = DatagramCore(registration: registration, style: .large)
+        peer = remoteAddress
+        self.file = file
+        do throws(Errno) {
+            // Without it an empty packet would look like the end.
+            _ = try registration.use { (socket) throws(Errno) in try markPackets(of: socket) }
+        } catch {
+            registration.close()
+            throw SocketError(.setOption, error, remote: remoteAddress)
+        }
+    }
+
+    deinit { close() }
+
+    /// Takes over a connected Unix packet socket that was made elsewhere.
+    ///
+    /// The descriptor is made non-blocking and close-on-exec, and is closed by the connection from
+    /// now on. It is left open where this throws.
+    ///
+    /// - Parameters:
+    ///   - descriptor: The socket.
+    ///   - group: The loops that it joins.
+    /// - Throws: `SocketError` where the descriptor is no connected Unix packet socket.
+    public convenience init(
+        adopting descriptor: CInt,
+        on group: EventLoopGroup = .shared
+    ) throws(SocketError) {
+        let remote = try adopt(
+            descriptor,
+            (SocketKind.sequencedPacket, SocketKind.unixFamilies)
+        )
+        let registration = try group.register(adopting: descriptor, for: .adopt, remote: remote)
+        try self.init(registration: registration, remoteAddress: remote)
+    }
+
+    /// Connects to a Unix packet listener; as `UnixConnection.connect(to:options:on:)`.
+    ///
+    /// The corresponding system call is `connect(2)`.
+    ///
+    /// - Parameters:
+    ///   - address: Whom to connect to.
+    ///   - options: From where, and with which options.
+    ///   - group: The loops that the connection joins.
+    /// - Returns: The connection.
+    /// - Throws: `SocketError`: `.noSuchFile`, `.connectionRefused`, `.permissionDenied`,
+    ///   `.wrongAddressFamily`; the error number EPROTOTYPE where the listener is one of streams.
+    ///   `CancellationError` where the task was cancelled; no socket is left then.
+    public static func connect(
+        to address: SocketAddress,
+        options: ConnectOptions = ConnectOptions(),
+        on group: EventLoopGroup = .shared
+    ) async throws -> UnixPacketConnection {
+        let connected = try await connectUnix(
+            SocketKind.sequencedPacket,
+            to: address,
+            options: options,
+            on: group
+        )
+        return try UnixPacketConnection(
+            registration: connected.registration,
+            remoteAddress: address,
+            file: connected.file
+        )
+    }
+
+    /// Connects to a Unix packet listener whose address is given as text.
+    ///
+    /// - Parameters:
+    ///   - address: Whom to connect to, `unix:/path` or `unix:@name`.
+    ///   - options: From where, and with which options.
+    ///   - group: The loops that the connection joins.
+    /// - Returns: The connection.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none.
+    public static func connect(
+        to address: String,
+        options: ConnectOptions = ConnectOptions(),
+        on group: EventLoopGroup = .shared
+    ) async throws -> UnixPacketConnection {
+        try await connect(to: SocketAddress(address), options: options, on: group)
+    }
+
+    /// Makes two connections that are each other's peer.
+    ///
+    /// The corresponding system call is `socketpair(2)`.
+    ///
+    /// - Parameter group: The loops that they join.
+    /// - Returns: The two ends.
+    /// - Throws: `SocketError`: `.tooManyDescriptors`.
+    public static func pair(
+        on group: EventLoopGroup = .shared
+    ) throws(SocketError) -> (UnixPacketConnection, UnixPacketConnection) {
+        let (first, second) = try group.registerPair(SocketKind.sequencedPacket)
+        return (
+            try UnixPacketConnection(registration: first, remoteAddress: .unixUnnamed),
+            try UnixPacketConnection(registration: second, remoteAddress: .unixUnnamed)
+        )
+    }
+
+    /// The connection's own address, or nil after it was closed.
+    public var localAddress: SocketAddress? { core.registration.localAddress }
+
+    /// The peer's address; it stays known after the connection has ended.
+    public var remoteAddress: SocketAddress? { peer }
+
+    /// Whether `close()` was called.
+    public var isClosed: Bool { core.registration.isClosed }
+
+    /// Closes the connection. Operations that wait for it throw `SocketError` with the code
+    /// `.closed`; so do all later ones. Closing twice is no error.
+    ///
+    /// Packets that were sent can still be received by the peer. The corresponding system call is
+    /// `close(2)`.
+    public func close() {
+        file?.remove(isBound: true)
+        core.close()
+    }
+}
+
+// MARK: - Sending and receiving
+
+extension UnixPacketConnection {
+    /// Sends one packet, and passes descriptors with it; returns when the kernel has it.
+    ///
+    /// An empty packet is a packet. The corresponding system call is `sendmsg(2)`.
+    ///
+    /// - Parameters:
+    ///   - bytes: The packet; it is sent whole or not at all.
+    ///   - descriptors: What to pass, at most `UnixMessage.maximumDescriptors`. They stay open.
+    /// - Throws: `SocketError`: `.messageTooLong` for more than the send buffer holds,
+    ///   `.brokenPipe` where the peer is gone, `.limitExceeded` for too many descriptors,
+    ///   `.closed`. `CancellationError` where the task was cancelled: nothing was sent then.
+    public func send(
+        _ bytes: Span<UInt8>,
+        passing descriptors: [OwnedDescriptor] = []
+    ) async throws {
+        let passed = try PassedDescriptors(descriptors, for: .send, to: peer)
+        do throws(OperationFailure) {
+            try await core.send(bytes, to: nil, control: passed.control)
+        } catch {
+            throw core.registration.error(error, .send, remote: peer)
+        }
+    }
+
+    /// Sends one packet; see `send(_:passing:)` of a span.
+    ///
+    /// - Parameters:
+    ///   - bytes: The packet.
+    ///   - descriptors: What to pass.
+    /// - Throws: As `send(_:passing:)` of a span.
+    public func send(_ bytes: [UInt8], passing descriptors: [OwnedDescriptor] = []) async throws {
+        try await send(bytes.span, passing: descriptors)
+    }
+
+    /// Sends a text as one packet of UTF-8; see `send(_:passing:)` of a span.
+    ///
+    /// - Parameters:
+    ///   - text: The packet.
+    ///   - descriptors: What to pass.
+    /// - Throws: As `send(_:passing:)` of a span.
+    public func send(_ text: String, passing descriptors: [OwnedDescriptor] = []) async throws {
+        try await send(text.utf8.span, passing: descriptors)
+    }
+
+    /// Receives one packet, whole, with the descriptors that were passed along.
+    ///
+    /// The corresponding system call is `recvmsg(2)`.
+    ///
+    /// - Returns: The packet, which may be empty, or nil when the peer has closed or shut down.
+    /// - Throws: `SocketError`: `.connectionReset`, `.closed`; `.descriptorsLost` where this process
+    ///   has no number left for a descriptor, and `.messageTooLong` for a packet of more than 1 MiB
+    ///   (which needs a privileged sender): the packet is lost then. `CancellationError` where the task was cancelled: nothing was
+    ///   received then.
+    public func receive() async throws -> UnixMessage? {
+        let packet: Datagram
+        do throws(OperationFailure) {
+            packet = try await core.receive()
+        } catch {
+            throw core.registration.error(error, .receive, remote: peer)
+        }
+        // Every packet has a time stamp beside it (see `init`), the end has nothing.
+        if packet.bytes.isEmpty, packet.control == nil { return nil }
+        return try UnixMessage(packet, source: peer ?? .unixUnnamed)
+    }
+
+    /// Tells the peer that no more packets will come, while receiving goes on.
+    ///
+    /// Doing it twice is no error. The corresponding system call is `shutdown(2)`.
+    ///
+    /// - Throws: `SocketError`: `.closed` after `close()`.
+    public func finishSending() throws(SocketError) {
+        let done: Void?
+        do throws(Errno) {
+            done = try core.registration.use { (socket) throws(Errno) in
+                try shutdownSocket(socket, .write)
+            }
+        } catch {
+            throw SocketError(.shutdown, error, remote: peer)
+        }
+        if done == nil { throw SocketError(.shutdown, code: .closed, remote: peer) }
+    }
+}
+
+// MARK: - The peer
+
+extension UnixPacketConnection {
+    /// Who the peer was when it connected, or when it began to listen (SO_PEERCRED).
+    public var peerCredentials: UnixCredentials {
+        get throws(SocketError) { try core.registration.credentials(of: peer) }
+    }
+
+    /// The supplementary groups that the peer had then (SO_PEERGROUPS).
+    public var peerGroups: [UInt32] {
+        get throws(SocketError) { try core.registration.groups(of: peer) }
+    }
+
+    /// A pidfd of the peer's process (SO_PEERPIDFD); see
+    /// `UnixConnection.peerProcessDescriptor()`.
+    ///
+    /// - Returns: The descriptor.
+    /// - Throws: `SocketError`: `.notSupported` before Linux 6.5; the error number ESRCH or EINVAL
+    ///   where the process is gone.
+    public func peerProcessDescriptor() throws(SocketError) -> OwnedDescriptor {
+        try core.registration.processDescriptor(of: peer)
+    }
+
+    /// Another descriptor of the connection's socket, such as to pass it to another process.
+    ///
+    /// - Returns: The new descriptor.
+    /// - Throws: `SocketError`: `.closed` after `close()`, `.tooManyDescriptors`.
+    public func duplicateDescriptor() throws(SocketError) -> OwnedDescriptor {
+        try core.registration.duplicate(peer)
+    }
+}
+
+// MARK: - Iteration
+
+extension UnixPacketConnection: AsyncSequence {
+    /// The packets, as they arrive.
+    public typealias Element = UnixMessage
+
+    /// Receives packet after packet.
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        let connection: UnixPacketConnection
+
+        /// Waits for the next packet.
+        ///
+        /// - Parameter actor: The actor that the loop is isolated to.
+        /// - Returns: The packet, or nil when the peer has closed.
+        /// - Throws: As `receive()`.
+        public mutating func next(
+            isolation actor: isolated (any Actor)?
+        ) async throws -> UnixMessage? {
+            try await connection.receive()
+        }
+    }
+
+    /// Begins to receive. Iterators share the connection: each packet goes to one of them.
+    ///
+    /// - Returns: The iterator.
+    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(connection: self) }
+}

@@ -1,0 +1,101 @@
+internal import CSocketSystem
+internal import Glibc
+
+/// An entry of a socket's error queue, MSG_ERRQUEUE in recv(2): what became of something sent.
+package struct QueuedError: Sendable {
+    /// What went wrong.
+    package let errno: Errno
+    /// Who says so.
+    package let origin: UInt8
+    /// ICMP's type, where ICMP says so.
+    package let type: UInt8
+    /// ICMP's code, where ICMP says so.
+    package let code: UInt8
+    /// More about it: the path MTU for EMSGSIZE.
+    package let info: UInt32
+    /// Where the failed datagram was sent to.
+    package let destination: AddressStorage?
+    /// The host that reported the failure.
+    package let offender: AddressStorage?
+    /// The beginning of the failed datagram, as much of it as the report carried.
+    package let payload: [UInt8]
+
+    /// The kernel itself refused it, before it left.
+    package static var localOrigin: UInt8 { 1 }
+    /// ICMP for IPv4.
+    package static var icmpOrigin: UInt8 { 2 }
+    /// ICMP for IPv6.
+    package static var icmpv6Origin: UInt8 { 3 }
+}
+
+/// Takes the oldest entry out of a socket's error queue; nil where it is empty.
+package func takeQueuedError(from socket: CInt) throws(Errno) -> QueuedError? {
+    var destination = AddressStorage()
+    var payload = [UInt8](repeating: 0, count: 1024)
+    var control = [UInt8](repeating: 0, count: 512)
+    var answer = Transfer(answer: 0)
+    var controlCount = 0
+    // SAFETY: the kernel writes within the three, whose addresses stay valid during the call.
+    unsafe destination.withMutableSockaddr { name, nameLength in
+        unsafe payload.withUnsafeMutableBytes { payload in
+            unsafe control.withUnsafeMutableBytes { control in
+                var vector = unsafe iovec(iov_base: payload.baseAddress, iov_len: payload.count)
+                unsafe withUnsafeMutablePointer(to: &vector) { vector in
+                    var message = unsafe msghdr()
+                    unsafe message.msg_name = UnsafeMutableRawPointer(name)
+                    unsafe message.msg_namelen = nameLength
+                    unsafe message.msg_iov = vector
+                    unsafe message.msg_iovlen = 1
+                    unsafe message.msg_control = control.baseAddress
+                    unsafe message.msg_controllen = control.count
+                    answer = uninterrupted {
+                        unsafe csock_receive_message(
+                            socket,
+                            &message,
+                            CInt(MSG_ERRQUEUE)
+                        )
+                    }
+                    unsafe nameLength = message.msg_namelen
+                    controlCount = unsafe min(message.msg_controllen, control.count)
+                }
+            }
+        }
+    }
+    guard let count = answer.count else {
+        if answer.mustWait { return nil }
+        throw answer.errno
+    }
+    payload.removeLast(payload.count - min(count, payload.count))
+    return QueuedError(
+        control: control.span.extracting(first: controlCount),
+        destination: destination,
+        payload: payload
+    )
+}
+
+extension QueuedError {
+    /// Reads `struct sock_extended_err` and the offender's address behind it.
+    init(control: Span<UInt8>, destination: AddressStorage, payload: [UInt8]) {
+        var words: (errno: CInt, origin: UInt8, type: UInt8, code: UInt8, info: UInt32) =
+            (EIO, 0, 0, 0, 0)
+        var offender: AddressStorage?
+        ControlMessage.forEach(in: control) { level, type, data in
+            let isError =
+                level == CInt(IPPROTO_IP) && type == IP_RECVERR
+                || level == CInt(IPPROTO_IPV6) && type == IPV6_RECVERR
+            guard isError, data.count >= 16 else { return }
+            words = (
+                data.integer(at: 0), data[4], data[5], data[6], data.integer(at: 8)
+            )
+            offender = AddressStorage(copying: data.extracting(16...))
+        }
+        errno = Errno(rawValue: words.errno)
+        origin = words.origin
+        type = words.type
+        code = words.code
+        info = words.info
+        self.destination = destination.family == AF_UNSPEC ? nil : destination
+        self.offender = offender.flatMap { $0.family == AF_UNSPEC ? nil : $0 }
+        self.payload = payload
+    }
+}

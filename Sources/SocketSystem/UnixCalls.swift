@@ -1,0 +1,75 @@
+internal import CSocketSystem
+internal import Glibc
+
+extension SocketKind {
+    package static func unix(_ type: CInt) -> SocketKind {
+        SocketKind(family: AF_UNIX, type: type)
+    }
+
+    package static var unixFamilies: [CInt] { [AF_UNIX] }
+}
+
+/// Makes two sockets that are connected to each other, socketpair(2).
+package func openSocketPair(type: CInt) throws(Errno) -> (CInt, CInt) {
+    var ends: (CInt, CInt) = (-1, -1)
+    try unsafe withUnsafeMutablePointer(to: &ends) { pointer throws(Errno) in
+        // SAFETY: a tuple of two CInt is laid out as C's `int[2]`.
+        _ = try unsafe pointer.withMemoryRebound(to: CInt.self, capacity: 2) {
+            (ends) throws(Errno) in try check(unsafe csock_socketpair(type, ends))
+        }
+    }
+    return ends
+}
+
+/// Fails unless a socket listens, SO_ACCEPTCONN in socket(7).
+package func requireListening(_ socket: CInt) throws(Errno) {
+    guard try integerOption(socket, SOL_SOCKET, SO_ACCEPTCONN) != 0 else {
+        throw .invalidArgument
+    }
+}
+
+/// Gives each packet of a socket something beside its bytes, so that an empty one is told apart
+/// from the end of the connection, which recvmsg(2) answers with 0 as well.
+package func markPackets(of socket: CInt) throws(Errno) {
+    try check(csock_mark_packets(socket))
+}
+
+// MARK: - The peer
+
+/// Who a process is, as the kernel vouches for it.
+package struct ProcessCredentials: Hashable, Sendable {
+    package let process: Int32
+    package let user: UInt32
+    package let group: UInt32
+
+    init(_ credentials: (process: Int32, user: UInt32, group: UInt32)) {
+        (process, user, group) = credentials
+    }
+}
+
+/// Who the peer was when it connected or began to listen, SO_PEERCRED in unix(7).
+package func peerCredentials(of socket: CInt) throws(Errno) -> ProcessCredentials {
+    var (process, user, group): (Int32, UInt32, UInt32) = (0, 0, 0)
+    // SAFETY: each pointer is to a local of its type.
+    try check(unsafe csock_peer_credentials(socket, &process, &user, &group))
+    return ProcessCredentials((process, user, group))
+}
+
+/// A pidfd of the peer, SO_PEERPIDFD; since Linux 6.5.
+package func peerProcessDescriptor(of socket: CInt) throws(Errno) -> Descriptor {
+    Descriptor(owning: try check(csock_peer_process_descriptor(socket)))
+}
+
+/// The peer's supplementary groups, SO_PEERGROUPS.
+package func peerGroups(of socket: CInt) throws(Errno) -> [UInt32] {
+    // NGROUPS_MAX: no process has more.
+    let capacity = 65_536
+    var answer: CInt = 0
+    // SAFETY: the kernel writes at most `capacity` groups and says how many.
+    let groups = unsafe [UInt32](unsafeUninitializedCapacity: capacity) { buffer, count in
+        answer = unsafe csock_peer_groups(socket, buffer.baseAddress, UInt32(capacity))
+        count = max(0, Int(answer))
+    }
+    try check(answer)
+    return [UInt32](groups[...])
+}

@@ -1,0 +1,54 @@
+internal import CSocketSystem
+internal import Glibc
+
+/// Reads what a Unix stream has, with what was passed along, recvmsg(2).
+///
+/// The kernel ends a read behind a message that carries descriptors.
+///
+/// - Returns: The bytes; the control data, if there was any; and how it went.
+package func receiveUnixMessage(
+    from socket: CInt,
+    through scratch: borrowing ScratchBuffer
+) -> ([UInt8], ReceivedControl?, Transfer) {
+    let buffer = unsafe scratch.bytes
+    return unsafe withUnsafeTemporaryAllocation(
+        byteCount: ControlMessage.unixSpace,
+        alignment: MemoryLayout<Int>.alignment
+    ) { control in
+        var controlCount = control.count
+        var truncated: CInt = 0
+        // SAFETY: the scratch buffer and the control data are writable for their sizes; the kernel
+        // says how much of them it wrote.
+        let transfer = uninterrupted {
+            controlCount = control.count
+            return unsafe csock_unix_receive_message(
+                socket,
+                buffer.baseAddress,
+                buffer.count,
+                control.baseAddress,
+                &controlCount,
+                &truncated
+            )
+        }
+        guard let count = transfer.count else { return ([], nil, transfer) }
+        let bytes = scratch.copy(first: count)
+        if controlCount == 0, truncated == 0 { return (bytes, nil, transfer) }
+        let received = unsafe ReceivedControl(
+            [UInt8](control[..<min(controlCount, control.count)]),
+            isTruncated: truncated != 0
+        )
+        return (bytes, received, transfer)
+    }
+}
+
+extension ControlMessage {
+    /// The most descriptors that the kernel passes with one message, SCM_MAX_FD.
+    package static var maximumRights: Int { 253 }
+
+    /// Room for all that a Unix socket can say at once: descriptors, credentials, a pidfd, a
+    /// security label, time stamps.
+    static var unixSpace: Int {
+        space(for: 4 * maximumRights) + space(for: 12) + space(for: 4) + space(for: 512)
+            + 2 * space(for: 16)
+    }
+}

@@ -1,0 +1,176 @@
+import AsyncSockets
+import Glibc
+import TestKit
+
+/// A directory of a test's own, removed with what is in it.
+final class TemporaryDirectory: Sendable {
+    let path: String
+
+    init() {
+        var template = Array("/tmp/async-sockets-XXXXXX".utf8CString)
+        unsafe template.withUnsafeMutableBufferPointer { buffer in
+            _ = unsafe mkdtemp(buffer.baseAddress!)
+        }
+        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    deinit {
+        if let directory = unsafe opendir(path) {
+            while let entry = unsafe readdir(directory) {
+                let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                    unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+                }
+                unlink(path + "/" + name)
+            }
+            unsafe closedir(directory)
+        }
+        rmdir(path)
+    }
+
+    /// The path of a file in the directory.
+    func file(_ name: String) -> String { path + "/" + name }
+
+    /// A Unix socket's address in the directory.
+    func address(_ name: String = "socket") throws -> SocketAddress {
+        try .unix(path: file(name))
+    }
+}
+
+/// Two ends of a connection over a listener.
+func unixPair() async throws -> (client: UnixConnection, server: UnixConnection) {
+    let listener = try UnixListener.bind(to: .unixUnnamed)
+    defer { listener.close() }
+    async let client = UnixConnection.connect(to: listener.localAddress)
+    let server = try await listener.accept()
+    return (try await client, server)
+}
+
+func packetPair() async throws -> (client: UnixPacketConnection, server: UnixPacketConnection) {
+    let listener = try UnixPacketListener.bind(to: .unixUnnamed)
+    defer { listener.close() }
+    async let client = UnixPacketConnection.connect(to: listener.localAddress)
+    let server = try await listener.accept()
+    return (try await client, server)
+}
+
+/// A pipe whose writing end goes on a journey: its reader tells whether any copy is still open.
+final class TracedDescriptor: Sendable {
+    /// The writing end.
+    let writer: OwnedDescriptor
+    private let reader: CInt
+
+    init() {
+        var ends: [CInt] = [-1, -1]
+        unsafe pipe2(&ends, O_CLOEXEC | O_NONBLOCK)
+        reader = ends[0]
+        writer = OwnedDescriptor(adopting: ends[1])
+    }
+
+    deinit { Glibc.close(reader) }
+
+    /// Whether no process holds a copy of the writing end.
+    var isClosedEverywhere: Bool {
+        var byte: UInt8 = 0
+        return unsafe read(reader, &byte, 1) == 0
+    }
+
+    /// What was written to the passed copies.
+    func received() -> String {
+        var bytes = [UInt8](repeating: 0, count: 1024)
+        let count = unsafe read(reader, &bytes, bytes.count)
+        return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+    }
+}
+
+extension OwnedDescriptor {
+    /// Writes to the file.
+    func write(_ text: String) throws {
+        try withDescriptor { number in
+            var text = text
+            _ = unsafe text.withUTF8 { unsafe Glibc.write(number, $0.baseAddress, $0.count) }
+        }
+    }
+
+    /// Whether the descriptor is closed by exec.
+    var isCloseOnExec: Bool {
+        (try? withDescriptor { fcntl($0, F_GETFD) & FD_CLOEXEC != 0 }) ?? false
+    }
+}
+
+// MARK: - Raw calls
+
+/// A Unix socket of plain blocking system calls.
+struct RawUnixSocket: ~Copyable {
+    let descriptor: CInt
+
+    init(owning descriptor: CInt) { self.descriptor = descriptor }
+
+    init(_ type: __socket_type) {
+        descriptor = socket(AF_UNIX, CInt(type.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
+    }
+
+    deinit { Glibc.close(descriptor) }
+
+    /// 0, or an error number.
+    func bind(to path: String) -> CInt {
+        unsafe Self.withAddress(path) { unsafe Glibc.bind(descriptor, $0, $1) } == 0 ? 0 : errno
+    }
+
+    /// 0, or an error number.
+    func connect(to path: String) -> CInt {
+        unsafe Self.withAddress(path) { unsafe Glibc.connect(descriptor, $0, $1) } == 0 ? 0 : errno
+    }
+
+    private static func withAddress(
+        _ path: String,
+        _ body: (UnsafePointer<sockaddr>, socklen_t) -> CInt
+    ) -> CInt {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) {
+            unsafe $0.copyBytes(from: path.utf8)
+        }
+        return unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+    }
+}
+
+/// sendmsg(2) with any control data; what it returned, or a negated error number.
+@discardableResult
+func sendRaw(_ bytes: [UInt8], control: [UInt8], on descriptor: CInt) -> Int {
+    var (bytes, control) = (bytes, control)
+    return unsafe bytes.withUnsafeMutableBytes { bytes in
+        unsafe control.withUnsafeMutableBytes { control in
+            var vector = unsafe iovec(iov_base: bytes.baseAddress, iov_len: bytes.count)
+            return unsafe withUnsafeMutablePointer(to: &vector) { vector in
+                var message = unsafe msghdr()
+                unsafe message.msg_iov = vector
+                unsafe message.msg_iovlen = 1
+                unsafe message.msg_control = control.baseAddress
+                unsafe message.msg_controllen = control.count
+                let result = unsafe sendmsg(descriptor, &message, CInt(MSG_NOSIGNAL))
+                return result < 0 ? -Int(errno) : result
+            }
+        }
+    }
+}
+
+/// The control message that passes descriptors.
+func rights(_ descriptors: [CInt]) -> [UInt8] {
+    controlMessage(type: 1, data: descriptors.flatMap { unsafe bytes(of: $0) })
+}
+
+/// A control message of the level SOL_SOCKET, padded.
+func controlMessage(type: CInt, data: [UInt8], length: Int? = nil) -> [UInt8] {
+    var message = unsafe bytes(of: length ?? 16 + data.count)
+    message += unsafe bytes(of: SOL_SOCKET) + bytes(of: type) + data
+    while message.count % 8 != 0 { message.append(0) }
+    return message
+}
+
+func bytes<Value: BitwiseCopyable>(of value: Value) -> [UInt8] {
+    unsafe withUnsafeBytes(of: value) { unsafe Array($0) }
+}
