@@ -119,11 +119,13 @@ struct EventLoopTests {
     }
 }
 
-/// The name of the thread that calls it.
+/// The name of the thread that calls it, proc(5).
 private func threadName() -> String {
-    var name = [CChar](repeating: 0, count: 16)
-    unsafe pthread_getname_np(pthread_self(), &name, name.count)
-    return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let file = unsafe open("/proc/thread-self/comm", O_RDONLY | O_CLOEXEC)
+    defer { _ = close(file) }
+    var name = [UInt8](repeating: 0, count: 16)
+    let count = unsafe read(file, &name, name.count)
+    return String(decoding: name.prefix(max(count - 1, 0)), as: UTF8.self)
 }
 
 /// Blocks a thread until it is opened.
