@@ -119,13 +119,9 @@ struct EventLoopTests {
     }
 }
 
-/// The name of the thread that calls it, proc(5).
+/// The name of the thread that calls it.
 private func threadName() -> String {
-    let file = unsafe open("/proc/thread-self/comm", O_RDONLY | O_CLOEXEC)
-    defer { _ = close(file) }
-    var name = [UInt8](repeating: 0, count: 16)
-    let count = unsafe read(file, &name, name.count)
-    return String(decoding: name.prefix(max(count - 1, 0)), as: UTF8.self)
+    String(decoding: contents("/proc/thread-self/comm").dropLast(), as: UTF8.self)
 }
 
 /// Blocks a thread until it is opened.
