@@ -92,7 +92,6 @@ var exampleNames: [String] {
         "MulticoreEcho",
         "PassDescriptor",
         "PreforkEcho",
-        "Support",
         "UDPEcho",
         "UnixEcho",
     ]
