@@ -38,6 +38,13 @@ var tests: [Target] {
             path: "Tests/TestKit",
             swiftSettings: settings
         ),
+        // Tries what takes a hosts file of its own, in a namespace; started by the tests of names.
+        .executableTarget(
+            name: "NameProbe",
+            dependencies: ["AsyncSockets"],
+            path: "Tests/NameProbe",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "SocketSystemTests",
             dependencies: ["SocketSystem"],
@@ -50,7 +57,9 @@ var tests: [Target] {
         ),
         .testTarget(
             name: "AsyncSocketsTests",
-            dependencies: ["AsyncSockets", "SocketReactor", "SocketSystem", "TestKit"],
+            dependencies: [
+                "AsyncSockets", "SocketReactor", "SocketSystem", "TestKit", "NameProbe",
+            ],
             swiftSettings: settings
         ),
     ]
@@ -92,7 +101,6 @@ var exampleNames: [String] {
         "MulticoreEcho",
         "PassDescriptor",
         "PreforkEcho",
-        "Support",
         "UDPEcho",
         "UnixEcho",
     ]

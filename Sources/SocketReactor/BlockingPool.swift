@@ -92,6 +92,7 @@ extension BlockingPool {
     /// - Parameter body: What runs; it may go on running after this returned, if the task was
     ///   cancelled.
     /// - Returns: What the body returned.
+    /// - Throws: Why there is no answer.
     package func run<Value: Sendable>(
         _ body: @escaping @Sendable () -> Value
     ) async throws(Failure) -> Value {
@@ -205,9 +206,10 @@ extension BlockingPool {
     private func work() {
         let gate = ThreadGate()
         while true {
-            while let job = nextJob(elseAt: gate) {
+            var next = nextJob(after: nil, elseAt: gate)
+            while let job = next {
                 job.body()
-                finished(job.ticket)
+                next = nextJob(after: job, elseAt: gate)
             }
             if gate.wait(atMost: limits.idle) { continue }
             let ends = state.withLock { state in
@@ -223,21 +225,22 @@ extension BlockingPool {
         }
     }
 
-    /// The oldest job; where there is none, the thread is idle from now on.
-    private func nextJob(elseAt gate: ThreadGate) -> Job? {
-        state.withLock { state in
-            if !state.queue.isEmpty { return state.queue.removeFirst() }
+    /// Tells whoever waits for a job that it is done, and takes the oldest one that is not begun;
+    /// where there is none, the thread is idle from now on.
+    ///
+    /// Both in one step: who asks again at once finds the thread idle.
+    private func nextJob(after done: Job?, elseAt gate: ThreadGate) -> Job? {
+        let (job, asker) = state.withLock { state -> (Job?, Asker?) in
+            var asker: Asker?
+            if let done {
+                asker = state.askers.removeValue(forKey: done.ticket)
+                if asker == nil { state.abandoned -= 1 }
+            }
+            if !state.queue.isEmpty { return (state.queue.removeFirst(), asker) }
             if !state.idle.contains(where: { $0 === gate }) { state.idle.append(gate) }
-            return nil
-        }
-    }
-
-    private func finished(_ ticket: UInt64) {
-        let asker = state.withLock { state in
-            let asker = state.askers.removeValue(forKey: ticket)
-            if asker == nil { state.abandoned -= 1 }
-            return asker
+            return (nil, asker)
         }
         asker?.resume(returning: nil)
+        return job
     }
 }

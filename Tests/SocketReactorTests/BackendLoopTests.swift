@@ -127,7 +127,7 @@ private func read(_ registration: Registration) async throws(OperationFailure) -
     var operation = try Operation(registration, .read, .exclusive)
     while true {
         try await operation.ready()
-        let attempt = receiveChunk(from: operation.descriptor, expected: 0)
+        let attempt = receiveChunk(from: operation.descriptor, expected: 0, .plain)
         if let bytes = try operation.result(of: attempt) { return bytes }
     }
 }

@@ -37,41 +37,35 @@ struct Endpoint: Hashable, Sendable {
         } catch {
             literal = error
         }
-        // Whatever looks like an address is one, if a wrong one.
+        if text.hasPrefix("unix:") { throw literal }
         guard let colon = text.lastIndex(of: ":") else {
-            throw SocketError(
-                .parse,
-                code: .invalidAddress,
-                reason: "\"\(text)\" is no address: the port is missing"
-            )
+            throw Self.fault(in: text, "the port is missing")
         }
-        let host = text[..<colon]
-        let port = text[text.index(after: colon)...]
-        if text.hasPrefix("unix:") || Self.endsInNumber(host) { throw literal }
-        let isNumber = !port.isEmpty && port.utf8.allSatisfy { $0.decimalDigit != nil }
-        if isNumber {
-            guard let number = UInt16(port) else {
-                throw SocketError(
-                    .parse,
-                    code: .invalidAddress,
-                    reason: "\"\(text)\" is no address: the port is greater than \(UInt16.max)"
-                )
-            }
-            // Here a wrong name says what is wrong with it; one in brackets is a wrong address.
-            if host.hasPrefix("[") || host.contains(":") { throw literal }
-            self.init(host: .name(try HostName(String(host))), port: .number(number))
+        let (host, port) = (text[..<colon], text[text.index(after: colon)...])
+        let isBracketed = host.hasPrefix("[")
+        if host.contains(":"), !isBracketed { throw literal }
+        if Self.isService(port) {
+            let parsed = try Self.host(String(host), port: 0)
+            self.init(host: parsed, port: .service(String(port)))
             return
         }
-        guard Self.isService(port) else {
-            throw SocketError(
-                .parse,
-                code: .invalidAddress,
-                reason: "\"\(text)\" is no address: \"\(port)\" is neither a port nor a service"
-            )
+        // Whatever looks like an address is one, if a wrong one.
+        if isBracketed || Self.endsInNumber(host) { throw literal }
+        guard !port.isEmpty, port.utf8.allSatisfy({ $0.decimalDigit != nil }) else {
+            throw Self.fault(in: text, "\"\(port)\" is neither a port nor a service")
         }
-        if host.contains(":"), !host.hasPrefix("[") { throw literal }
-        let parsed = try Self.host(String(host), port: 0)
-        self.init(host: parsed, port: .service(String(port)))
+        guard let number = UInt16(port) else {
+            throw Self.fault(in: text, "the port is greater than \(UInt16.max)")
+        }
+        self.init(host: .name(try HostName(String(host))), port: .number(number))
+    }
+
+    private static func fault(in text: String, _ fault: String) -> SocketError {
+        SocketError(
+            .parse,
+            code: .invalidAddress,
+            reason: "\"\(text)\" is no address: \(fault)"
+        )
     }
 
     private static func host(_ text: String, port: UInt16) throws(SocketError) -> Host {
@@ -94,12 +88,17 @@ struct Endpoint: Hashable, Sendable {
         return last.utf8.allSatisfy { $0.decimalDigit != nil }
     }
 
-    /// Service names have letters, digits and signs that stand in services(5).
+    /// Service names begin with a letter or a digit, and have a letter.
     private static func isService(_ text: Substring) -> Bool {
-        !text.isEmpty
+        func isLetter(_ byte: UInt8) -> Bool {
+            UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte | 0x20
+        }
+        guard let first = text.utf8.first, isLetter(first) || first.decimalDigit != nil else {
+            return false
+        }
+        return text.utf8.contains(where: isLetter)
             && text.utf8.allSatisfy { byte in
-                byte.decimalDigit != nil || UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte | 0x20
-                    || "-_+./".utf8.contains(byte)
+                isLetter(byte) || byte.decimalDigit != nil || "-_+./".utf8.contains(byte)
             }
     }
 }

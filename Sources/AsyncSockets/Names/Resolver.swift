@@ -29,8 +29,8 @@ public struct Resolver: Sendable {
 
     /// What the system knows: the hosts file, the DNS, and what else nsswitch.conf(5) names.
     ///
-    /// `localhost` and the names below it mean the loopback addresses where the system has no
-    /// answer, RFC 6761. The corresponding call is `getaddrinfo(3)`, which blocks: it runs on
+    /// `localhost` and the names below it always mean the loopback addresses of both versions, and
+    /// nobody is asked for them, RFC 6761. The corresponding call is `getaddrinfo(3)`, which blocks: it runs on
     /// threads of its own, at most 32, which end when they are idle. Who is cancelled goes on at
     /// once; the thread follows when the name service answers or gives up.
     public static let system = Resolver(systemLookup)

@@ -22,6 +22,8 @@ func systemLookup(
     _ version: IPAddress.Version,
     on pool: BlockingPool
 ) async throws -> [IPAddress] {
+    // RFC 6761: this machine, whatever a name server would say, which is not asked.
+    if name.isLocalhost { return [version.loopback] }
     let host = name.description
     let result = try await run(on: pool, for: "\"\(host)\"") {
         Result { () throws(NameLookup.Failure) in
@@ -29,14 +31,8 @@ func systemLookup(
         }
     }
     switch result {
-    case .success(let found):
-        return found.compactMap { SocketAddress($0)?.ip }
-    case .failure(.noSuchName), .failure(.noAddress):
-        if name.isLocalhost { return [version.loopback] }
-        fallthrough
-    case .failure:
-        guard case .failure(let failure) = result else { return [] }
-        throw SocketError(failure, name, version)
+    case .success(let found): return found.compactMap { SocketAddress($0)?.ip }
+    case .failure(let failure): throw SocketError(failure, name, version)
     }
 }
 

@@ -17,7 +17,8 @@
 /// `CancellationError`. Who has not finished after `options.drain` is cancelled.
 ///
 /// - Parameters:
-///   - address: Where to listen: `127.0.0.1:80`, `[::]:80`, `unix:/path`, `unix:@name`.
+///   - address: Where to listen: `127.0.0.1:80`, `[::]:80`, `unix:/path`, `unix:@name`; or a name,
+///     `localhost:80`, which means all of its addresses.
 ///   - options: How clients are treated.
 ///   - group: The loops that serve.
 ///   - ready: Called once, when clients can connect, with the address that is listened at.
@@ -31,15 +32,28 @@ public func serve(
     ready: @Sendable (SocketAddress) -> Void = { _ in },
     _ handler: @escaping @Sendable (StreamConnection) async throws -> Void
 ) async throws(SocketError) {
-    let address = try SocketAddress(address)
-    if address.family == .unix {
+    let endpoint = try Endpoint(address)
+    if case .address(let address) = endpoint.host, address.family == .unix {
         let listener = try UnixListener.bind(to: address, options: options.listening, on: group)
         ready(listener.localAddress)
         await serve(listener, options: options, on: group, handler)
-    } else {
-        let listener = try TCPListener.bind(to: address, options: options.listening, on: group)
+    } else if let listener = try await bindUnlessCancelled(endpoint, options.listening, group) {
         ready(listener.localAddress)
         await serve(listener, options: options, on: group, handler)
+    }
+}
+
+/// Nil where the task was cancelled while a name was looked up: then there is nobody to serve.
+private func bindUnlessCancelled(
+    _ endpoint: Endpoint,
+    _ options: ListenOptions,
+    _ group: EventLoopGroup
+) async throws(SocketError) -> TCPListener? {
+    do {
+        return try await .bind(to: endpoint, options: options, resolver: .system, on: group)
+    } catch {
+        if let error = error as? SocketError { throw error }
+        return nil
     }
 }
 

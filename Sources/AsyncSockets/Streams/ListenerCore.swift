@@ -13,6 +13,8 @@ final class ListenerCore: Sendable {
     let localAddress: SocketAddress
     /// Tells which shard has a connection; nil where there is but one.
     private let readyShards: ReadyShards?
+    /// The listeners that this one is made of, if it is made of several.
+    private let parts: [ListenerCore]
 
     /// - Parameters:
     ///   - shards: At least one.
@@ -21,6 +23,19 @@ final class ListenerCore: Sendable {
         self.group = group
         self.localAddress = localAddress
         readyShards = shards.count > 1 ? ReadyShards(shards, on: group) : nil
+        parts = []
+    }
+
+    /// Several listeners as one, which keeps them.
+    ///
+    /// - Parameters:
+    ///   - parts: At least one.
+    init(joining parts: [ListenerCore]) {
+        shards = parts.flatMap(\.shards)
+        group = parts[0].group
+        localAddress = parts[0].localAddress
+        readyShards = shards.count > 1 ? ReadyShards(shards, on: group) : nil
+        self.parts = parts
     }
 
     convenience init(
@@ -37,6 +52,11 @@ final class ListenerCore: Sendable {
     var registration: Registration { shards[0] }
 
     var isClosed: Bool { registration.isClosed }
+
+    /// Every address where it listens.
+    var localAddresses: [SocketAddress] {
+        parts.isEmpty ? [localAddress] : parts.map(\.localAddress)
+    }
 
     func close() {
         for shard in shards { shard.close() }

@@ -80,7 +80,12 @@ public final class TCPListener: Sendable {
     }
 
     /// Where the listener listens; the port that the kernel chose, where it did.
+    /// The first address, where there are several.
     public var localAddress: SocketAddress { core.localAddress }
+
+    /// Every address where the listener listens: several, where it was bound to a name that has
+    /// several.
+    public var localAddresses: [SocketAddress] { core.localAddresses }
 
     /// Whether `close()` was called.
     public var isClosed: Bool { core.isClosed }

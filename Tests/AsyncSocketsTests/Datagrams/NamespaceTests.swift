@@ -48,7 +48,7 @@ private final class TwoHosts: Sendable {
             let symbol = unsafe dlsym(nil, "setns")
             let enter = unsafe unsafeBitCast(symbol, to: SetNamespace.self)
             // CLONE_NEWNET
-            precondition(unsafe enter(file, 0x4000_0000) == 0, "errno \(errno)")
+            precondition(enter(file, 0x4000_0000) == 0, "errno \(errno)")
             return Result { try body() }
         }
         return try result.get()

@@ -1,0 +1,90 @@
+internal import SocketReactor
+internal import SocketSystem
+
+extension TCPListener {
+    /// Listens at every address of a host: at a name's, of both versions of IP, or at the one that
+    /// is given.
+    ///
+    /// `localhost` means `::1` and `127.0.0.1`. All addresses get the same port, and the listener
+    /// is one sequence of the connections of all. An address that this machine does not have, or
+    /// whose version of IP it does not have, is left out where another one is left; any other
+    /// failure leaves nothing bound.
+    ///
+    /// The corresponding calls are `getaddrinfo(3)`, on a thread of its own, `bind(2)` and
+    /// `listen(2)`.
+    ///
+    /// - Parameters:
+    ///   - host: A name such as `localhost`, or an IP address.
+    ///   - port: The port; with 0 the kernel chooses one that is free at all the addresses.
+    ///   - options: How to listen. Sockets of IPv6 take connections of IPv6 only, unless
+    ///     `socketOptions` say otherwise.
+    ///   - resolver: What finds the addresses.
+    ///   - group: The loops that the listener and its connections join.
+    /// - Returns: The listener; connections are accepted by the kernel from now on.
+    /// - Throws: `SocketError`: what `bind(to:)` throws for an address, and the codes of a failed
+    ///   lookup, see `Resolver`. `CancellationError` where the task was cancelled.
+    public static func bind(
+        to host: String,
+        port: UInt16,
+        options: ListenOptions = ListenOptions(),
+        resolver: Resolver = .system,
+        on group: EventLoopGroup = .shared
+    ) async throws -> TCPListener {
+        let endpoint = try Endpoint(host: host, port: port)
+        return try await bind(to: endpoint, options: options, resolver: resolver, on: group)
+    }
+
+    /// The same for what may be a name or an address.
+    static func bind(
+        to endpoint: Endpoint,
+        options: ListenOptions,
+        resolver: Resolver,
+        on group: EventLoopGroup
+    ) async throws -> TCPListener {
+        let addresses = try await resolver.resolve(endpoint, version: nil)
+        if addresses.count == 1, case .address = endpoint.host {
+            return try bind(to: addresses[0], options: options, on: group)
+        }
+        var last: SocketError?
+        // The port that the kernel chooses at one address may be taken at another: try again.
+        for _ in 0..<(addresses[0].port == 0 ? 16 : 1) {
+            do throws(SocketError) {
+                return try bindAll(addresses, options: options, on: group)
+            } catch {
+                last = error
+                if error.code != .addressInUse { throw error }
+            }
+        }
+        throw last ?? SocketError(.bind, code: .addressInUse)
+    }
+
+    /// Binds to each address, or to none.
+    private static func bindAll(
+        _ addresses: [SocketAddress],
+        options: ListenOptions,
+        on group: EventLoopGroup
+    ) throws(SocketError) -> TCPListener {
+        var parts: [ListenerCore] = []
+        var missing: SocketError?
+        var port = addresses[0].port ?? 0
+        for address in addresses {
+            var options = options
+            if address.ip?.version == .v6 {
+                // Or it would take the port of IPv4 too, which another socket is about to bind.
+                options.socketOptions.insert(.set(.v6Only, true), at: 0)
+            }
+            do throws(SocketError) {
+                let part = try bind(to: address.withPort(port), options: options, on: group)
+                port = part.localAddress.port ?? port
+                parts.append(part.core)
+            } catch {
+                // The parts that are bound close when they are dropped.
+                guard error.code == .addressNotAvailable || error.code == .wrongAddressFamily
+                else { throw error }
+                missing = error
+            }
+        }
+        if parts.isEmpty, let missing { throw missing }
+        return TCPListener(core: parts.count == 1 ? parts[0] : ListenerCore(joining: parts))
+    }
+}

@@ -1,0 +1,126 @@
+import Testing
+
+@testable import AsyncSockets
+
+/// A resolver with fixed answers; a missing name is not found.
+func scriptedResolver(_ names: [String: [String]]) -> Resolver {
+    Resolver { name, version in
+        guard let texts = names[name.description] else {
+            throw SocketError(.resolve, code: .nameNotFound, reason: "no host is named \"\(name)\"")
+        }
+        return texts.compactMap { try? IPAddress($0) }.filter { $0.version == version }
+    }
+}
+
+@Suite(.timeLimit(.minutes(1)))
+struct ResolverTests {
+    @Test("The versions take turns, IPv6 first, each address once")
+    func order() async throws {
+        let resolver = scriptedResolver([
+            "many": ["10.0.0.1", "10.0.0.2", "10.0.0.1", "10.0.0.3", "fd00::1", "fd00::2"],
+            "four": ["10.0.0.1"],
+        ])
+        let found = try await resolver.resolve("many", port: 53)
+        #expect(
+            found.map(\.description) == [
+                "[fd00::1]:53", "10.0.0.1:53", "[fd00::2]:53", "10.0.0.2:53", "10.0.0.3:53",
+            ]
+        )
+        #expect(try await resolver.resolve("four:53").map(\.description) == ["10.0.0.1:53"])
+        let sixes = try await resolver.resolve("many", port: 1, version: .v6)
+        #expect(sixes.map(\.description) == ["[fd00::1]:1", "[fd00::2]:1"])
+    }
+
+    @Test("Literals are not looked up")
+    func literals() async throws {
+        let resolver = Resolver { name, _ in
+            Issue.record("\(name) was looked up")
+            return []
+        }
+        #expect(
+            try await resolver.resolve("127.0.0.1", port: 1).map(\.description) == ["127.0.0.1:1"]
+        )
+        #expect(try await resolver.resolve("::1", port: 1).map(\.description) == ["[::1]:1"])
+        #expect(try await resolver.resolve("[::1]:7").map(\.description) == ["[::1]:7"])
+        #expect(try await resolver.addresses(of: "::1", .v6) == [.v6(.loopback)])
+        let error = await #expect(throws: SocketError.self) {
+            try await resolver.addresses(of: "::1", .v4)
+        }
+        #expect(error?.code == .nameHasNoAddress)
+    }
+
+    @Test(
+        "Two failures become one that says most",
+        arguments: [
+            (
+                SocketError.Code.nameNotFound, SocketError.Code.nameNotFound,
+                SocketError.Code.nameNotFound
+            ),
+            (.nameHasNoAddress, .nameHasNoAddress, .nameHasNoAddress),
+            (.nameNotFound, .nameHasNoAddress, .nameHasNoAddress),
+            (.nameHasNoAddress, .nameTemporarilyUnavailable, .nameTemporarilyUnavailable),
+            (.resolverBusy, .nameNotFound, .resolverBusy),
+            (.nameNotFound, .nameLookupFailed, .nameLookupFailed),
+        ]
+    )
+    func combined(
+        six: SocketError.Code,
+        four: SocketError.Code,
+        both: SocketError.Code
+    ) async {
+        let resolver = Resolver { name, version in
+            throw SocketError(.resolve, code: version == .v6 ? six : four)
+        }
+        let error = await #expect(throws: SocketError.self) {
+            try await resolver.resolve("name", port: 1)
+        }
+        #expect(error?.code == both)
+        let connecting = await #expect(throws: SocketError.self) {
+            try await TCPConnection.connect(to: "name", port: 1, resolver: resolver)
+        }
+        #expect(connecting?.code == both)
+        #expect(connecting?.attempts == [])
+    }
+
+    @Test("An empty answer means that there is no address")
+    func empty() async {
+        let resolver = Resolver { _, _ in [] }
+        let error = await #expect(throws: SocketError.self) {
+            try await resolver.resolve("name", port: 1)
+        }
+        #expect(error?.code == .nameHasNoAddress)
+        #expect(error?.description == "resolve: \"name\" has no address")
+    }
+
+    @Test("A cancelled task looks nothing up")
+    func cancelled() async {
+        let task = Task {
+            while !Task.isCancelled { await Task.yield() }
+            let resolver = Resolver { name, _ in
+                Issue.record("\(name) was looked up")
+                return []
+            }
+            return try await resolver.resolve("name", port: 1)
+        }
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+    }
+
+    @Test("The system knows localhost, by both versions")
+    func localhost() async throws {
+        #expect(try await Resolver.system.addresses(of: "localhost", .v4) == [.v4(.loopback)])
+        #expect(try await Resolver.system.addresses(of: "db.localhost.", .v6) == [.v6(.loopback)])
+        let both = try await Resolver.system.resolve("localhost:80")
+        #expect(both.map(\.description) == ["[::1]:80", "127.0.0.1:80"])
+    }
+
+    @Test("The system knows services")
+    func services() async throws {
+        let found = try await Resolver.system.resolve("127.0.0.1:https")
+        #expect(found.map(\.description) == ["127.0.0.1:443"])
+        let error = await #expect(throws: SocketError.self) {
+            try await Resolver.system.resolve("127.0.0.1:no-such-service")
+        }
+        #expect(error?.code == .nameNotFound)
+    }
+}
