@@ -17,26 +17,26 @@ struct EventLoopTests {
         }
         while !isBlocked.isOpen { await Task.yield() }
         // Sockets go where there are fewest, so several pairs reach the loop that works.
-        let answered = Atomic<Int>(0)
+        let answered = Tally()
         await withDiscardingTaskGroup { tasks in
             for _ in 0..<4 {
                 tasks.addTask {
                     guard let pair = try? await tcpPair(on: group) else { return }
                     async let echo: Void = pair.server.write("hello")
                     if (try? await pair.client.read(exactly: 5)) != nil {
-                        answered.wrappingAdd(1, ordering: .relaxed)
+                        answered.add()
                     }
                     _ = try? await echo
                 }
             }
             tasks.addTask {
-                _ = await eventually { answered.load(ordering: .relaxed) > 0 }
-                #expect(answered.load(ordering: .relaxed) > 0)
+                _ = await eventually { answered.count > 0 }
+                #expect(answered.count > 0)
                 gate.open()
             }
         }
         await blocker.value
-        #expect(answered.load(ordering: .relaxed) == 4)
+        #expect(answered.count == 4)
         await group.shutdown()
     }
 
@@ -122,6 +122,13 @@ struct EventLoopTests {
 /// The name of the thread that calls it.
 private func threadName() -> String {
     String(decoding: contents("/proc/thread-self/comm").dropLast(), as: UTF8.self)
+}
+
+/// Counts across tasks.
+private final class Tally: Sendable {
+    private let value = Atomic<Int>(0)
+    var count: Int { value.load(ordering: .relaxed) }
+    func add() { value.wrappingAdd(1, ordering: .relaxed) }
 }
 
 /// Blocks a thread until it is opened.
