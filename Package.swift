@@ -101,7 +101,6 @@ var exampleNames: [String] {
         "MulticoreEcho",
         "PassDescriptor",
         "PreforkEcho",
-        "Support",
         "UDPEcho",
         "UnixEcho",
     ]
