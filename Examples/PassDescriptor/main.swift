@@ -8,6 +8,7 @@
 //     PassDescriptor take /tmp/pass.sock
 
 import AsyncSockets
+import ExampleSupport
 internal import Glibc
 
 /// Prints a line at once, even into a pipe.
@@ -28,7 +29,7 @@ func give(_ descriptor: OwnedDescriptor, as what: String, at path: String) async
 }
 
 func giveFile(_ name: String, at path: String) async throws {
-    let number = unsafe open(name, O_RDONLY | O_CLOEXEC)
+    let number = openForReading(name)
     guard number >= 0 else { throw Failure(description: "open \(name): errno \(errno)") }
     try await give(OwnedDescriptor(adopting: number), as: "file", at: path)
 }

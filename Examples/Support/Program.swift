@@ -75,7 +75,7 @@ public struct UnreadableFile: Error, CustomStringConvertible {
 /// - Returns: All its bytes.
 /// - Throws: `UnreadableFile`.
 public func contents(ofFile path: String) throws -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = openForReading(path)
     guard descriptor >= 0 else { throw UnreadableFile(path: path) }
     defer { close(descriptor) }
     var bytes: [UInt8] = []
@@ -87,6 +87,12 @@ public func contents(ofFile path: String) throws -> [UInt8] {
         bytes += chunk[..<count]
     }
 }
+
+/// Opens a file.
+///
+/// - Parameter path: Where it is.
+/// - Returns: Its descriptor, negative where it cannot be opened.
+public func openForReading(_ path: String) -> CInt { open(path, O_RDONLY | O_CLOEXEC) }
 
 private func complain(_ line: String) {
     guard let standardError = fdopen(STDERR_FILENO, "w") else { return }

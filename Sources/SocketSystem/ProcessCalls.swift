@@ -100,12 +100,10 @@ package enum ProcessEnd: Hashable, Sendable {
 /// How the child of a pidfd ended, waitid(2); nil while it has not. After that it is gone.
 package func reapProcess(_ pidfd: CInt) throws(Errno) -> ProcessEnd? {
     var status: CInt = 0
-    do throws(Errno) {
-        // SAFETY: the status is a local.
-        guard try check(unsafe csock_pidfd_wait(pidfd, &status)) == 1 else { return nil }
-    } catch  where error == .noChild {
-        return .unknown
-    }
+    // SAFETY: the status is a local.
+    let result = unsafe csock_pidfd_wait(pidfd, &status)
+    if result == -ECHILD { return .unknown }
+    guard try check(result) == 1 else { return nil }
     return status >= 0 ? .exited(status) : .killed(SignalNumber(rawValue: -status))
 }
 
@@ -117,10 +115,6 @@ package var executablePath: String? {
         guard count > 0 else { return nil }
         return unsafe String(decoding: UnsafeRawBufferPointer(buffer).prefix(count), as: UTF8.self)
     }
-}
-
-extension Errno {
-    package static var noChild: Errno { Errno(rawValue: ECHILD) }
 }
 
 /// Closes a descriptor at execve(2), and leaves all else as it is, fcntl(2).

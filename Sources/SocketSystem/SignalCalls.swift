@@ -17,9 +17,33 @@ package struct SignalNumber: Hashable, Sendable {
         }
     }
 
-    /// All numbers that may be valid.
-    package static var all: some Sequence<SignalNumber> & Sendable {
-        (1..<CInt(CSOCK_SIGNAL_LIMIT)).lazy.map { SignalNumber(rawValue: $0) }
+    /// The name that manual pages use, `SIGTERM`; `signal 34` for a signal without one.
+    package var name: String {
+        switch rawValue {
+        case SIGHUP: "SIGHUP"
+        case SIGINT: "SIGINT"
+        case SIGQUIT: "SIGQUIT"
+        case SIGILL: "SIGILL"
+        case SIGTRAP: "SIGTRAP"
+        case SIGABRT: "SIGABRT"
+        case SIGBUS: "SIGBUS"
+        case SIGFPE: "SIGFPE"
+        case SIGKILL: "SIGKILL"
+        case SIGUSR1: "SIGUSR1"
+        case SIGSEGV: "SIGSEGV"
+        case SIGUSR2: "SIGUSR2"
+        case SIGPIPE: "SIGPIPE"
+        case SIGALRM: "SIGALRM"
+        case SIGTERM: "SIGTERM"
+        case SIGCHLD: "SIGCHLD"
+        case SIGCONT: "SIGCONT"
+        case SIGSTOP: "SIGSTOP"
+        case SIGTSTP: "SIGTSTP"
+        case SIGXCPU: "SIGXCPU"
+        case SIGWINCH: "SIGWINCH"
+        case SIGSYS: "SIGSYS"
+        default: "signal \(rawValue)"
+        }
     }
 
     package static var hangup: SignalNumber { .init(rawValue: SIGHUP) }

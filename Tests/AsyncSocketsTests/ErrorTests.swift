@@ -140,11 +140,3 @@ struct TCPErrorTests {
 }
 
 private let unprivilegedPorts = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
-
-private func contents(_ path: String) -> [UInt8] {
-    let descriptor = unsafe open(path, O_RDONLY)
-    defer { Glibc.close(descriptor) }
-    var bytes = [UInt8](repeating: 0, count: 256)
-    let count = unsafe read(descriptor, &bytes, bytes.count)
-    return Array(bytes.prefix(max(count, 0)))
-}

@@ -121,9 +121,7 @@ struct EventLoopTests {
 
 /// The name of the thread that calls it.
 private func threadName() -> String {
-    var name = [CChar](repeating: 0, count: 16)
-    unsafe pthread_getname_np(pthread_self(), &name, name.count)
-    return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    String(decoding: contents("/proc/thread-self/comm").dropLast(), as: UTF8.self)
 }
 
 /// Blocks a thread until it is opened.

@@ -71,14 +71,14 @@ final class ChildProcess: Sendable {
         program.environment["LISTEN_FDNAMES"] = sockets.map(\.name).joined(separator: ":")
         program.environment["LISTEN_PID"] = nil
         program.numberVariable = "LISTEN_PID"
-        program.descriptors = sockets.map(\.number)
+        defer { for descriptor in program.descriptors { closeDescriptor(descriptor) } }
         do throws(Errno) {
+            for socket in sockets { program.descriptors.append(try socket.duplicate()) }
             number = try SocketSystem.start(program)
         } catch {
             notifications.close()
             throw SocketError(.startProcess, error, reason: "\(program.path): \(error)")
         }
-        withExtendedLifetime(sockets) {}
         do throws(SocketError) {
             let pidfd: CInt
             do throws(Errno) { pidfd = try openProcess(number).release() } catch {

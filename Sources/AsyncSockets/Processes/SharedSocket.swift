@@ -1,5 +1,6 @@
 internal import SocketReactor
 internal import SocketSystem
+internal import Synchronization
 
 /// A listening socket with a name, to be inherited by other processes.
 ///
@@ -12,16 +13,27 @@ public final class SharedSocket: Sendable {
     /// Where it listens.
     public let localAddress: SocketAddress
 
-    private let descriptor: Descriptor
+    /// Nil after `close()`.
+    private let descriptor: Mutex<Descriptor?>
 
     private init(_ name: String, _ descriptor: consuming Descriptor, _ address: SocketAddress) {
         self.name = name
-        self.descriptor = descriptor
+        self.descriptor = Mutex(descriptor)
         localAddress = address
     }
 
-    /// The number, valid while this object lives.
-    var number: CInt { descriptor.rawValue }
+    /// Another descriptor of the socket, which the caller must close.
+    func duplicate() throws(Errno) -> CInt {
+        let result = descriptor.withLock { descriptor -> Result<CInt, Errno> in
+            guard let number = descriptor?.rawValue else { return .failure(.badDescriptor) }
+            return Result { () throws(Errno) in try duplicateDescriptor(number).release() }
+        }
+        return try result.get()
+    }
+
+    /// Gives this process's share of the socket up. When nobody else has it, clients are refused.
+    /// Closing twice is no error.
+    public func close() { descriptor.withLock { $0 = nil } }
 
     /// Binds a TCP socket to an address and listens; or takes over the one that this process has
     /// itself inherited under the name.

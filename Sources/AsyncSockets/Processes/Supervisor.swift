@@ -228,6 +228,8 @@ extension Supervisor {
         if isStopping { return }
         isStopping = true
         _ = try? ServiceManager.notify(.stopping)
+        // Who comes now shall be refused, not wait in the queue of a socket that nobody serves.
+        for socket in owner.sockets { socket.close() }
         for id in workers.keys.sorted() { leave(id) }
     }
 

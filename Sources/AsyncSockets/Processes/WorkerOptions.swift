@@ -112,8 +112,7 @@ extension ProcessEnd {
     var text: String {
         switch self {
         case .exited(let status): "exit status \(status)"
-        case .killed(let signal):
-            "killed by \(Signal(number: signal.rawValue)?.description ?? "signal \(signal.rawValue)")"
+        case .killed(let signal): "killed by \(signal.name)"
         case .unknown: "nobody knows how"
         }
     }

@@ -66,6 +66,9 @@ public final class WorkerProcesses: Sendable {
     /// get SIGTERM, and who has not ended after `options.drain` is killed. SIGHUP replaces the
     /// workers one by one: each is asked to finish when its successor is ready.
     ///
+    /// The shared sockets are closed when the workers begin to leave, so new clients are refused as
+    /// soon as the last worker has closed its own; the same object cannot run again.
+    ///
     /// The service manager is told when all workers are ready, and when they leave.
     ///
     /// - Throws: `SocketError` with the operation `.supervise`: `.limitExceeded` where workers

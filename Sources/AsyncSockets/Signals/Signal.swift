@@ -58,20 +58,6 @@ public struct Signal: Hashable, Sendable {
 extension Signal: CustomStringConvertible {
     /// The name that manual pages use, `SIGTERM`; `signal 34` for a signal without one.
     public var description: String {
-        switch self {
-        case .hangup: "SIGHUP"
-        case .interrupt: "SIGINT"
-        case .quit: "SIGQUIT"
-        case .user1: "SIGUSR1"
-        case .user2: "SIGUSR2"
-        case .brokenPipe: "SIGPIPE"
-        case .alarm: "SIGALRM"
-        case .terminate: "SIGTERM"
-        case .childEnded: "SIGCHLD"
-        case .continue: "SIGCONT"
-        case .terminalStop: "SIGTSTP"
-        case .windowChanged: "SIGWINCH"
-        default: "signal \(number)"
-        }
+        value.name
     }
 }

@@ -21,6 +21,7 @@ private final class TwoHosts: Sendable {
             ip -n \(r) addr add 198.18.7.2/24 broadcast 198.18.7.255 dev v0
             ip -n \(l) link set lo up; ip -n \(r) link set lo up
             ip -n \(l) link set v0 up; ip -n \(r) link set v0 up
+            ip -n \(l) -6 route add multicast ff00::/8 dev lo table local metric 1
             """
         let (status, output) = shell("sh -c '\(script)'")
         guard status == 0 else {
@@ -48,7 +49,7 @@ private final class TwoHosts: Sendable {
             let symbol = unsafe dlsym(nil, "setns")
             let enter = unsafe unsafeBitCast(symbol, to: SetNamespace.self)
             // CLONE_NEWNET
-            precondition(unsafe enter(file, 0x4000_0000) == 0, "errno \(errno)")
+            precondition(enter(file, 0x4000_0000) == 0, "errno \(errno)")
             return Result { try body() }
         }
         return try result.get()
@@ -99,5 +100,23 @@ struct NamespaceTests {
         let datagram = try await receiver.receive()
         #expect(datagram.bytes == Array("group".utf8))
         #expect(datagram.metadata.hopLimit == 7)
+    }
+
+    @Test("IPv6 groups work on the loopback interface, which has no route to them by itself")
+    func ipv6OnLoopback() async throws {
+        guard let hosts = TwoHosts() else { return }
+        let (member, sender) = try await hosts.inside(hosts.left) {
+            let member = try UDPSocket.bind(to: "[::]:0")
+            try member.join("ff02::1:5", on: .loopback)
+            let sender = try UDPSocket.bind(to: "[::1]:0")
+            try sender.set(.multicastInterfaceIPv6, to: NetworkInterface.loopback.index)
+            return (member, sender)
+        }
+        try await sender.send("lost", to: "[ff02::1:6]:\(member.port)")
+        try await sender.send("six", to: "[ff02::1:5]:\(member.port)")
+        #expect(try await member.receive().bytes == Array("six".utf8))
+        try member.join("ff02::1:6", from: "::1", on: .withIndex(1))
+        try await sender.send("source", to: "[ff02::1:6]:\(member.port)")
+        #expect(try await member.receive().bytes == Array("source".utf8))
     }
 }

@@ -209,7 +209,7 @@ struct UDPSocketTests {
         let socket = try UDPSocket.onLoopback()
         try await socket.send([1], to: socket.here)
         let task = Task {
-            withUnsafeCurrentTask { unsafe $0?.cancel() }
+            unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }
             _ = try await socket.receive()
         }
         await #expect(throws: CancellationError.self) { try await task.value }

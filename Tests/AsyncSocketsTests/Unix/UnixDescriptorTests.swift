@@ -252,11 +252,11 @@ extension UnixDescriptorTests {
                 let count = [0, 1, 2, 30, 120, 253, 300].randomElement(using: &random)!
                 control += rights([CInt](repeating: descriptor, count: count))
             case 2:
-                let own = unsafe bytes(of: getpid()) + bytes(of: getuid()) + bytes(of: getgid())
+                let own = bytes(of: getpid()) + bytes(of: getuid()) + bytes(of: getgid())
                 control += controlMessage(type: 2, data: own)
             case 3:
                 let length = Int.random(in: 0...64, using: &random)
-                let data = unsafe bytes(of: descriptor)
+                let data = bytes(of: descriptor)
                 control += controlMessage(type: 1, data: data, length: length)
             case 4:
                 let type = CInt.random(in: -1...40, using: &random)

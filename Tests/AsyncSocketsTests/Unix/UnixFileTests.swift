@@ -83,13 +83,12 @@ struct UnixFileTests {
 
     @Test("is never a file of another kind")
     func othersAreNeverRemoved() async throws {
-        let plain = open(directory.file("plain"), O_CREAT | O_WRONLY, 0o600)
-        Glibc.close(plain)
-        mkdir(directory.file("folder"), 0o700)
-        defer { rmdir(directory.file("folder")) }
-        symlink("nowhere", directory.file("dangling"))
+        makeFile(directory.file("plain"))
+        makeDirectory(directory.file("folder"))
+        defer { removeDirectory(directory.file("folder")) }
+        makeLink(directory.file("dangling"), to: "nowhere")
         #expect(RawUnixSocket(SOCK_STREAM).bind(to: directory.file("dead")) == 0)
-        symlink("dead", directory.file("link"))
+        makeLink(directory.file("link"), to: "dead")
         for name in ["plain", "folder", "dangling", "link"] {
             let address = try directory.address(name)
             #expect(await code { _ = try UnixListener.bind(to: address) } == .addressInUse)
@@ -101,14 +100,14 @@ struct UnixFileTests {
     @Test("is not removed where another has taken its place")
     func replacedIsNotRemoved() throws {
         let listener = try UnixListener.bind(to: try directory.address())
-        unlink(directory.file("socket"))
+        removeFile(directory.file("socket"))
         let other = RawUnixSocket(SOCK_STREAM)
         #expect(other.bind(to: directory.file("socket")) == 0)
         listener.close()
         #expect(exists(), "test_unix_server_cleanup_replaced")
-        unlink(directory.file("socket"))
+        removeFile(directory.file("socket"))
         let next = try UnixListener.bind(to: try directory.address())
-        unlink(directory.file("socket"))
+        removeFile(directory.file("socket"))
         next.close()
     }
 

@@ -1,5 +1,6 @@
 import AsyncSockets
 import Glibc
+import SocketSystem
 import TestKit
 import Testing
 
@@ -30,8 +31,8 @@ struct UnixForeignPeerTests {
     }
 
     private static func isInstalled(_ program: String) -> Bool {
-        let directories = String(cString: unsafe getenv("PATH") ?? strdup("")).split(separator: ":")
-        return directories.contains { access("\($0)/\(program)", X_OK) == 0 }
+        guard let path = environmentVariable("PATH") else { return false }
+        return path.split(separator: ":").contains { fileExists("\($0)/\(program)") }
     }
 
     static let hasPython = isInstalled("python3")
@@ -161,7 +162,7 @@ struct UnixForeignPeerTests {
     func connectToSocat() async throws {
         let path = directory.file("echo")
         async let server = output(of: "exec timeout 20 socat UNIX-LISTEN:\(path) EXEC:cat")
-        #expect(await eventually { access(path, F_OK) == 0 })
+        #expect(await eventually { fileExists(path) })
         var client: UnixConnection?
         #expect(
             await eventually {

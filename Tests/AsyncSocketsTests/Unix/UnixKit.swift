@@ -20,11 +20,11 @@ final class TemporaryDirectory: Sendable {
                 let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { bytes in
                     unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
                 }
-                unlink(path + "/" + name)
+                removeFile(path + "/" + name)
             }
             unsafe closedir(directory)
         }
-        rmdir(path)
+        removeDirectory(path)
     }
 
     /// The path of a file in the directory.
@@ -35,6 +35,18 @@ final class TemporaryDirectory: Sendable {
         try .unix(path: file(name))
     }
 }
+
+func fileExists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
+
+func removeFile(_ path: String) { _ = unsafe unlink(path) }
+
+func makeDirectory(_ path: String) { _ = unsafe mkdir(path, 0o700) }
+
+func removeDirectory(_ path: String) { _ = unsafe rmdir(path) }
+
+func makeLink(_ path: String, to target: String) { _ = unsafe symlink(target, path) }
+
+func makeFile(_ path: String) { Glibc.close(unsafe open(path, O_CREAT | O_WRONLY, 0o600)) }
 
 /// Two ends of a connection over a listener.
 func unixPair() async throws -> (client: UnixConnection, server: UnixConnection) {
@@ -61,7 +73,9 @@ final class TracedDescriptor: Sendable {
 
     init() {
         var ends: [CInt] = [-1, -1]
-        unsafe pipe2(&ends, O_CLOEXEC | O_NONBLOCK)
+        unsafe pipe(&ends)
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
         reader = ends[0]
         writer = OwnedDescriptor(adopting: ends[1])
     }
@@ -87,7 +101,7 @@ extension OwnedDescriptor {
     func write(_ text: String) throws {
         try withDescriptor { number in
             var text = text
-            _ = unsafe text.withUTF8 { unsafe Glibc.write(number, $0.baseAddress, $0.count) }
+            _ = text.withUTF8 { unsafe Glibc.write(number, $0.baseAddress, $0.count) }
         }
     }
 
@@ -160,13 +174,13 @@ func sendRaw(_ bytes: [UInt8], control: [UInt8], on descriptor: CInt) -> Int {
 
 /// The control message that passes descriptors.
 func rights(_ descriptors: [CInt]) -> [UInt8] {
-    controlMessage(type: 1, data: descriptors.flatMap { unsafe bytes(of: $0) })
+    controlMessage(type: 1, data: descriptors.flatMap { bytes(of: $0) })
 }
 
 /// A control message of the level SOL_SOCKET, padded.
 func controlMessage(type: CInt, data: [UInt8], length: Int? = nil) -> [UInt8] {
-    var message = unsafe bytes(of: length ?? 16 + data.count)
-    message += unsafe bytes(of: SOL_SOCKET) + bytes(of: type) + data
+    var message = bytes(of: length ?? 16 + data.count)
+    message += bytes(of: SOL_SOCKET) + bytes(of: type) + data
     while message.count % 8 != 0 { message.append(0) }
     return message
 }

@@ -1,0 +1,427 @@
+#!/usr/bin/env python3
+"""What an operator does to a server under load, with real clients: wrk, systemd-socket-activate.
+
+usage: operations.py DIRECTORY_OF_EXECUTABLES [TEST…]
+"""
+
+import os
+import re
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+BINARIES = sys.argv[1] if len(sys.argv) > 1 else ".build/release"
+CONNECTIONS = 32
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def until(what, condition, seconds=15):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+def children(process):
+    """The direct children of a process, with their states: Z is a zombie."""
+    found = {}
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open(f"/proc/{entry}/stat") as stat:
+                state, parent = stat.read().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        if int(parent) == process:
+            found[int(entry)] = state
+    return found
+
+
+def is_alive(process):
+    try:
+        with open(f"/proc/{process}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def cpu_seconds(process):
+    with open(f"/proc/{process}/stat") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Server:
+    """A server as a child of this script; whatever it starts is ended with it."""
+
+    def __init__(self, *command, prefix=(), preexec=None, environment=None):
+        self.output = tempfile.NamedTemporaryFile(mode="r")
+        program = os.path.join(BINARIES, command[0])
+        self.process = subprocess.Popen(
+            [*prefix, program, *command[1:]],
+            stdout=open(self.output.name, "w"),
+            stderr=subprocess.STDOUT,
+            preexec_fn=preexec,
+            env={**os.environ, **(environment or {})},
+        )
+        self.others = set()
+
+    @property
+    def text(self):
+        with open(self.output.name) as output:
+            return output.read()
+
+    def wait_for(self, pattern, count=1):
+        try:
+            until(pattern, lambda: len(re.findall(pattern, self.text)) >= count)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.text}") from None
+
+    def workers(self):
+        found = children(self.process.pid)
+        self.others |= set(found)
+        return found
+
+    def terminate(self, number=signal.SIGTERM):
+        workers = self.workers()
+        self.process.send_signal(number)
+        status = self.process.wait(timeout=15)
+        until("no leftover worker", lambda: not any(is_alive(worker) for worker in workers))
+        return status
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.workers()
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for other in self.others:
+            if is_alive(other):
+                os.kill(other, signal.SIGKILL)
+
+
+class Load:
+    """wrk for some seconds; its answers and errors afterwards."""
+
+    def __init__(self, port, seconds):
+        self.process = subprocess.Popen(
+            ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", f"http://127.0.0.1:{port}/"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        time.sleep(0.7)
+
+    def finish(self):
+        output = self.process.communicate(timeout=60)[0]
+        errors = dict.fromkeys(("connect", "read", "write", "timeout"), 0)
+        for name, number in re.findall(r"(connect|read|write|timeout) (\d+)", output):
+            errors[name] = int(number)
+        bad = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
+        errors["status"] = int(bad.group(1)) if bad else 0
+        answers = int(re.search(r"(\d+) requests in", output).group(1))
+        print(f"    {answers} answers, errors {errors}")
+        assert answers > 100, output
+        return errors
+
+
+def get(port, path="/", timeout=5):
+    with socket.create_connection(("127.0.0.1", port), timeout=timeout) as client:
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        answer = b""
+        while chunk := client.recv(65536):
+            answer += chunk
+        return answer
+
+
+def without_errors(errors):
+    assert not any(errors.values()), errors
+
+
+def test_killed_worker():
+    port = free_port()
+    with Server("HTTPHello", f"127.0.0.1:{port}", "2") as server:
+        server.wait_for("ready", 2)
+        load = Load(port, 4)
+        for _ in range(2):
+            before = server.workers()
+            os.kill(next(iter(before)), signal.SIGKILL)
+            until("another worker", lambda: len(set(server.workers()) - set(before)) == 1)
+            time.sleep(0.7)
+        errors = load.finish()
+        # Each of the two had at most all connections in flight.
+        assert errors["read"] + errors["write"] <= 2 * CONNECTIONS, errors
+        assert errors["connect"] == errors["timeout"] == errors["status"] == 0, errors
+        assert "Z" not in server.workers().values()
+        assert server.terminate() == 0
+
+
+def test_rolling_replacement():
+    port = free_port()
+    with Server("HTTPHello", f"127.0.0.1:{port}", "2") as server:
+        server.wait_for("ready", 2)
+        before = set(server.workers())
+        load = Load(port, 6)
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for("ended: exit status 0", 2)
+        without_errors(load.finish())
+        assert not before & set(server.workers())
+        assert len(server.workers()) == 2 and "Z" not in server.workers().values()
+        assert server.terminate() == 0
+
+
+def test_hot_restart():
+    port = free_port()
+    with Server("HTTPHello", f"127.0.0.1:{port}") as server:
+        server.wait_for("listening on")
+        load = Load(port, 6)
+        first = server.process
+        first.send_signal(signal.SIGUSR2)
+        server.wait_for("has taken over")
+        successor = int(re.search(r"process (\d+) has taken over", server.text).group(1))
+        server.others.add(successor)
+        assert first.wait(timeout=15) == 0
+        # The successor is upgraded in its turn.
+        os.kill(successor, signal.SIGUSR2)
+        server.wait_for("has taken over", 2)
+        last = int(re.findall(r"process (\d+) has taken over", server.text)[1])
+        server.others.add(last)
+        until("the second one has left", lambda: not is_alive(successor))
+        without_errors(load.finish())
+        assert b"Hello" in get(port)
+        os.kill(last, signal.SIGTERM)
+        until("the last one has left", lambda: not is_alive(last))
+
+
+class KeepAliveClients:
+    """Clients that ask again and again, connect anew when told to, and tell a request that was
+    lost on a connection in service from a connection that was never served."""
+
+    def __init__(self, port, count=16):
+        self.port, self.answers, self.lost, self.stops = port, 0, [], False
+        self.threads = [threading.Thread(target=self.run) for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self):
+        while not self.stops:
+            served = 0
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=5) as client:
+                    while not self.stops:
+                        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                        answer = b""
+                        while not answer.endswith(b"Hello, world!\n"):
+                            chunk = client.recv(4096)
+                            if not chunk:
+                                raise ConnectionError("end of stream")
+                            answer += chunk
+                        served += 1
+                        self.answers += 1
+                        if b"Connection: close" in answer:
+                            break
+            except OSError as error:
+                if served:
+                    self.lost.append(error)
+                else:
+                    time.sleep(0.01)
+
+    def finish(self):
+        self.stops = True
+        for thread in self.threads:
+            thread.join()
+        print(f"    {self.answers} answers, lost {self.lost}")
+
+
+class ReplaceableProgram:
+    """A copy of an example whose file can be replaced by one that fails."""
+
+    def __init__(self, name):
+        self.directory = tempfile.TemporaryDirectory()
+        self.path = os.path.join(self.directory.name, name)
+        shutil.copy(os.path.join(BINARIES, name), self.path)
+
+    def spoil(self):
+        os.unlink(self.path)
+        with open(self.path, "w") as file:
+            file.write("#!/bin/sh\nexit 9\n")
+        os.chmod(self.path, 0o755)
+
+
+def test_failed_replacement():
+    port = free_port()
+    program = ReplaceableProgram("HTTPHello")
+    with Server(program.path, f"127.0.0.1:{port}", "2") as server:
+        server.wait_for("ready", 2)
+        before = set(server.workers())
+        program.spoil()
+        load = Load(port, 2)
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for("ended: exit status 9")
+        without_errors(load.finish())
+        assert set(server.workers()) == before, "what is old serves on"
+        assert server.terminate() == 0
+
+
+def test_failed_hot_restart():
+    port = free_port()
+    program = ReplaceableProgram("HTTPHello")
+    with Server(program.path, f"127.0.0.1:{port}") as server:
+        server.wait_for("listening on")
+        program.spoil()
+        load = Load(port, 2)
+        server.process.send_signal(signal.SIGUSR2)
+        server.wait_for("serving on: .*exit status 9")
+        without_errors(load.finish())
+        assert not server.workers(), "no zombie"
+        assert server.terminate() == 0
+
+
+def test_terminate_under_load():
+    for workers in ("2", "0"):
+        port = free_port()
+        with Server("HTTPHello", f"127.0.0.1:{port}", workers) as server:
+            server.wait_for("ready" if workers == "2" else "listening on", 2 if workers == "2" else 1)
+            clients = KeepAliveClients(port)
+            time.sleep(0.7)
+            assert server.terminate() == 0
+            clients.finish()
+            assert clients.answers > 100 and not clients.lost
+
+
+def test_supervisor_killed():
+    port = free_port()
+    with Server("PreforkEcho", f"127.0.0.1:{port}", "2") as server:
+        server.wait_for("ready", 2)
+        workers = server.workers()
+        server.process.kill()
+        server.process.wait()
+        until("workers end by themselves", lambda: not any(is_alive(one) for one in workers))
+
+
+def test_systemd():
+    if not shutil.which("systemd-socket-activate"):
+        print("    systemd-socket-activate is not installed: left out")
+        return
+    port = free_port()
+    prefix = ["systemd-socket-activate", "-l", f"127.0.0.1:{port}", "--fdname=http"]
+    with Server("HTTPHello", prefix=prefix) as server:
+        server.wait_for("Listening on")
+        # The first client is what starts the server.
+        assert b"Hello" in get(port)
+        assert f"listening on 127.0.0.1:{port}" in server.text
+        without_errors(Load(port, 2).finish())
+        assert server.terminate() == 0
+
+
+def test_listen_pid_of_another():
+    port = free_port()
+    variables = {"LISTEN_PID": "1", "LISTEN_FDS": "1", "LISTEN_FDNAMES": "http"}
+    with Server("HTTPHello", f"127.0.0.1:{port}", environment=variables) as server:
+        server.wait_for("listening on")
+        assert b"Hello" in get(port)
+        assert server.terminate() == 0
+
+
+def test_notify_socket():
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "notify")
+        manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        manager.bind(path)
+        manager.settimeout(10)
+        port = free_port()
+        with Server(
+            "HTTPHello", f"127.0.0.1:{port}", environment={"NOTIFY_SOCKET": path}
+        ) as server:
+            assert manager.recv(4096) == b"READY=1"
+            assert server.terminate() == 0
+            assert manager.recv(4096) == b"STOPPING=1"
+
+
+def test_blocked_signals():
+    port = free_port()
+
+    def block():
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    with Server("HTTPHello", f"127.0.0.1:{port}", preexec=block) as server:
+        server.wait_for("listening on")
+        assert server.terminate() == 0
+
+
+def test_pipelining():
+    port = free_port()
+    with Server("HTTPHello", f"127.0.0.1:{port}") as server:
+        server.wait_for("listening on")
+        one = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+            client.sendall(one * 99 + one.replace(b"Host: x", b"Connection: close"))
+            answer = b""
+            while chunk := client.recv(65536):
+                answer += chunk
+        assert answer.count(b"HTTP/1.1 200 OK") == 100 == answer.count(b"Hello, world!\n")
+        assert answer.count(b"Connection: close") == 1
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+            for byte in one:
+                client.sendall(bytes([byte]))
+            assert client.recv(65536).startswith(b"HTTP/1.1 200 OK")
+            client.sendall(b"nonsense\r\n\r\n")
+            assert client.recv(65536).startswith(b"HTTP/1.1 400")
+        assert server.terminate() == 0
+
+
+def test_descriptor_exhaustion():
+    port = free_port()
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+
+    with Server("HTTPHello", f"127.0.0.1:{port}", preexec=limit) as server:
+        server.wait_for("listening on")
+        clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
+        time.sleep(0.5)
+        before = cpu_seconds(server.process.pid)
+        time.sleep(3)
+        used = cpu_seconds(server.process.pid) - before
+        print(f"    CPU in 3 s without a free descriptor: {used:.2f} s")
+        assert used < 0.3
+        one = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+        clients[0].sendall(one)
+        clients[0].settimeout(5)
+        assert b"Hello" in clients[0].recv(4096)
+        for client in clients:
+            client.close()
+        assert b"Hello" in get(port)
+        load = Load(port, 2)
+        # More connections than descriptors: who is not accepted waits, nobody is refused.
+        errors = load.finish()
+        assert errors["connect"] == errors["read"] == errors["write"] == 0, errors
+        assert server.terminate() == 0
+
+
+def main():
+    tests = {name: test for name, test in globals().items() if name.startswith("test_")}
+    for name in sys.argv[2:] or tests:
+        print(name, flush=True)
+        tests[name]()
+    print("all passed")
+
+
+if __name__ == "__main__":
+    main()

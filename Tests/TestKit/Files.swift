@@ -1,0 +1,10 @@
+internal import Glibc
+
+/// The first bytes of a small file; none where it cannot be read.
+package func contents(_ path: String) -> [UInt8] {
+    let descriptor = unsafe open(path, O_RDONLY)
+    defer { Glibc.close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: 256)
+    let count = unsafe read(descriptor, &bytes, bytes.count)
+    return Array(bytes.prefix(max(count, 0)))
+}
