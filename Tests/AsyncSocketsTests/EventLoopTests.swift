@@ -45,8 +45,9 @@ struct EventLoopTests {
         let group = try EventLoopGroup(loops: 2)
         let listener = try TCPListener.bind(to: "127.0.0.1:0", on: group)
         let (client, server) = try await tcpPair(on: group)
+        let (quiet, silent) = try await tcpPair(on: group)
         async let accepting = code { _ = try await listener.accept() }
-        async let reading = code { _ = try await client.read(atMost: 1) }
+        async let reading = code { _ = try await quiet.read(atMost: 1) }
         async let writing = code { try await server.write(clog) }
         async let sleeping = code {
             try await withTimeout(.seconds(3600), on: group) { _ = try await server.read(atMost: 1) }
@@ -57,6 +58,7 @@ struct EventLoopTests {
         #expect(await reading == .closed)
         #expect(await writing == .closed)
         #expect(await sleeping == .closed)
+        withExtendedLifetime((client, silent)) {}
         await group.shutdown()
         #expect(await code { _ = try TCPListener.bind(to: "127.0.0.1:0", on: group) } == .closed)
     }
