@@ -58,8 +58,10 @@ struct EventLoopTests {
         await group.shutdown()
         #expect(await accepting == .closed)
         #expect(await reading == .closed)
-        #expect(await writing == .closed)
-        #expect(await sleeping == .closed)
+        // The other end of this pair closed as well, and may have been first.
+        let ends: Set<SocketError.Code?> = [.closed, .connectionReset, .brokenPipe]
+        #expect(ends.contains(await writing))
+        #expect(ends.contains(await sleeping))
         client.close()
         await group.shutdown()
         #expect(await code { _ = try TCPListener.bind(to: "127.0.0.1:0", on: group) } == .closed)
