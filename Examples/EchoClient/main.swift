@@ -2,7 +2,7 @@
 import AsyncSockets
 import ExampleSupport
 
-await runExample("EchoClient [ADDRESS] [COUNT]", arguments: 2) { arguments in
+await runExample("EchoClient [HOST:PORT] [COUNT]", arguments: 2) { arguments in
     let address = arguments.first ?? "127.0.0.1:9999"
     guard let count = Int(arguments.dropFirst().first ?? "3"), count > 0 else {
         throw WrongArguments()

@@ -6,25 +6,21 @@
 // takes the socket over; with WORKERS, SIGHUP replaces them one by one.
 
 import AsyncSockets
+import ExampleSupport
 
-let arguments = CommandLine.arguments.dropFirst()
-guard arguments.count <= 2, let workers = Int(arguments.dropFirst().first ?? "0"), workers >= 0
-else { leave("usage: HTTPHello [ADDRESS] [WORKERS]", status: 2) }
-let address = arguments.first ?? "127.0.0.1:8080"
-
-do {
-    if let listener = try TCPListener.inherited(named: "http") {
-        try await work(on: listener)
-    } else if workers == 0 {
-        try await work(on: .bind(to: address))
-    } else {
-        let socket = try SharedSocket.listen(at: address, named: "http")
-        say("listening on \(socket.localAddress)")
-        let options = WorkerOptions(count: workers, readyWithin: .seconds(10)) { say("\($0)") }
-        try await WorkerProcesses(sharing: [socket], options: options).run()
+await runExample("HTTPHello [ADDRESS] [WORKERS]", arguments: 2) { arguments in
+    guard let workers = Int(arguments.dropFirst().first ?? "0"), workers >= 0 else {
+        throw WrongArguments()
     }
-} catch {
-    leave("\(error)", status: 1)
+    let address = arguments.first ?? "127.0.0.1:8080"
+    if let listener = try TCPListener.inherited(named: "http") {
+        return try await work(on: listener)
+    }
+    if workers == 0 { return try await work(on: .bind(to: address)) }
+    let socket = try SharedSocket.listen(at: address, named: "http")
+    say("listening on \(socket.localAddress)")
+    let options = WorkerOptions(count: workers, readyWithin: .seconds(10)) { say("\($0)") }
+    try await WorkerProcesses(sharing: [socket], options: options).run()
 }
 
 func work(on listener: TCPListener) async throws {

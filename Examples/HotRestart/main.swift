@@ -6,11 +6,9 @@
 // is ready, the old one finishes with its clients and leaves. SIGTERM ends it.
 
 import AsyncSockets
+import ExampleSupport
 
-let arguments = CommandLine.arguments.dropFirst()
-if arguments.count > 1 { leave("usage: HotRestart [ADDRESS]", status: 2) }
-
-do {
+await runExample("HotRestart [ADDRESS]", arguments: 1) { arguments in
     let listener =
         try TCPListener.inherited(named: "echo")
         ?? .bind(to: arguments.first ?? "127.0.0.1:9999")
@@ -38,6 +36,4 @@ do {
     }
     server.cancel()
     await server.value
-} catch {
-    leave("\(error)", status: 1)
 }

@@ -3,26 +3,17 @@
 //     MulticoreEcho [ADDRESS]
 
 import AsyncSockets
+import ExampleSupport
 
-let arguments = CommandLine.arguments.dropFirst()
-if arguments.count > 1 { leave("usage: MulticoreEcho [ADDRESS]", status: 2) }
-let address = arguments.first ?? "127.0.0.1:9999"
-let options = ServeOptions(listening: ListenOptions(shards: .perLoop))
-
-let server = Task {
-    do {
+await runExample("MulticoreEcho [ADDRESS]", arguments: 1) { arguments in
+    let address = arguments.first ?? "127.0.0.1:9999"
+    let options = ServeOptions(listening: ListenOptions(shards: .perLoop))
+    try await untilAskedToLeave {
         try await serve(at: address, options: options, ready: { say("listening on \($0)") }) {
             connection in
             for try await chunk in connection {
                 try await connection.write(chunk)
             }
         }
-    } catch {
-        leave("\(error)", status: 1)
     }
 }
-let signals = Task {
-    for await _ in Signal.notifications(of: .interrupt, .terminate) { server.cancel() }
-}
-await server.value
-signals.cancel()

@@ -11,10 +11,16 @@ import AsyncSockets
 import ExampleSupport
 internal import Glibc
 
-/// Prints a line at once, even into a pipe.
-func say(_ line: Any) {
-    print(line)
-    fflush(nil)
+await runExample(
+    "PassDescriptor give SOCKET FILE | listen SOCKET ADDRESS | take SOCKET",
+    arguments: 3
+) { arguments in
+    switch (arguments.first, arguments.count) {
+    case ("give", 3): try await giveFile(arguments[2], at: arguments[1])
+    case ("listen", 3): try await giveListener(arguments[2], at: arguments[1])
+    case ("take", 2): try await take(from: arguments[1])
+    default: throw WrongArguments()
+    }
 }
 
 /// Waits for one client and gives it a descriptor and a word on what it is.
@@ -57,8 +63,10 @@ func take(from path: String) async throws {
         try TCPListener(adopting: number)
     }
     say("accepting on \(listener.localAddress)")
-    await serve(listener) { connection in
-        for try await chunk in connection { try await connection.write(chunk) }
+    try await untilAskedToLeave {
+        await serve(listener) { connection in
+            for try await chunk in connection { try await connection.write(chunk) }
+        }
     }
 }
 
@@ -73,19 +81,4 @@ func copyToOutput(_ number: CInt) {
 
 struct Failure: Error, CustomStringConvertible {
     let description: String
-}
-
-do {
-    let arguments = Array(CommandLine.arguments.dropFirst())
-    switch (arguments.first, arguments.count) {
-    case ("give", 3): try await giveFile(arguments[2], at: arguments[1])
-    case ("listen", 3): try await giveListener(arguments[2], at: arguments[1])
-    case ("take", 2): try await take(from: arguments[1])
-    default:
-        say("usage: PassDescriptor give SOCKET FILE | listen SOCKET ADDRESS | take SOCKET")
-        exit(2)
-    }
-} catch {
-    say(error)
-    exit(1)
 }

@@ -5,23 +5,20 @@
 // Kill a worker and see it replaced; SIGHUP replaces all, one by one; SIGTERM lets them finish.
 
 import AsyncSockets
+import ExampleSupport
 
-let arguments = CommandLine.arguments.dropFirst()
-guard arguments.count <= 2, let workers = Int(arguments.dropFirst().first ?? "2"), workers > 0
-else { leave("usage: PreforkEcho [ADDRESS] [WORKERS]", status: 2) }
-
-do {
-    if let listener = try TCPListener.inherited(named: "echo") {
-        try await work(on: listener)
-    } else {
-        let address = arguments.first ?? "127.0.0.1:9999"
-        let socket = try SharedSocket.listen(at: address, named: "echo")
-        say("listening on \(socket.localAddress)")
-        let options = WorkerOptions(count: workers, readyWithin: .seconds(10)) { say("\($0)") }
-        try await WorkerProcesses(sharing: [socket], options: options).run()
+await runExample("PreforkEcho [ADDRESS] [WORKERS]", arguments: 2) { arguments in
+    guard let workers = Int(arguments.dropFirst().first ?? "2"), workers > 0 else {
+        throw WrongArguments()
     }
-} catch {
-    leave("\(error)", status: 1)
+    if let listener = try TCPListener.inherited(named: "echo") {
+        return try await work(on: listener)
+    }
+    let address = arguments.first ?? "127.0.0.1:9999"
+    let socket = try SharedSocket.listen(at: address, named: "echo")
+    say("listening on \(socket.localAddress)")
+    let options = WorkerOptions(count: workers, readyWithin: .seconds(10)) { say("\($0)") }
+    try await WorkerProcesses(sharing: [socket], options: options).run()
 }
 
 func work(on listener: TCPListener) async throws {

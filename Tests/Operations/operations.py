@@ -249,6 +249,50 @@ class KeepAliveClients:
         print(f"    {self.answers} answers, lost {self.lost}")
 
 
+class ReplaceableProgram:
+    """A copy of an example whose file can be replaced by one that fails."""
+
+    def __init__(self, name):
+        self.directory = tempfile.TemporaryDirectory()
+        self.path = os.path.join(self.directory.name, name)
+        shutil.copy(os.path.join(BINARIES, name), self.path)
+
+    def spoil(self):
+        os.unlink(self.path)
+        with open(self.path, "w") as file:
+            file.write("#!/bin/sh\nexit 9\n")
+        os.chmod(self.path, 0o755)
+
+
+def test_failed_replacement():
+    port = free_port()
+    program = ReplaceableProgram("HTTPHello")
+    with Server(program.path, f"127.0.0.1:{port}", "2") as server:
+        server.wait_for("ready", 2)
+        before = set(server.workers())
+        program.spoil()
+        load = Load(port, 2)
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for("ended: exit status 9")
+        without_errors(load.finish())
+        assert set(server.workers()) == before, "what is old serves on"
+        assert server.terminate() == 0
+
+
+def test_failed_hot_restart():
+    port = free_port()
+    program = ReplaceableProgram("HTTPHello")
+    with Server(program.path, f"127.0.0.1:{port}") as server:
+        server.wait_for("listening on")
+        program.spoil()
+        load = Load(port, 2)
+        server.process.send_signal(signal.SIGUSR2)
+        server.wait_for("serving on: .*exit status 9")
+        without_errors(load.finish())
+        assert not server.workers(), "no zombie"
+        assert server.terminate() == 0
+
+
 def test_terminate_under_load():
     for workers in ("2", "0"):
         port = free_port()

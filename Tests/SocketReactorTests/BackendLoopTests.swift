@@ -1,3 +1,4 @@
+import Glibc
 import SocketReactor
 import SocketSystem
 import Testing
@@ -127,9 +128,18 @@ private func read(_ registration: Registration) async throws(OperationFailure) -
     var operation = try Operation(registration, .read, .exclusive)
     while true {
         try await operation.ready()
-        let attempt = receiveChunk(from: operation.descriptor, expected: 0, .plain)
-        if let bytes = try operation.result(of: attempt) { return bytes }
+        if let bytes = try operation.result(of: attemptRead(operation.descriptor)) { return bytes }
     }
+}
+
+private func attemptRead(_ descriptor: CInt) -> Attempt<[UInt8]> {
+    var buffer = [UInt8](repeating: 0, count: 512)
+    // SAFETY: the buffer has room for what is asked for.
+    let count = unsafe Glibc.read(descriptor, &buffer, 512)
+    guard count >= 0 else {
+        return errno == EAGAIN ? .mustWait : .failed(Errno(rawValue: errno))
+    }
+    return Attempt([UInt8](buffer[..<count]), drained: count > 0 && count < 512)
 }
 
 /// How many nanoseconds the loop's thread has run.

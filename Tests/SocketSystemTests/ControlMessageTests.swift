@@ -36,7 +36,7 @@ struct ControlMessageTests {
         builder.append(rights: [5])
         #expect(ControlMessage.rights(in: builder.bytes.span) == [3, 4, 5])
         // A half descriptor at the end is none.
-        #expect(ControlMessage.rights(in: builder.bytes.span.extracting(first: 42)) == [3])
+        #expect(ControlMessage.rights(in: builder.bytes.span.extracting(first: 46)) == [3])
     }
 
     @Test(

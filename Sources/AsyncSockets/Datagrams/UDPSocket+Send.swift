@@ -49,14 +49,16 @@ extension UDPSocket {
         try await send(text.utf8.span, to: address)
     }
 
-    /// Sends one datagram to an address given as text, such as `127.0.0.1:9999`.
+    /// Sends one datagram to an address given as text, such as `127.0.0.1:9999`, or to a host given
+    /// by name, such as `localhost:9999`, which is looked up each time.
     ///
     /// - Parameters:
     ///   - bytes: What it carries.
     ///   - address: Where it goes.
-    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none; the codes
+    ///   of a failed lookup, see `Resolver`.
     public func send(_ bytes: [UInt8], to address: String) async throws {
-        try await send(bytes.span, to: SocketAddress(address))
+        try await send(bytes.span, to: resolve(address))
     }
 
     /// Sends a text as UTF-8 in one datagram to an address given as text.
@@ -64,9 +66,10 @@ extension UDPSocket {
     /// - Parameters:
     ///   - text: What it carries.
     ///   - address: Where it goes.
-    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none; the codes
+    ///   of a failed lookup, see `Resolver`.
     public func send(_ text: String, to address: String) async throws {
-        try await send(text.utf8.span, to: SocketAddress(address))
+        try await send(text.utf8.span, to: resolve(address))
     }
 
     /// Sends one datagram to the peer that the socket is connected to.

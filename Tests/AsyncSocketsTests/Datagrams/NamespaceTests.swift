@@ -21,6 +21,8 @@ private final class TwoHosts: Sendable {
             ip -n \(r) addr add 198.18.7.2/24 broadcast 198.18.7.255 dev v0
             ip -n \(l) link set lo up; ip -n \(r) link set lo up
             ip -n \(l) link set v0 up; ip -n \(r) link set v0 up
+            ip -n \(l) -6 addr add fd00:7::1/64 dev v0 nodad
+            ip -n \(r) -6 addr add fd00:7::2/64 dev v0 nodad
             """
         let (status, output) = shell("sh -c '\(script)'")
         guard status == 0 else {
@@ -99,5 +101,30 @@ struct NamespaceTests {
         let datagram = try await receiver.receive()
         #expect(datagram.bytes == Array("group".utf8))
         #expect(datagram.metadata.hopLimit == 7)
+    }
+
+    @Test("an IPv6 group crosses the cable, of one source too, and not after it was left")
+    func ipv6Multicast() async throws {
+        guard let hosts = TwoHosts() else { return }
+        let member = try await hosts.inside(hosts.right) {
+            let socket = try UDPSocket.bind(to: "[::]:0")
+            try socket.join("ff05::1:5", on: .named("v0"))
+            try socket.join("ff35::1:6", from: "fd00:7::1", on: .named("v0"))
+            return socket
+        }
+        let sender = try await hosts.inside(hosts.left) {
+            let socket = try UDPSocket.bind(to: "[fd00:7::1]:0")
+            try socket.set(.multicastInterfaceIPv6, to: NetworkInterface.named("v0").index)
+            return socket
+        }
+        try await sender.send("lost", to: "[ff05::1:7]:\(member.port)")
+        try await sender.send("group", to: "[ff05::1:5]:\(member.port)")
+        #expect(try await member.receive().bytes == Array("group".utf8))
+        try await sender.send("source", to: "[ff35::1:6]:\(member.port)")
+        #expect(try await member.receive().bytes == Array("source".utf8))
+        try await hosts.inside(hosts.right) { try member.leave("ff05::1:5", on: .named("v0")) }
+        try await sender.send("lost", to: "[ff05::1:5]:\(member.port)")
+        try await sender.send("source", to: "[ff35::1:6]:\(member.port)")
+        #expect(try await member.receive().bytes == Array("source".utf8))
     }
 }

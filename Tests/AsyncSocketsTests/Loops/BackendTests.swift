@@ -57,8 +57,8 @@ struct BackendTests {
     @Test("The environment chooses for groups that name no backend")
     func environment() async {
         await #expect(processExitsWith: .success) {
-            setenv("ASYNCSOCKETS_BACKEND", "poll", 1)
-            setenv("ASYNCSOCKETS_WAKEUP", "pipe", 1)
+            unsafe setenv("ASYNCSOCKETS_BACKEND", "poll", 1)
+            unsafe setenv("ASYNCSOCKETS_WAKEUP", "pipe", 1)
             try #require(try EventLoopGroup(loops: 1).backend == .poll)
             try #require(EventLoopGroup.shared.backend == .poll)
             try #require(try EventLoopGroup(loops: 1, backend: .select).backend == .select)
@@ -68,7 +68,7 @@ struct BackendTests {
     @Test("An environment that names no backend is an error that says so")
     func wrongEnvironment() async {
         await #expect(processExitsWith: .success) {
-            setenv("ASYNCSOCKETS_BACKEND", "kqueue", 1)
+            unsafe setenv("ASYNCSOCKETS_BACKEND", "kqueue", 1)
             let error = #expect(throws: SocketError.self) { _ = try EventLoopGroup(loops: 1) }
             try #require(error?.code == .invalidArgument)
             try #require(error.map { "\($0)" }?.contains("kqueue") == true)

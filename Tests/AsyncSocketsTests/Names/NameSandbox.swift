@@ -1,75 +1,56 @@
-import Foundation
+import Glibc
 
 /// A process with an /etc/hosts, an /etc/resolv.conf and an /etc/nsswitch.conf of its own, in a
 /// mount namespace: unshare(1), mount(8). It takes root.
-struct NameSandbox: ~Copyable {
-    private let folder: URL
-
+enum NameSandbox {
     /// Whether this machine lets us.
-    static let isPossible = (try? run("/usr/bin/env", ["unshare", "-m", "true"]))?.status == 0
-
-    /// - Parameter nameServer: The only address that is asked, on port 53.
-    /// - Throws: What the file system throws.
-    init(nameServer: String) throws {
-        folder = FileManager.default.temporaryDirectory
-            .appendingPathComponent("names-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let files = [
-            "hosts": """
-            127.0.0.7 four.test
-            127.0.0.8 both.test
-            ::1 both.test
-            127.0.0.9 xn--bcher-kva.test
-
-            """,
-            "resolv.conf": "nameserver \(nameServer)\noptions timeout:1 attempts:1\n",
-            "nsswitch.conf": "hosts: files dns\nservices: files\n",
-        ]
-        for (name, text) in files {
-            try text.write(
-                to: folder.appendingPathComponent(name),
-                atomically: true,
-                encoding: .utf8
-            )
-        }
-    }
-
-    deinit { try? FileManager.default.removeItem(at: folder) }
+    static let isPossible = run("unshare -m true").hasSuffix("status 0")
 
     /// Runs the probe; returns the lines that it prints.
-    func probe(_ argument: String) throws -> [String] {
-        let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        let probe = URL(fileURLWithPath: tests).deletingLastPathComponent()
-            .appendingPathComponent("NameProbe").path
-        let script = """
-            for file in hosts resolv.conf nsswitch.conf
-            do mount --bind "$1/$file" "/etc/$file" || exit 1
-            done
-            exec timeout 50 "$2" "$3"
+    ///
+    /// - Parameters:
+    ///   - argument: What it shall try.
+    ///   - nameServer: The only address that is asked, on port 53.
+    /// - Returns: The lines, and `status 0` where it ended well.
+    static func probe(_ argument: String, nameServer: String) -> [String] {
+        let output = run(
             """
-        let output = try Self.run(
-            "/usr/bin/env",
-            ["unshare", "-m", "sh", "-c", script, "sh", folder.path, probe, argument]
+            folder=$(mktemp -d) && trap 'rm -r "$folder"' EXIT && cd "$folder" || exit 1
+            printf '127.0.0.7 four.test\\n127.0.0.8 both.test\\n::1 both.test\\n' > hosts
+            printf '127.0.0.9 xn--bcher-kva.test\\n' >> hosts
+            printf 'nameserver \(nameServer)\\noptions timeout:1 attempts:1\\n' > resolv.conf
+            printf 'hosts: files dns\\nservices: files\\n' > nsswitch.conf
+            unshare -m sh -c '
+                for file in hosts resolv.conf nsswitch.conf
+                do mount --bind $file /etc/$file || exit 1
+                done
+                exec timeout 50 \(folderOfThisProgram)/NameProbe \(argument)'
+            """
         )
-        return output.text.split(separator: "\n").map(String.init) + ["status \(output.status)"]
+        return output.split(separator: "\n").map(String.init)
     }
 
-    private static func run(
-        _ program: String,
-        _ arguments: [String]
-    ) throws -> (status: Int32, text: String) {
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = arguments
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let text = String(
-            decoding: output.fileHandleForReading.readDataToEndOfFile(),
-            as: UTF8.self
-        )
-        process.waitUntilExit()
-        return (process.terminationStatus, text)
+    /// Runs a script of the shell; returns what it prints, and its status.
+    private static func run(_ script: String) -> String {
+        // SAFETY: Swift lends the strings zero-terminated; the stream is used until it is closed.
+        guard let stream = unsafe popen("exec 2>&1 </dev/null\n" + script, "re") else { return "" }
+        var text: [UInt8] = []
+        while case let byte = unsafe getc(stream), byte != EOF { text.append(UInt8(byte)) }
+        let status = unsafe pclose(stream)
+        return String(decoding: text, as: UTF8.self) + "status \(status)"
+    }
+
+    private static var folderOfThisProgram: String {
+        var path = [UInt8](repeating: 0, count: 4096)
+        // SAFETY: the buffer is not empty, and the call writes at most as many bytes as it has.
+        let count = unsafe path.withUnsafeMutableBytes { buffer in
+            unsafe readlink(
+                "/proc/self/exe",
+                buffer.baseAddress!.assumingMemoryBound(to: CChar.self),
+                buffer.count
+            )
+        }
+        let text = String(decoding: path.prefix(max(count, 0)), as: UTF8.self)
+        return text.split(separator: "/").dropLast().map { "/" + $0 }.joined()
     }
 }

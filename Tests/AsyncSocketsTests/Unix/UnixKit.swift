@@ -74,8 +74,8 @@ final class TracedDescriptor: Sendable {
     init() {
         var ends: [CInt] = [-1, -1]
         unsafe pipe(&ends)
-        for end in ends { fcntl(end, F_SETFD, FD_CLOEXEC) }
-        fcntl(ends[0], F_SETFL, O_NONBLOCK)
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
         reader = ends[0]
         writer = OwnedDescriptor(adopting: ends[1])
     }

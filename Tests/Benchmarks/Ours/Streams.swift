@@ -25,8 +25,18 @@ extension OursServer {
 
     /// On the event loops or on the global executor, as the caller likes.
     func serveByHand() async throws {
-        let listener = try TCPListener.bind(to: arguments.address)
-        announce("\(listener.localAddress)")
+        if arguments.address.hasPrefix("unix:") {
+            let listener = try UnixListener.bind(to: arguments.address)
+            announce(arguments.address)
+            await accept(from: listener)
+        } else {
+            let listener = try TCPListener.bind(to: arguments.address)
+            announce("\(listener.localAddress)")
+            await accept(from: listener)
+        }
+    }
+
+    private func accept<Listener: StreamListener>(from listener: Listener) async {
         await withDiscardingTaskGroup { clients in
             for await connection in listener {
                 clients.addTask { try? await echo(connection) }
@@ -35,7 +45,7 @@ extension OursServer {
     }
 }
 
-private func echo(_ connection: TCPConnection) async throws {
+private func echo(_ connection: StreamConnection) async throws {
     for try await chunk in connection {
         try await connection.write(chunk)
     }
