@@ -16,12 +16,22 @@ int csock_task_is_cancelled(void) {
     return task && swift_task_isCancelled(task);
 }
 
-static void (*cancellation_body)(void *context, int tag);
+typedef void (*cancellation_body)(void *context, int tag);
 
-static SWIFT_CALL void handler_0(SWIFT_CONTEXT void *context) { cancellation_body(context, 0); }
-static SWIFT_CALL void handler_1(SWIFT_CONTEXT void *context) { cancellation_body(context, 1); }
+/* Set by every group of loops, to the same function, while handlers of other groups run. */
+static cancellation_body current_body;
 
-void csock_set_cancellation_body(void (*body)(void *context, int tag)) { cancellation_body = body; }
+static SWIFT_CALL void handler_0(SWIFT_CONTEXT void *context) {
+    __atomic_load_n(&current_body, __ATOMIC_RELAXED)(context, 0);
+}
+
+static SWIFT_CALL void handler_1(SWIFT_CONTEXT void *context) {
+    __atomic_load_n(&current_body, __ATOMIC_RELAXED)(context, 1);
+}
+
+void csock_set_cancellation_body(cancellation_body body) {
+    __atomic_store_n(&current_body, body, __ATOMIC_RELAXED);
+}
 
 void *csock_add_cancellation_handler(void *context, int tag) {
     return swift_task_addCancellationHandler(tag ? handler_1 : handler_0, context);

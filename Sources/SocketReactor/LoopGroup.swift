@@ -41,6 +41,7 @@ package final class LoopGroup: TaskExecutor {
         for _ in 0..<max(count, 1) {
             let poller = try options.makePoller()
             let loop = try EventLoop(group: self, poller: poller, usePipe: options.usesPipeWakeup)
+            // SAFETY: nobody else knows the group yet, see `startedLoops`.
             unsafe startedLoops.append(loop)
         }
         for (index, loop) in loops.enumerated() {
@@ -50,6 +51,7 @@ package final class LoopGroup: TaskExecutor {
                 try startThread(name: "\(options.threadName)-\(index)") { [self] in
                     // A refusal costs speed, nothing else.
                     if options.pinsThreads { _ = try? pinThread(toProcessor: index) }
+                    // SAFETY: this closure keeps the group alive for as long as the loop runs.
                     unsafe loop.run(on: asUnownedTaskExecutor())
                     threadEnded()
                 }

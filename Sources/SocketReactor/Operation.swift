@@ -84,6 +84,7 @@ public struct Operation {
     public mutating func ready() async throws(OperationFailure) {
         if next == .call { return }
         let outcome: WaitOutcome
+        // SAFETY: whoever made the operation keeps the registration alive until it ends.
         if next == .wait {
             outcome = await unsafe registration.takeUnretainedValue().wait(direction)
         } else {
@@ -97,6 +98,7 @@ public struct Operation {
         if next == .contended {
             guard outcome == .ready else { throw OperationFailure(outcome) }
             // Between the handing over and this line the task or the socket may have ended.
+            // SAFETY: as in `ready()`.
             if unsafe registration._withUnsafeGuaranteedRef({ $0.isClosed }) {
                 throw abandon(.closed)
             }
@@ -130,6 +132,7 @@ public struct Operation {
 
     @inlinable
     func end(undrained: Bool) {
+        // SAFETY: as in `ready()`.
         unsafe registration._withUnsafeGuaranteedRef { $0.end(direction, undrained: undrained) }
     }
 

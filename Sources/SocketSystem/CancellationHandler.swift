@@ -5,6 +5,7 @@ package typealias CancellationBody = @convention(c) (UnsafeMutableRawPointer?, C
 
 /// Tells which function every cancellation handler calls. Once, before the first is added.
 package func setCancellationBody(_ body: CancellationBody) {
+    // SAFETY: a function lives for ever, and every caller passes the same one.
     unsafe csock_set_cancellation_body(body)
 }
 

@@ -41,5 +41,6 @@ package func threadObject() -> UnsafeMutableRawPointer? { unsafe csock_current_l
 /// Sets or clears the calling thread's object.
 package func setThreadObject<Object: AnyObject>(_ object: Object?) {
     let pointer = unsafe object.map { unsafe Unmanaged.passUnretained($0).toOpaque() }
+    // SAFETY: the pointer is compared and borrowed by this thread only, while it is set.
     unsafe csock_set_current_loop(pointer)
 }

@@ -10,6 +10,7 @@ package func receiveUnixMessage(
     from socket: CInt,
     through scratch: borrowing ScratchBuffer
 ) -> ([UInt8], ReceivedControl?, Transfer) {
+    // SAFETY: the scratch buffer is writable for its whole size, used by one thread only.
     let buffer = unsafe scratch.bytes
     return unsafe withUnsafeTemporaryAllocation(
         byteCount: ControlMessage.unixSpace,

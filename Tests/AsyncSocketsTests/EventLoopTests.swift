@@ -17,26 +17,26 @@ struct EventLoopTests {
         }
         while !isBlocked.isOpen { await Task.yield() }
         // Sockets go where there are fewest, so several pairs reach the loop that works.
-        let answered = Tally()
+        let answered = Counter()
         await withDiscardingTaskGroup { tasks in
             for _ in 0..<4 {
                 tasks.addTask {
                     guard let pair = try? await tcpPair(on: group) else { return }
                     async let echo: Void = pair.server.write("hello")
                     if (try? await pair.client.read(exactly: 5)) != nil {
-                        answered.add()
+                        answered.increment()
                     }
                     _ = try? await echo
                 }
             }
             tasks.addTask {
-                _ = await eventually { answered.count > 0 }
-                #expect(answered.count > 0)
+                _ = await eventually { answered.value > 0 }
+                #expect(answered.value > 0)
                 gate.open()
             }
         }
         await blocker.value
-        #expect(answered.count == 4)
+        #expect(answered.value == 4)
         await group.shutdown()
     }
 
@@ -45,20 +45,24 @@ struct EventLoopTests {
         let group = try EventLoopGroup(loops: 2)
         let listener = try TCPListener.bind(to: "127.0.0.1:0", on: group)
         let (client, server) = try await tcpPair(on: group)
-        let (quiet, silent) = try await tcpPair(on: group)
+        let quiet = try await tcpPair(on: group)
         async let accepting = code { _ = try await listener.accept() }
-        async let reading = code { _ = try await quiet.read(atMost: 1) }
+        async let reading = code { _ = try await quiet.client.read(atMost: 1) }
         async let writing = code { try await server.write(clog) }
         async let sleeping = code {
-            try await withTimeout(.seconds(3600), on: group) { _ = try await server.read(atMost: 1) }
+            try await withTimeout(.seconds(3600), on: group) {
+                _ = try await server.read(atMost: 1)
+            }
         }
         #expect(await eventually { server.bytesWritten > 0 })
         await group.shutdown()
         #expect(await accepting == .closed)
         #expect(await reading == .closed)
-        #expect(await writing == .closed)
-        #expect(await sleeping == .closed)
-        withExtendedLifetime((client, silent)) {}
+        // The other end of this pair closed as well, and may have been first.
+        let ends: Set<SocketError.Code?> = [.closed, .connectionReset, .brokenPipe]
+        #expect(ends.contains(await writing))
+        #expect(ends.contains(await sleeping))
+        withExtendedLifetime((client, quiet)) {}
         await group.shutdown()
         #expect(await code { _ = try TCPListener.bind(to: "127.0.0.1:0", on: group) } == .closed)
     }
@@ -126,11 +130,10 @@ private func threadName() -> String {
     String(decoding: contents("/proc/thread-self/comm").dropLast(), as: UTF8.self)
 }
 
-/// Counts across tasks.
-private final class Tally: Sendable {
-    private let value = Atomic<Int>(0)
-    var count: Int { value.load(ordering: .relaxed) }
-    func add() { value.wrappingAdd(1, ordering: .relaxed) }
+private final class Counter: Sendable {
+    private let count = Atomic<Int>(0)
+    var value: Int { count.load(ordering: .acquiring) }
+    func increment() { count.wrappingAdd(1, ordering: .releasing) }
 }
 
 /// Blocks a thread until it is opened.

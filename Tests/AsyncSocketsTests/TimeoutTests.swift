@@ -23,7 +23,8 @@ struct TimeoutTests {
         let listener = try TCPListener.bind(to: "127.0.0.1:0")
         let short = Duration.milliseconds(30)
         #expect(
-            await code { try await withTimeout(short) { try await client.write(clog) } } == .timedOut
+            await code { try await withTimeout(short) { try await client.write(clog) } }
+                == .timedOut
         )
         #expect(
             await code { try await withTimeout(short) { _ = try await listener.accept() } }
@@ -97,7 +98,9 @@ struct TimeoutTests {
         #expect(
             await code {
                 try await withTimeout(.seconds(60)) {
-                    try await withTimeout(.milliseconds(30)) { _ = try await client.read(atMost: 1) }
+                    try await withTimeout(.milliseconds(30)) {
+                        _ = try await client.read(atMost: 1)
+                    }
                 }
             } == .timedOut
         )
