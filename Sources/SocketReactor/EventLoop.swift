@@ -310,6 +310,8 @@ extension EventLoop {
     ///   - interest: What is watched from the beginning, beside what operations will arm.
     ///   - failsLate: Where the poller cannot watch the descriptor, the first operation that has
     ///     to wait says so, not this call.
+    /// - Returns: The socket's membership in this loop.
+    /// - Throws: `.closed` where the loop has ended, `.system` where the poller refuses.
     package func register(
         _ descriptor: consuming Descriptor,
         interest: Interest = .read,

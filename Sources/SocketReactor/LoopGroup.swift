@@ -35,6 +35,7 @@ package final class LoopGroup: TaskExecutor {
     /// - Parameters:
     ///   - count: How many loops, at least one.
     ///   - options: How they wait and are woken.
+    /// - Throws: `Errno` where the system refuses a thread or a descriptor.
     package init(loops count: Int, options: LoopOptions = LoopOptions()) throws(Errno) {
         backend = options.backend
         unsafe setCancellationBody(Registration.cancellationBody)

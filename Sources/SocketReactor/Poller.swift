@@ -43,9 +43,8 @@ package protocol Poller: AnyObject, Sendable {
     /// Watches a descriptor no more.
     func remove(_ descriptor: CInt)
 
-    /// Waits until something is ready. Called by the loop's thread only.
-    ///
-    /// - Parameter milliseconds: How long to wait at most: 0 not at all, -1 without limit.
+    /// Waits until something is ready, 0 milliseconds not at all, -1 without limit. Called by the
+    /// loop's thread only.
     func poll(milliseconds: CInt, into events: inout [ReadyEvent])
 }
 

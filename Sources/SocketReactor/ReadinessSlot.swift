@@ -154,9 +154,10 @@ extension ReadinessSlot {
         return wakes
     }
 
-    /// The holder is done. True if the turn is free; false if it must be handed to the next in line.
+    /// The holder is done.
     ///
     /// - Parameter undrained: The system call may not have taken everything.
+    /// - Returns: True if the turn is free; false if it must be handed to the next in line.
     @inline(__always)
     package mutating func end(undrained: Bool) -> Bool {
         if undrained { flags |= Self.ready }

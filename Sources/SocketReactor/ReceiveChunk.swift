@@ -7,6 +7,7 @@ package import SocketSystem
 /// be: it is read straight into its array, which saves the copy.
 ///
 /// - Parameters:
+///   - socket: The stream.
 ///   - expected: The size of the last chunk.
 ///   - style: How the socket is read.
 /// - Returns: An empty array at the end of the stream.

@@ -262,6 +262,7 @@ extension Registration {
 // MARK: - The end
 
 extension Registration {
+    /// Whether `close` or `detach` was called.
     public var isClosed: Bool { state.load(ordering: .acquiring).isClosed }
 
     /// Runs a call on the descriptor outside the two turns; nil if the socket is closed.

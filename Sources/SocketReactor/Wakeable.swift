@@ -4,7 +4,7 @@ struct Wakeable {
     private let continuation: UnsafeContinuation<WaitOutcome, Never>
     private let outcome: WaitOutcome
 
-    /// - Parameter continuation: One that the caller alone will resume.
+    /// For a continuation that the caller alone will resume.
     @unsafe
     @inline(__always)
     init(_ continuation: UnsafeContinuation<WaitOutcome, Never>, _ outcome: WaitOutcome) {

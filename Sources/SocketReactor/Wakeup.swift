@@ -6,7 +6,7 @@ package struct Wakeup: ~Copyable, Sendable {
     private let reader: Descriptor
     private let writer: Descriptor?
 
-    /// - Parameter usePipe: A pipe even where eventfd(2) works.
+    /// Takes a pipe, where that is asked for, even where eventfd(2) works.
     package init(usePipe: Bool) throws(Errno) {
         if !usePipe, let counter = try? openEventCounter() {
             reader = counter

@@ -16,9 +16,10 @@ package struct WakeupPreemption: Hashable, Sendable {
 
     package init() {}
 
-    /// A turn has woken tasks. True if the thread's policy must change to `isBatch`.
+    /// A turn has woken tasks, none of them on the loop itself where `elsewhere` is true.
     ///
     /// - Parameter elsewhere: None of them was queued on the loop.
+    /// - Returns: True if the thread's policy must change to `isBatch`.
     package mutating func woke(elsewhere: Bool) -> Bool {
         guard elsewhere != isBatch else {
             streak = 0

@@ -16,9 +16,11 @@ package struct ReceivedMessage: Sendable {
 /// `Transfer.count` is the message's true length, which may be more than the span holds.
 ///
 /// - Parameters:
+///   - socket: The socket.
 ///   - bytes: Where the message goes, from its beginning.
 ///   - control: Where the control data goes; it may be empty.
 ///   - source: Where the message came from.
+/// - Returns: How long the message and its control data are.
 package func receiveMessage(
     from socket: CInt,
     into bytes: inout MutableSpan<UInt8>,
@@ -103,7 +105,7 @@ package func send(
 
 /// Sends a message with control data, sendmsg(2).
 ///
-/// - Parameter address: Where it goes; nil for the peer that the socket is connected to.
+/// Without an address it goes to the peer that the socket is connected to.
 package func sendMessage(
     _ bytes: Span<UInt8>,
     to address: AddressStorage?,

@@ -64,9 +64,8 @@ package struct EpollEventBuffer: ~Copyable, @unchecked Sendable {
         unsafe events.deallocate()
     }
 
-    /// Waits for events; how many there are. Zero after the time-out and after a signal.
-    ///
-    /// - Parameter milliseconds: How long to wait, -1 for as long as it takes.
+    /// Waits for events, for as long as it takes where the time is -1; how many there are. Zero
+    /// after the time-out and after a signal.
     package func wait(_ epoll: CInt, milliseconds: CInt) throws(Errno) -> Int {
         // SAFETY: the kernel writes at most `capacity` events.
         let count = unsafe csock_epoll_wait(

@@ -65,10 +65,8 @@ package final class MessageBatch {
 // MARK: - Calls
 
 extension MessageBatch {
-    /// Receives what has arrived, at most `limit` messages, recvmmsg(2).
-    ///
-    /// - Parameter withControl: Whether control data is wanted.
-    /// - Returns: How many messages were received: the first ones of the batch.
+    /// Receives what has arrived, at most `limit` messages, recvmmsg(2), with their control data
+    /// where that is wanted. The count is that of the messages: the first ones of the batch.
     package func receive(from socket: CInt, limit: Int, withControl: Bool) -> Transfer {
         let count = min(max(limit, 0), capacity)
         // SAFETY: indices are below `capacity`; the kernel writes within what each header says.

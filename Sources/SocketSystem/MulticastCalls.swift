@@ -23,8 +23,12 @@ package struct MembershipChange: Hashable, Sendable {
 /// Changes a socket's membership, setsockopt(2) with MCAST_JOIN_GROUP and its like.
 ///
 /// - Parameters:
-///   - interface: The interface's index; 0 lets the routing table choose.
+///   - socket: The socket.
+///   - change: What changes.
+///   - group: The group that is concerned.
 ///   - source: The one source that is concerned, for the changes that name one.
+///   - interface: The interface's index; 0 lets the routing table choose.
+/// - Throws: What setsockopt(2) answers.
 package func changeMembership(
     of socket: CInt,
     _ change: MembershipChange,

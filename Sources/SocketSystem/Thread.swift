@@ -5,6 +5,7 @@ internal import CSocketSystem
 /// - Parameters:
 ///   - name: What `top -H` shows; cut to 15 bytes.
 ///   - body: What the thread runs.
+/// - Throws: EAGAIN where the system has no room for another thread.
 package func startThread(
     name: String,
     _ body: @escaping @Sendable () -> Void

@@ -117,6 +117,8 @@ package func send(_ bytes: Span<UInt8>, to socket: CInt) -> Transfer {
 ///   - buffers: All the buffers of the message.
 ///   - first: The first buffer that is not wholly sent.
 ///   - offset: How many bytes of that buffer are sent.
+///   - socket: Where they go.
+/// - Returns: How many bytes moved, of all the buffers together.
 package func send(
     _ buffers: [[UInt8]],
     from first: Int,

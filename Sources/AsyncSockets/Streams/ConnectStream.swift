@@ -10,6 +10,7 @@ internal import SocketSystem
 ///   - defaults: Options that `options` may override.
 ///   - group: The loops that the socket joins.
 /// - Returns: The connected socket's membership in its loop.
+/// - Throws: `SocketError`; `CancellationError`, and then no socket is left.
 func connectStream(
     _ kind: SocketKind,
     to remote: SocketAddress,

@@ -45,8 +45,7 @@ struct Leftover: Sendable {
     }
 
     /// Where the bytes up to and including a delimiter end, counted from the first unread byte.
-    ///
-    /// - Parameter searched: How many bytes an earlier search has been through.
+    /// An earlier search has been through the first `searched` bytes.
     func end(of delimiter: [UInt8], searched: Int) -> Int? {
         guard let last = delimiter.last else { return 0 }
         // The delimiter may have begun in the part that was searched.

@@ -16,8 +16,7 @@ final class ListenerCore: Sendable {
     /// The listeners that this one is made of, if it is made of several.
     private let parts: [ListenerCore]
 
-    /// - Parameters:
-    ///   - shards: At least one.
+    /// One or more sockets at one address.
     init(shards: [Registration], group: EventLoopGroup, localAddress: SocketAddress) {
         self.shards = shards
         self.group = group
@@ -26,10 +25,7 @@ final class ListenerCore: Sendable {
         parts = []
     }
 
-    /// Several listeners as one, which keeps them.
-    ///
-    /// - Parameters:
-    ///   - parts: At least one.
+    /// Several listeners, at least one, as one, which keeps them.
     init(joining parts: [ListenerCore]) {
         shards = parts.flatMap(\.shards)
         group = parts[0].group

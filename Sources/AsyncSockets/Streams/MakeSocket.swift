@@ -9,6 +9,7 @@ internal import SocketSystem
 ///   - remote: Whom it will talk to, for errors.
 ///   - operation: What the caller is doing, for errors.
 /// - Returns: The socket, non-blocking and close-on-exec.
+/// - Throws: `SocketError` of that operation.
 func makeSocket(
     _ kind: SocketKind,
     _ settings: [SocketOptionSetting],
