@@ -194,7 +194,7 @@ extension UnixPacketConnection {
     /// The corresponding system call is `recvmsg(2)`.
     ///
     /// - Returns: The packet, which may be empty, or nil when the peer has closed or shut down.
-    /// - Throws: `SocketError`: `.connectionReset`, `.closed`; `.descriptorsLost` where this process
+    /// - Throws: `SocketError`: `.connectionReset`, `.closed`; `.descriptorsLost` where the process
     ///   has no number left for a descriptor, and `.messageTooLong` for a packet of more than 1 MiB
     ///   (which needs a privileged sender): the packet is lost then. `CancellationError` where the
     ///   task was cancelled: nothing was received then.
