@@ -16,8 +16,7 @@ final class ListenerCore: Sendable {
     /// The listeners that this one is made of, if it is made of several.
     private let parts: [ListenerCore]
 
-    /// - Parameters:
-    ///   - shards: At least one.
+    /// At least one shard.
     init(shards: [Registration], group: EventLoopGroup, localAddress: SocketAddress) {
         self.shards = shards
         self.group = group
@@ -26,10 +25,7 @@ final class ListenerCore: Sendable {
         parts = []
     }
 
-    /// Several listeners as one, which keeps them.
-    ///
-    /// - Parameters:
-    ///   - parts: At least one.
+    /// Several listeners as one, which keeps them; at least one.
     init(joining parts: [ListenerCore]) {
         shards = parts.flatMap(\.shards)
         group = parts[0].group
