@@ -15,8 +15,8 @@ public struct WorkerOptions: Sendable {
     /// Environment variables that workers have beside, or other than, this process's own.
     public var environment: [String: String]
 
-    /// Within what time a new worker must say that it is ready (`ServiceManager.notify(.ready)`), or
-    /// be killed; nil where workers say nothing and count as ready when they run.
+    /// Within what time a new worker must say that it is ready (`ServiceManager.notify(.ready)`),
+    /// or be killed; nil where workers say nothing and count as ready when they run.
     public var readyWithin: Duration?
 
     /// How long a worker may take to finish after SIGTERM, before it is killed.
