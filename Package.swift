@@ -47,7 +47,7 @@ var tests: [Target] {
         ),
         .testTarget(
             name: "SocketSystemTests",
-            dependencies: ["SocketSystem"],
+            dependencies: ["SocketSystem", "TestKit"],
             swiftSettings: settings
         ),
         .testTarget(
