@@ -26,7 +26,11 @@ do {
 
 func send(to group: SocketAddress, on interface: NetworkInterface) async throws {
     let isIPv6 = group.family == .ipv6
-    let socket = try UDPSocket.bind(to: isIPv6 ? "[::]:0" : "0.0.0.0:0")
+    // From the interface's own address, where it has one of the group's kind.
+    let own = interface.addresses.lazy.map { SocketAddress($0.ip, port: 0) }
+        .first { $0.family == group.family }
+    let any = try SocketAddress(isIPv6 ? "[::]:0" : "0.0.0.0:0")
+    let socket = try UDPSocket.bind(to: own ?? any)
     if isIPv6 {
         try socket.set(.multicastInterfaceIPv6, to: interface.index)
     } else {

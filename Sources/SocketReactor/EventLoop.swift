@@ -443,10 +443,12 @@ extension EventLoop {
                 if !isCurrent { mailArrived() }
             }
         } onCancel: {
-            let sleeper = shared.withLock { shared in
+            let (sleeper, mayEnd) = shared.withLock { shared in
                 // SAFETY: under the lock.
-                unsafe sleep.token.flatMap { shared.timers.remove($0) }
+                (unsafe sleep.token.flatMap { shared.timers.remove($0) }, shared.phase != .running)
             }
+            // The timer may have been the last thing that kept a retiring loop.
+            if mayEnd { mailArrived() }
             sleeper?.with(.cancelled).resume()
         }
     }

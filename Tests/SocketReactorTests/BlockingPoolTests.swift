@@ -44,7 +44,7 @@ private final class Counter: Sendable {
 private func makePool(
     threads: Int = 2,
     queue: Int = 8,
-    idle: Duration = .seconds(5)
+    idle: Duration = .seconds(120)
 ) -> BlockingPool {
     BlockingPool(name: "test-pool", limits: .init(threads: threads, queue: queue, idle: idle))
 }

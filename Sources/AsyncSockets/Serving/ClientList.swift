@@ -1,4 +1,5 @@
 internal import SocketReactor
+internal import SocketSystem
 internal import Synchronization
 
 /// The connections that a server is serving: how many, and how to tell them all to finish.
@@ -89,14 +90,22 @@ final class DrainDeadline: Sendable {
     }
 
     private let state = Mutex(State())
+    /// Who keeps the time. Not `Task.sleep`: its first use wants descriptors, and a server that
+    /// has none left must still be able to leave.
+    private let loop: EventLoop?
+
+    init(on group: EventLoopGroup) {
+        loop = (try? group.started.get())?.leastLoadedLoop
+    }
 
     /// Runs `expire` after a while, unless `cancel` comes first or came before.
     func start(after delay: Duration, _ expire: @escaping @Sendable () -> Void) {
+        guard let loop else { return expire() }
+        let deadline = MonotonicTime.now.advanced(by: delay)
         state.withLock { state in
             if state.isCancelled { return }
             state.timer = Task {
-                guard (try? await Task.sleep(for: delay)) != nil else { return }
-                expire()
+                if await loop.sleep(until: deadline) == .ready { expire() }
             }
         }
     }

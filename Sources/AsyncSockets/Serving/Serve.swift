@@ -82,7 +82,7 @@ public func serve<Listener: StreamListener>(
             }
         }
     }
-    let deadline = DrainDeadline()
+    let deadline = DrainDeadline(on: group)
     await withTaskCancellationHandler {
         await server.value
     } onCancel: {

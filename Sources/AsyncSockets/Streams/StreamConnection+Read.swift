@@ -67,7 +67,7 @@ extension StreamConnection {
         do throws(OperationFailure) {
             var operation = try Operation(registration, .read, .exclusive)
             while true {
-                try await operation.ready()
+                if !buffer.isEmpty { try await operation.ready() }
                 let attempt =
                     takeLeftover(into: &buffer)
                     ?? receive(from: operation.descriptor, into: &buffer)

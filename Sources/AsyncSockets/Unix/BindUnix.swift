@@ -11,10 +11,12 @@ struct BoundUnixSocket: ~Copyable {
 ///
 /// - Parameters:
 ///   - type: `SocketKind.stream` or another.
-///   - address: Where; nil or unnamed to let the kernel choose an abstract name.
+///   - address: Where; unnamed to let the kernel choose an abstract name.
 ///   - settings: The socket's options, set before it is bound.
 ///   - options: What becomes of the file.
 ///   - operation: What the caller is doing, for errors.
+/// - Returns: The socket and its file.
+/// - Throws: `.addressInUse` where another has the address, and what the system calls say.
 func bindUnix(
     _ type: CInt,
     to address: SocketAddress,

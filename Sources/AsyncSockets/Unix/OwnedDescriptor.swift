@@ -63,7 +63,8 @@ public final class OwnedDescriptor: Sendable {
         return try body(number)
     }
 
-    /// Gives the descriptor to whoever makes something of it, such as `UnixListener.init(adopting:)`.
+    /// Gives the descriptor to whoever makes something of it, such as
+    /// `UnixListener.init(adopting:)`.
     ///
     /// - Parameter body: Takes the descriptor over. Where it throws, the descriptor is closed.
     /// - Returns: What the body returns.

@@ -140,6 +140,7 @@ extension UnixListener: StreamListener {
         ///
         /// - Parameter actor: The actor that the loop is isolated to.
         /// - Returns: The connection, or nil when the listener was closed or the task cancelled.
+        /// - Throws: Nothing.
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(Never) -> UnixConnection? {

@@ -196,8 +196,8 @@ extension UnixPacketConnection {
     /// - Returns: The packet, which may be empty, or nil when the peer has closed or shut down.
     /// - Throws: `SocketError`: `.connectionReset`, `.closed`; `.descriptorsLost` where this process
     ///   has no number left for a descriptor, and `.messageTooLong` for a packet of more than 1 MiB
-    ///   (which needs a privileged sender): the packet is lost then. `CancellationError` where the task was cancelled: nothing was
-    ///   received then.
+    ///   (which needs a privileged sender): the packet is lost then. `CancellationError` where the
+    ///   task was cancelled: nothing was received then.
     public func receive() async throws -> UnixMessage? {
         let packet: Datagram
         do throws(OperationFailure) {

@@ -117,6 +117,7 @@ extension UnixPacketListener: AsyncSequence {
         ///
         /// - Parameter actor: The actor that the loop is isolated to.
         /// - Returns: The connection, or nil when the listener was closed or the task cancelled.
+        /// - Throws: Nothing.
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(Never) -> UnixPacketConnection? {

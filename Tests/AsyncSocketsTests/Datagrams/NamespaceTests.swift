@@ -50,7 +50,9 @@ private final class TwoHosts: Sendable {
             let symbol = unsafe dlsym(nil, "setns")
             let enter = unsafe unsafeBitCast(symbol, to: SetNamespace.self)
             // CLONE_NEWNET
-            precondition(enter(file, 0x4000_0000) == 0, "errno \(errno)")
+            guard enter(file, 0x4000_0000) == 0 else {
+                return .failure(Failure(description: "no way into \(host): errno \(errno)"))
+            }
             return Result { try body() }
         }
         return try result.get()
@@ -127,4 +129,25 @@ struct NamespaceTests {
         try await sender.send("source", to: "[ff35::1:6]:\(member.port)")
         #expect(try await member.receive().bytes == Array("source".utf8))
     }
+
+    @Test("IPv6 groups work on a loopback interface that has a route to them")
+    func ipv6OnLoopback() async throws {
+        guard let hosts = TwoHosts() else { return }
+        _ = shell("ip -n \(hosts.left) -6 route add local ff00::/8 dev lo table local")
+        let (member, sender) = try await hosts.inside(hosts.left) {
+            let member = try UDPSocket.bind(to: "[::]:0")
+            try member.join("ff02::1:5", on: .loopback)
+            let sender = try UDPSocket.bind(to: "[::1]:0")
+            try sender.set(.multicastInterfaceIPv6, to: NetworkInterface.loopback.index)
+            return (member, sender)
+        }
+        try await sender.send("lost", to: "[ff02::1:6]:\(member.port)")
+        try await sender.send("six", to: "[ff02::1:5]:\(member.port)")
+        #expect(try await member.receive().bytes == Array("six".utf8))
+    }
+}
+
+/// What a test could not do.
+private struct Failure: Error, CustomStringConvertible {
+    let description: String
 }

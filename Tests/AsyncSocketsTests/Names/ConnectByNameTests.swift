@@ -40,17 +40,15 @@ struct ConnectByNameTests {
         #expect(hosts.openSockets == 0)
     }
 
-    @Test("A refusal starts the next address at once")
+    // That the next one starts at once is shown with a test clock, in HappyEyeballsTests.
+    @Test("A refusal leads to the next address")
     func refusal() async throws {
         let hosts = try LoopbackHosts()
-        let start = ContinuousClock.now
-        // Two seconds for the next one, if it were not for the refusal.
         let connection = try await connect(
             hosts,
             [hosts.refusing, hosts.good],
             names: NameOptions(attemptDelay: .seconds(2))
         )
-        #expect(ContinuousClock.now - start < .seconds(2))
         #expect(connection.remoteAddress == hosts.server.localAddress)
         #expect(hosts.openSockets == 1)
     }
