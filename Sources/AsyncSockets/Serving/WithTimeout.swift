@@ -31,6 +31,9 @@ public func withTimeout<Success: Sendable>(
     let deadline = MonotonicTime.now.advanced(by: duration)
     let loop = try group.loops(for: .timeout).leastLoadedLoop
     return try await withThrowingTaskGroup(of: TimeoutEvent<Success>.self) { tasks in
+        var expired = duration <= .zero
+        // Before the body is added: it must not begin as if there were time.
+        if expired { tasks.cancelAll() }
         tasks.addTask {
             do {
                 return .ended(.success(try await body()))
@@ -40,8 +43,6 @@ public func withTimeout<Success: Sendable>(
         }
         tasks.addTask { await loop.sleep(until: deadline) == .ready ? .expired : .stopped }
 
-        var expired = duration <= .zero
-        if expired { tasks.cancelAll() }
         while let event = try await tasks.next() {
             switch event {
             case .ended(let result):
