@@ -6,7 +6,7 @@ import Testing
 
 /// Jobs that block until the test lets them go.
 private final class Blocker: Sendable {
-    private let gates = Mutex<(gates: [ThreadGate], isOpen: Bool)>(([], false))
+    private let gates = Synchronization.Mutex<(gates: [ThreadGate], isOpen: Bool)>(([], false))
     private let entered = AsyncStream<Void>.makeStream()
 
     /// Blocks the thread.
