@@ -123,8 +123,11 @@ extension EventLoop {
     private func runBatch(on executor: UnownedTaskExecutor) {
         // SAFETY: the loop's own thread; `batch` is not touched by the jobs that run.
         unsafe swap(&jobs, &batch)
-        for job in unsafe batch {
-            unsafe job.runSynchronously(on: executor)
+        for index in unsafe batch.indices {
+            // Among a thousand connections a task's memory has left the nearer caches since it last
+            // ran: it comes while the one before runs.
+            if unsafe index + 1 < batch.count { unsafe prefetch(batch[index + 1]) }
+            unsafe batch[index].runSynchronously(on: executor)
         }
         unsafe batch.removeAll(keepingCapacity: true)
     }
@@ -205,6 +208,7 @@ extension EventLoop {
     private func dispatch(_ turn: inout Turn) {
         let repeats = !poller.isEdgeTriggered
         shared.withLock { shared in
+            for event in turn.events { shared.table.prefetchRegistration(event.key) }
             for event in turn.events {
                 guard event.key != RegistrationTable.wakeupKey else {
                     if repeats || wakeup.fills { wakeup.drain() }
@@ -272,7 +276,21 @@ extension EventLoop {
     func belongs(to group: LoopGroup) -> Bool { self.group == ObjectIdentifier(group) }
 
     /// Whether the caller runs on this loop's thread.
-    private var isCurrent: Bool { EventLoop.withCurrent { $0 === self } ?? false }
+    @inline(__always)
+    var isCurrent: Bool {
+        // SAFETY: the pointers are compared, nothing else.
+        unsafe threadObject() == Unmanaged.passUnretained(self).toOpaque()
+    }
+
+    /// Lets a task go on that was suspended on this loop's thread. Any thread may call it.
+    func resume(_ job: UnownedJob) {
+        if isCurrent {
+            enqueueLocally(job)
+        } else if !post(job) {
+            // The loop has ended; then the task finds its socket closed wherever it goes on.
+            globalConcurrentExecutor.enqueue(job)
+        }
+    }
 
     /// Whether the loop waits for work. A hint.
     package var isParked: Bool { parked.load(ordering: .relaxed) }

@@ -6,6 +6,24 @@ extension Operation {
     @inlinable
     public var isReady: Bool { next == .call }
 
+    /// Whether the direction's turn is held; else another operation holds it.
+    @inlinable
+    public var holdsTurn: Bool { next != .contended }
+
+    /// Goes on with an operation that was begun by a synchronous function, which has let it go.
+    ///
+    /// - Parameter holdsTurn: Whether it held the turn, and must wait before the next try.
+    @inlinable
+    public init(
+        goingOnWith registration: borrowing Registration,
+        _ direction: Direction,
+        _ holdsTurn: Bool
+    ) {
+        unsafe self.registration = Unmanaged.passUnretained(copy registration)
+        self.direction = direction
+        next = holdsTurn ? .wait : .contended
+    }
+
     /// Gives the turn back without a result, before a try or after one that would have had to
     /// wait. An edge that has come meanwhile stays noted.
     @inlinable

@@ -38,6 +38,8 @@ package struct ReadinessSlot: Hashable, Sendable {
     static let closed: UInt16 = 1 << 7
     /// The program is leaving: what has arrived may be read, nobody waits for more.
     static let draining: UInt16 = 1 << 8
+    /// Beside `waiting`: the waiter is the socket's owner, see `Registration.owned`.
+    static let owned: UInt16 = 1 << 9
 }
 
 /// What an operation that begins must do first.
@@ -95,8 +97,10 @@ extension ReadinessSlot {
     }
 
     /// The holder's system call said that it would have to wait.
+    ///
+    /// - Parameter asOwner: The waiter is told of its task's cancellation by `cancelOwner`.
     @inline(__always)
-    package mutating func wait() -> WaitAction {
+    package mutating func wait(asOwner: Bool = false) -> WaitAction {
         if has(Self.closed) { return .resume(.closed) }
         if has(Self.cancelled) { return .resume(.cancelled) }
         if has(Self.ready) {
@@ -104,7 +108,7 @@ extension ReadinessSlot {
             return .resume(.ready)
         }
         if has(Self.draining) { return .resume(.cancelled) }
-        flags |= Self.waiting
+        flags |= asOwner ? Self.waiting | Self.owned : Self.waiting
         return .suspend
     }
 
@@ -118,10 +122,7 @@ extension ReadinessSlot {
     @inline(__always)
     package mutating func kernelReady(eager: Bool, repeats: Bool) -> Bool {
         if eager { flags |= Self.eager }
-        if has(Self.waiting) {
-            flags &= ~Self.waiting
-            return true
-        }
+        if stopWaiting() { return true }
         if repeats { flags &= ~Self.armed }
         flags |= Self.ready
         return false
@@ -130,28 +131,34 @@ extension ReadinessSlot {
     /// The holder's task is cancelled. True if the waiter must be resumed with `.cancelled`.
     @inline(__always)
     package mutating func cancel() -> Bool {
-        if has(Self.waiting) {
-            flags &= ~Self.waiting
-            return true
-        }
+        if stopWaiting() { return true }
         flags |= Self.cancelled
         return false
+    }
+
+    /// The owner's task is cancelled. True if the owner waits and must be resumed with
+    /// `.cancelled`; another waiter is left alone, and an owner that begins to wait looks itself.
+    package mutating func cancelOwner() -> Bool {
+        has(Self.owned) && stopWaiting()
+    }
+
+    @inline(__always)
+    private mutating func stopWaiting() -> Bool {
+        guard has(Self.waiting) else { return false }
+        flags &= ~(Self.waiting | Self.owned)
+        return true
     }
 
     /// The socket closes. True if the waiter must be resumed with `.closed`.
     package mutating func close() -> Bool {
         flags |= Self.closed
-        let wakes = has(Self.waiting)
-        flags &= ~Self.waiting
-        return wakes
+        return stopWaiting()
     }
 
     /// The program leaves. True if the waiter must be resumed with `.ready`, to look a last time.
     package mutating func drain() -> Bool {
         flags |= Self.draining
-        let wakes = has(Self.waiting)
-        flags &= ~Self.waiting
-        return wakes
+        return stopWaiting()
     }
 
     /// The holder is done.

@@ -1,4 +1,4 @@
-package import SocketSystem
+public import SocketSystem
 internal import Synchronization
 
 /// START HERE. A descriptor's membership in an event loop: who uses it, who waits for it, when it
@@ -22,13 +22,17 @@ public final class Registration: Sendable {
     private let errorsOnly: Bool
     /// Who holds, waits, closes.
     private let state = Atomic<RegistrationState>(RegistrationState())
-    /// The waiting reader. Written by the turn's holder before it sets `waiting`; read by whoever
+    /// The waiting reader. Written by the turn's holder before it sets `waiting`, then by whoever
     /// clears `waiting`. The compare-and-swaps order the two.
     @exclusivity(unchecked)
-    private nonisolated(unsafe) var reader: UnsafeContinuation<WaitOutcome, Never>?
+    private nonisolated(unsafe) var reader = Waiter()
     /// The waiting writer; as `reader`.
     @exclusivity(unchecked)
-    private nonisolated(unsafe) var writer: UnsafeContinuation<WaitOutcome, Never>?
+    private nonisolated(unsafe) var writer = Waiter()
+    /// The task that `owned` runs, by identity; 0 if there is none.
+    private let owner = Atomic<UInt>(0)
+    /// Where those who use the socket keep what they touch first. A hint, never followed.
+    private let companion = Atomic<UInt>(0)
     /// Who stands in line for a turn.
     private let line = Mutex(TurnQueue())
 
@@ -151,41 +155,105 @@ extension Registration {
 // MARK: - Waiting
 
 extension Registration {
-    /// Suspends the holder of a turn until its direction is ready.
+    /// Suspends the holder of a turn until its direction is ready. Inlined, as an async function
+    /// more costs as much as a step of the state.
+    @inlinable
+    @inline(__always)
     public func wait(_ direction: Direction) async -> WaitOutcome {
-        if !state.load(ordering: .relaxed)[direction].has(ReadinessSlot.armed) {
-            if let failure = arm(direction) { return failure }
+        let wait = beginWait(direction)
+        switch wait.next {
+        case .over: break
+        case .suspend: await suspendCurrentTask()
+        case .continuation: await waitByContinuation(direction)
         }
-        // SAFETY: removed by this function; this object lives as long as the function runs.
-        let handler = unsafe CancellationHandler(
+        return endWait(wait, direction)
+    }
+
+    /// Begins a wait of a turn's holder for its direction. What it says must be done follows, then
+    /// `endWait`; all in one async function, since the handler lives on the task's own stack.
+    public func beginWait(_ direction: Direction) -> Wait {
+        if !state.load(ordering: .relaxed)[direction].has(ReadinessSlot.armed) {
+            if let failure = arm(direction) { return Wait(over: failure) }
+        }
+        guard loop.isCurrent, let task = suspendableTask() else {
+            return unsafe Wait(.continuation, cancellationHandler(direction))
+        }
+        // Whoever clears `waiting` hands the task to this thread, which is still in here.
+        unsafe setWaiter(direction, Waiter(task: Wakeable(task.job, on: loop)))
+        guard owner.load(ordering: .relaxed) != task.id else { return beginOwnersWait(direction) }
+        let handler = unsafe cancellationHandler(direction)
+        switch step({ $0[direction].wait() }) {
+        case .suspend: return unsafe Wait(.suspend, handler)
+        case .resume(let outcome): return unsafe Wait(over: outcome, handler)
+        }
+    }
+
+    /// The same for the owner, which needs no handler of its own.
+    private func beginOwnersWait(_ direction: Direction) -> Wait {
+        if case .resume(let outcome) = step({ $0[direction].wait(asOwner: true) }) {
+            return Wait(over: outcome)
+        }
+        // `cancelOwner` may have come before `waiting` was set: look after it was.
+        fullBarrier()
+        if currentTaskIsCancelled(), step({ $0[direction].cancel() }) {
+            return Wait(over: .cancelled)
+        }
+        return Wait(.suspend)
+    }
+
+    @unsafe
+    @inline(__always)
+    private func cancellationHandler(_ direction: Direction) -> CancellationHandler {
+        // SAFETY: removed by `endWait`; this object outlives the operation that waits.
+        unsafe CancellationHandler(
             object: Unmanaged.passUnretained(self).toOpaque(),
             tag: direction == .read ? 0 : 1
         )
+    }
+
+    /// Suspends the task that has begun to wait, wherever it runs.
+    public func waitByContinuation(_ direction: Direction) async {
         let outcome = await unsafe _unsafeInheritExecutor_withUnsafeContinuation {
             (continuation: UnsafeContinuation<WaitOutcome, Never>) in
             // SAFETY: whoever clears `waiting` resumes, once; here it was never set.
-            unsafe setWaiter(direction, continuation)
+            unsafe setWaiter(direction, Waiter(task: Wakeable(continuation, .ready)))
             if case .resume(let outcome) = step({ $0[direction].wait() }) {
                 unsafe continuation.resume(returning: outcome)
             }
         }
-        unsafe handler.remove()
-        return outcome
+        setWaiter(direction, Waiter(task: nil, outcome: outcome))
     }
 
-    /// What the handlers of `wait` call. Every loop sets it before its first registration.
+    /// Ends a wait.
+    public func endWait(_ wait: Wait, _ direction: Direction) -> WaitOutcome {
+        if let handler = unsafe wait.handler { unsafe handler.remove() }
+        return wait.next == .over ? wait.outcome : waiter(direction).outcome
+    }
+
+    /// Runs a body whose task owns the socket: one handler tells all of its waits that the task is
+    /// cancelled, where others add and remove one each.
+    public func owned(_ body: () async throws -> Void) async throws {
+        owner.store(suspendableTask()?.id ?? 0, ordering: .relaxed)
+        defer { owner.store(0, ordering: .relaxed) }
+        try await withTaskCancellationHandler(operation: body) {
+            fullBarrier()
+            for direction in Direction.allCases
+            where step({ $0[direction].cancelOwner() }) {
+                woken(direction, .cancelled).resume()
+            }
+        }
+    }
+
+    /// What the handlers of a wait call. Every loop sets it before its first registration.
     static let cancellationBody: CancellationBody = { object, tag in
-        // SAFETY: `wait` keeps its registration alive until the handler is removed.
+        // SAFETY: a wait's registration lives until the handler is removed.
         unsafe Unmanaged<Registration>.fromOpaque(object!)._withUnsafeGuaranteedRef {
             $0.cancel(tag == 0 ? .read : .write)
         }
     }
 
     private func cancel(_ direction: Direction) {
-        if step({ $0[direction].cancel() }) {
-            // SAFETY: this step cleared `waiting`.
-            unsafe waiter(direction).resume(returning: .cancelled)
-        }
+        if step({ $0[direction].cancel() }) { woken(direction, .cancelled).resume() }
     }
 
     /// Lets the poller watch a direction, before the wait is announced: the turn still keeps the
@@ -197,24 +265,37 @@ extension Registration {
     }
 
     @inline(__always)
-    private func setWaiter(
-        _ direction: Direction,
-        _ continuation: UnsafeContinuation<WaitOutcome, Never>
-    ) {
+    private func setWaiter(_ direction: Direction, _ waiter: Waiter) {
         // SAFETY: the turn's holder is the only writer, and no one reads before `waiting` is set.
         switch direction {
-        case .read: unsafe reader = continuation
-        case .write: unsafe writer = continuation
+        case .read: unsafe reader = waiter
+        case .write: unsafe writer = waiter
         }
     }
 
     @inline(__always)
-    private func waiter(_ direction: Direction) -> UnsafeContinuation<WaitOutcome, Never> {
-        // SAFETY: called by who cleared `waiting`, which was set after the continuation was stored.
+    private func waiter(_ direction: Direction) -> Waiter {
+        // SAFETY: called by who cleared `waiting`, which was set after the waiter was stored, and
+        // by the waiter after that.
         switch direction {
-        case .read: unsafe reader.unsafelyUnwrapped
-        case .write: unsafe writer.unsafelyUnwrapped
+        case .read: unsafe reader
+        case .write: unsafe writer
         }
+    }
+
+    /// The waiter, as a task that the caller alone resumes: its step has cleared `waiting`.
+    @inline(__always)
+    private func woken(_ direction: Direction, _ outcome: WaitOutcome) -> Wakeable {
+        var waiter = waiter(direction)
+        waiter.outcome = outcome
+        setWaiter(direction, waiter)
+        return waiter.task!.with(outcome)
+    }
+
+    /// Says which object is touched whenever the socket becomes ready.
+    public func prefetches(_ object: AnyObject) {
+        let address = unsafe UInt(bitPattern: Unmanaged.passUnretained(object).toOpaque())
+        companion.store(address, ordering: .relaxed)
     }
 
     /// An event arrived. Called by the loop under its lock; who must be resumed is appended.
@@ -228,6 +309,7 @@ extension Registration {
         repeats: Bool,
         waking woken: inout [Wakeable]
     ) -> Bool {
+        prefetch(address: companion.load(ordering: .relaxed))
         let (wakeReader, wakeWriter, disarmed) = step { state -> (Bool, Bool, Bool) in
             let armed = repeats ? state.armed : []
             var wakes = (false, false)
@@ -245,9 +327,8 @@ extension Registration {
             }
             return (wakes.0, wakes.1, repeats && state.armed != armed)
         }
-        // SAFETY: the step cleared `waiting`, so each is resumed by our caller alone.
-        if wakeReader { unsafe woken.append(Wakeable(waiter(.read), .ready)) }
-        if wakeWriter { unsafe woken.append(Wakeable(waiter(.write), .ready)) }
+        if wakeReader { woken.append(self.woken(.read, .ready)) }
+        if wakeWriter { woken.append(self.woken(.write, .ready)) }
         return disarmed
     }
 
@@ -314,18 +395,14 @@ extension Registration {
     /// Closes both slots; false if they were closed before.
     private func closeStep(waking woken: inout [Wakeable]) -> Bool {
         guard let (wakeReader, wakeWriter) = step({ $0.close() }) else { return false }
-        // SAFETY: the step cleared `waiting`.
-        if wakeReader { unsafe woken.append(Wakeable(waiter(.read), .closed)) }
-        if wakeWriter { unsafe woken.append(Wakeable(waiter(.write), .closed)) }
+        if wakeReader { woken.append(self.woken(.read, .closed)) }
+        if wakeWriter { woken.append(self.woken(.write, .closed)) }
         return true
     }
 
     /// From now on what has arrived can be read, but nobody waits for more: waits are cancelled.
     package func drain() {
-        if step({ $0[.read].drain() }) {
-            // SAFETY: the step cleared `waiting`.
-            unsafe waiter(.read).resume(returning: .ready)
-        }
+        if step({ $0[.read].drain() }) { woken(.read, .ready).resume() }
     }
 
     /// Takes the descriptor out of the loop, open; nil if it is closed, or an operation uses it.

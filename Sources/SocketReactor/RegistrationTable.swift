@@ -1,3 +1,5 @@
+internal import SocketSystem
+
 /// Which registration a key means. A value inside its loop's lock.
 ///
 /// A key is `generation << 32 | index`. An index is used again, with the next generation: an event
@@ -55,6 +57,15 @@ struct RegistrationTable {
         else { return }
         // SAFETY: the object cannot go while the lock is held, see `Entry.registration`.
         unsafe registration._withUnsafeGuaranteedRef(body)
+    }
+
+    /// Brings nearer what `withRegistration` will touch.
+    @inline(__always)
+    func prefetchRegistration(_ key: UInt64) {
+        let index = Self.index(key)
+        guard index < entries.count, let registration = unsafe entries[index].registration
+        else { return }
+        prefetch(address: UInt(bitPattern: unsafe registration.toOpaque()))
     }
 
     /// Every registration, for use while the loop's lock is held.

@@ -1,27 +1,52 @@
 /// A suspended task and what to tell it: collected under a lock, resumed after it.
 @safe
 struct Wakeable {
-    private let continuation: UnsafeContinuation<WaitOutcome, Never>
+    /// How the task is suspended.
+    @unsafe
+    private enum Form {
+        /// Anyhow: it goes on where its executor wants it.
+        case continuation(UnsafeContinuation<WaitOutcome, Never>)
+        /// By `suspendCurrentTask`: it goes on on the loop's thread. The loop outlives the wait.
+        case job(UnownedJob, Unmanaged<EventLoop>)
+    }
+
+    private let form: Form
+    /// For a continuation. Who is suspended as a job learns the outcome by other means.
     private let outcome: WaitOutcome
+
+    private init(_ form: Form, _ outcome: WaitOutcome) {
+        unsafe self.form = unsafe form
+        self.outcome = outcome
+    }
 
     /// For a continuation that the caller alone will resume.
     @unsafe
     @inline(__always)
     init(_ continuation: UnsafeContinuation<WaitOutcome, Never>, _ outcome: WaitOutcome) {
-        unsafe self.continuation = continuation
-        self.outcome = outcome
+        unsafe self.init(.continuation(continuation), outcome)
+    }
+
+    /// For a task that was suspended on a loop's thread, and that the caller alone will resume.
+    @unsafe
+    @inline(__always)
+    init(_ job: UnownedJob, on loop: EventLoop) {
+        unsafe self.init(.job(job, .passUnretained(loop)), .ready)
     }
 
     /// The same task, to be told something else.
+    @inline(__always)
     func with(_ outcome: WaitOutcome) -> Wakeable {
         // SAFETY: one of the two values is dropped.
-        unsafe Wakeable(continuation, outcome)
+        unsafe Wakeable(form, outcome)
     }
 
     @inline(__always)
     func resume() {
-        // SAFETY: see `init`.
-        unsafe continuation.resume(returning: outcome)
+        // SAFETY: see the initializers.
+        switch unsafe form {
+        case .continuation(let continuation): unsafe continuation.resume(returning: outcome)
+        case .job(let job, let loop): unsafe loop._withUnsafeGuaranteedRef { $0.resume(job) }
+        }
     }
 }
 
@@ -30,4 +55,11 @@ extension [Wakeable] {
     func resumeAll() {
         for wakeable in self { wakeable.resume() }
     }
+}
+
+/// Who waits for one direction of a socket, and how the wait ended.
+struct Waiter {
+    var task: Wakeable?
+    /// For a task that was suspended as a job, to which no value is handed.
+    var outcome = WaitOutcome.ready
 }

@@ -1,3 +1,5 @@
+internal import SocketReactor
+
 /// Serves clients at an address until the task is cancelled: each client is a child task.
 ///
 /// ```swift
@@ -128,7 +130,7 @@ private func serveClient<Connection: StreamConnection>(
     _ handler: @Sendable (Connection) async throws -> Void
 ) async {
     do {
-        try await handler(connection)
+        try await connection.registration.owned { try await handler(connection) }
     } catch is CancellationError {
         // The server is leaving.
     } catch {

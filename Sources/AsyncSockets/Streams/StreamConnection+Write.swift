@@ -15,24 +15,19 @@ extension StreamConnection {
     ///   `.closed`; its `bytesWritten` says how many bytes went out. `CancellationError` where the
     ///   task was cancelled; then the connection's `bytesWritten` tells. A stream that has sent a
     ///   part of a message is of no use for another message.
+    @inlinable
     public final func write(_ bytes: Span<UInt8>) async throws {
-        var sent = 0
-        do throws(OperationFailure) {
-            var operation = try Operation(registration, .write, .inLine)
-            while true {
-                try await operation.ready()
-                let attempt = send(bytes, from: &sent, to: operation.descriptor)
-                if try operation.result(of: attempt) != nil { return }
-            }
-        } catch {
-            throw self.error(error, .write, bytesWritten: sent)
-        }
+        // Nearly always the kernel has room, and then nothing here is asynchronous.
+        var start = WriteStart.done
+        let sent = try writeNow(bytes, &start)
+        if start != .done { try await writeRest(bytes, sent, start) }
     }
 
     /// Sends bytes; see `write(_:)` of a span.
     ///
     /// - Parameter bytes: What to send.
     /// - Throws: As `write(_:)` of a span.
+    @inlinable
     public final func write(_ bytes: [UInt8]) async throws {
         try await write(bytes.span)
     }
@@ -41,6 +36,7 @@ extension StreamConnection {
     ///
     /// - Parameter bytes: What to send.
     /// - Throws: As `write(_:)` of a span.
+    @inlinable
     public final func write(_ bytes: ArraySlice<UInt8>) async throws {
         try await write(bytes.span)
     }
@@ -49,6 +45,7 @@ extension StreamConnection {
     ///
     /// - Parameter text: What to send.
     /// - Throws: As `write(_:)` of a span.
+    @inlinable
     public final func write(_ text: String) async throws {
         try await write(text.utf8.span)
     }
@@ -81,7 +78,53 @@ extension StreamConnection {
     }
 }
 
+/// How far a write came without waiting.
+@usableFromInline
+enum WriteStart: Sendable {
+    /// The kernel has every byte.
+    case done
+    /// The turn is held; the kernel has no more room.
+    case mustWait
+    /// Another task writes.
+    case contended
+}
+
 extension StreamConnection {
+    /// Sends what the kernel takes at once, and says what is left to do.
+    ///
+    /// - Returns: How many bytes went out.
+    @usableFromInline
+    final func writeNow(_ bytes: Span<UInt8>, _ start: inout WriteStart) throws -> Int {
+        var sent = 0
+        do throws(OperationFailure) {
+            var operation = try Operation(registration, .write, .inLine)
+            if operation.isReady {
+                let attempt = send(bytes, from: &sent, to: operation.descriptor)
+                if try operation.result(of: attempt) != nil { return sent }
+            }
+            start = operation.holdsTurn ? .mustWait : .contended
+            return sent
+        } catch {
+            throw self.error(error, .write, bytesWritten: sent)
+        }
+    }
+
+    /// Goes on where `writeNow` could not.
+    @usableFromInline
+    final func writeRest(_ bytes: Span<UInt8>, _ sent: Int, _ start: WriteStart) async throws {
+        var sent = sent
+        do throws(OperationFailure) {
+            var operation = Operation(goingOnWith: registration, .write, start == .mustWait)
+            while true {
+                try await operation.ready()
+                let attempt = send(bytes, from: &sent, to: operation.descriptor)
+                if try operation.result(of: attempt) != nil { return }
+            }
+        } catch {
+            throw self.error(error, .write, bytesWritten: sent)
+        }
+    }
+
     private final func send(
         _ bytes: Span<UInt8>,
         from sent: inout Int,

@@ -18,22 +18,23 @@ internal import Synchronization
 ///
 /// The connection closes when `close()` is called or when nobody refers to it any more.
 public class StreamConnection: @unchecked Sendable {
+    // What every operation touches comes first: among many connections each cache line counts.
+
     /// The socket's membership in its event loop.
     let registration: Registration
-    /// What was read and not handed out. Only the reader's turn changes it.
-    let leftover = Mutex(Leftover())
     /// Whether `leftover` may hold something, so that a read of a connection without it need not
     /// lock. Only the reader's turn changes it.
     let hasLeftover = Atomic<Bool>(false)
+    /// How the kernel ends a read.
+    let readStyle: ReadStyle
     /// The size of the last chunk, by which the next one's buffer is chosen. A hint.
     let lastChunkSize = Atomic<Int>(0)
     /// How many bytes the kernel took. Only the writer's turn changes it.
     let totalBytesWritten = Atomic<Int>(0)
+    /// What was read and not handed out. Only the reader's turn changes it.
+    let leftover = Mutex(Leftover())
     /// The address of the peer, known from the beginning: a dead connection cannot tell it.
     private let peer: SocketAddress?
-    /// How the kernel ends a read.
-    let readStyle: ReadStyle
-
     init(
         registration: Registration,
         remoteAddress: SocketAddress?,
@@ -42,6 +43,7 @@ public class StreamConnection: @unchecked Sendable {
         self.registration = registration
         peer = remoteAddress
         self.readStyle = readStyle
+        registration.prefetches(self)
     }
 
     deinit { registration.close() }

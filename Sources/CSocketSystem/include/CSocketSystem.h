@@ -8,6 +8,7 @@
 #define CSOCKETSYSTEM_H
 
 #include "cancellation.h"
+#include "suspension.h"
 #include "datagrams.h"
 #include "cores.h"
 #include "processes.h"
