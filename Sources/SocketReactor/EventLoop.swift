@@ -11,19 +11,19 @@ package final class EventLoop: Sendable {
     /// The executor whose jobs this loop runs, by identity: the group owns the loop.
     private let group: ObjectIdentifier
     /// How the loop waits.
-    private let poller: any Poller
+    let poller: any Poller
     /// Ends the poller's wait from another thread.
     private let wakeup: Wakeup
     /// What other threads may touch, under its lock.
-    private let shared = Mutex(Shared())
+    let shared = Mutex(Shared())
     /// Whether the loop waits, or is about to, and wants the wakeup.
     private let parked = Atomic<Bool>(false)
     /// Whether `Shared` holds something for the loop's next turn.
-    private let hasMail = Atomic<Bool>(false)
+    let hasMail = Atomic<Bool>(false)
     /// How many registrations there are, for spreading new ones. A hint.
     package let registrationCount = Atomic<Int>(0)
     /// The moment of the first timer, nanoseconds. Written under the lock.
-    private let nextTimer = Atomic<Int64>(.max)
+    let nextTimer = Atomic<Int64>(.max)
     /// Where tasks of this loop read before the exact bytes are copied out. The loop's thread only.
     package let scratch = ScratchBuffer(size: 64 * 1024)
 
@@ -296,12 +296,12 @@ extension EventLoop {
     package var isParked: Bool { parked.load(ordering: .relaxed) }
 
     /// Makes the loop look at `Shared`; wakes it only where it is parked.
-    private func mailArrived() {
+    func mailArrived() {
         hasMail.store(true, ordering: .sequentiallyConsistent)
         wakeIfParked()
     }
 
-    private func wakeIfParked() {
+    func wakeIfParked() {
         if parked.load(ordering: .sequentiallyConsistent),
             parked.exchange(false, ordering: .acquiringAndReleasing)
         {
@@ -315,161 +315,5 @@ extension EventLoop {
             if shared.phase == .running || shared.phase == .retiring { shared.phase = phase }
         }
         mailArrived()
-    }
-}
-
-// MARK: - Registrations
-
-extension EventLoop {
-    /// Takes a socket in: from now on its operations can wait.
-    ///
-    /// - Parameters:
-    ///   - descriptor: Non-blocking; the registration will close it.
-    ///   - interest: What is watched from the beginning, beside what operations will arm.
-    ///   - failsLate: Where the poller cannot watch the descriptor, the first operation that has
-    ///     to wait says so, not this call.
-    /// - Returns: The socket's membership in this loop.
-    /// - Throws: `.closed` where the loop has ended, `.system` where the poller refuses.
-    package func register(
-        _ descriptor: consuming Descriptor,
-        interest: Interest = .read,
-        failsLate: Bool = false
-    ) throws(OperationFailure) -> Registration {
-        let registration = try register(
-            adopting: descriptor.rawValue,
-            interest: interest,
-            failsLate: failsLate
-        )
-        _ = descriptor.release()
-        return registration
-    }
-
-    /// The same for a descriptor that stays its giver's where this throws.
-    package func register(
-        adopting number: CInt,
-        interest: Interest = .read,
-        failsLate: Bool = false
-    ) throws(OperationFailure) -> Registration {
-        let errorsOnly = interest == .error
-        // What the poller arms by itself needs no arming by operations.
-        let armed = poller.isEdgeTriggered ? interest.union(.read) : []
-        let result = shared.withLock { shared -> Result<Registration, OperationFailure> in
-            guard shared.phase == .running || shared.phase == .retiring else {
-                return .failure(.closed)
-            }
-            let key = shared.table.reserveKey()
-            var watchFailure: Errno?
-            do throws(Errno) {
-                try poller.add(number, key: key, interest: poller.isEdgeTriggered ? interest : [])
-            } catch {
-                guard failsLate else {
-                    shared.table.remove(key)
-                    return .failure(.system(error))
-                }
-                watchFailure = error
-            }
-            let registration = Registration(
-                descriptor: number,
-                loop: self,
-                key: key,
-                armed: watchFailure == nil ? armed : [],
-                watchFailure: watchFailure,
-                errorsOnly: errorsOnly
-            )
-            shared.table.set(key, registration)
-            return .success(registration)
-        }
-        let registration = try result.get()
-        registrationCount.wrappingAdd(1, ordering: .relaxed)
-        return registration
-    }
-
-    /// Changes what the poller watches of a registration, whose turn the caller holds.
-    ///
-    /// - Returns: nil, or how the wait that wanted it ends at once.
-    func update(_ registration: Registration, arm: () -> Void) -> WaitOutcome? {
-        let failure = shared.withLock { shared -> WaitOutcome? in
-            if registration.isClosed || registration.watchFailure != nil { return .closed }
-            arm()
-            do throws(Errno) {
-                try poller.update(
-                    registration.descriptor,
-                    key: registration.key,
-                    interest: registration.armed
-                )
-                return nil
-            } catch {
-                // The descriptor was closed or replaced behind our back: let the call say so.
-                return .ready
-            }
-        }
-        if failure == nil { changed() }
-        return failure
-    }
-
-    /// Forgets a registration whose descriptor is still open.
-    func deregister(_ registration: Registration) {
-        shared.withLock { shared in
-            if shared.table.remove(registration.key) {
-                poller.remove(registration.descriptor)
-                registrationLeft(phase: shared.phase)
-            }
-        }
-        changed()
-    }
-
-    /// Makes sure that a registration that is about to go is not looked at any more.
-    func forget(_ key: UInt64) {
-        shared.withLock { shared in _ = shared.table.remove(key) }
-    }
-
-    private func registrationLeft(phase: Phase) {
-        let count = registrationCount.wrappingSubtract(1, ordering: .relaxed).newValue
-        // A retiring loop may have waited for this.
-        if phase != .running, count == 0 { hasMail.store(true, ordering: .sequentiallyConsistent) }
-    }
-
-    private func changed() {
-        if poller.needsWakeAfterChange || hasMail.load(ordering: .relaxed) { wakeIfParked() }
-    }
-}
-
-// MARK: - Sleeping
-
-extension EventLoop {
-    /// Where a sleeper's timer is. Protected by the loop's lock.
-    private final class SleepToken: Sendable {
-        nonisolated(unsafe) var token: TimerHeap<Wakeable>.Token?
-    }
-
-    /// Suspends until a moment: `.ready` then, `.closed` if the loop ends before.
-    package func sleep(until deadline: MonotonicTime) async -> WaitOutcome {
-        let sleep = SleepToken()
-        return await withTaskCancellationHandler {
-            await unsafe withUnsafeContinuation { continuation in
-                // SAFETY: resumed once: here, or by whoever takes the entry out of the heap.
-                let outcome = shared.withLock { shared -> WaitOutcome? in
-                    // A handler that ran before this lock finds no token, but has left its mark.
-                    if Task.isCancelled { return .cancelled }
-                    if shared.phase == .stopped { return .closed }
-                    unsafe sleep.token = shared.timers.insert(
-                        Wakeable(continuation, .ready),
-                        at: deadline
-                    )
-                    nextTimer.store(shared.timers.nextDeadline.nanoseconds, ordering: .relaxed)
-                    return nil
-                }
-                if let outcome { unsafe continuation.resume(returning: outcome) }
-                if !isCurrent { mailArrived() }
-            }
-        } onCancel: {
-            let (sleeper, mayEnd) = shared.withLock { shared in
-                // SAFETY: under the lock.
-                (unsafe sleep.token.flatMap { shared.timers.remove($0) }, shared.phase != .running)
-            }
-            // The timer may have been the last thing that kept a retiring loop.
-            if mayEnd { mailArrived() }
-            sleeper?.with(.cancelled).resume()
-        }
     }
 }

@@ -12,13 +12,17 @@ extension Operation {
 
     /// Goes on with an operation that was begun by a synchronous function, which has let it go.
     ///
-    /// - Parameter holdsTurn: Whether it held the turn, and must wait before the next try.
+    /// - Parameters:
+    ///   - registration: The socket.
+    ///   - direction: What the operation does.
+    ///   - holdsTurn: Whether it held the turn, and must wait before the next try.
     @inlinable
     public init(
         goingOnWith registration: borrowing Registration,
         _ direction: Direction,
         _ holdsTurn: Bool
     ) {
+        // SAFETY: as in `init(_:_:_:)`.
         unsafe self.registration = Unmanaged.passUnretained(copy registration)
         self.direction = direction
         next = holdsTurn ? .wait : .contended

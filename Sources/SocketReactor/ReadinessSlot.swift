@@ -99,6 +99,7 @@ extension ReadinessSlot {
     /// The holder's system call said that it would have to wait.
     ///
     /// - Parameter asOwner: The waiter is told of its task's cancellation by `cancelOwner`.
+    /// - Returns: What the caller does now.
     @inline(__always)
     package mutating func wait(asOwner: Bool = false) -> WaitAction {
         if has(Self.closed) { return .resume(.closed) }

@@ -178,7 +178,8 @@ extension Registration {
         guard loop.isCurrent, let task = suspendableTask() else {
             return unsafe Wait(.continuation, cancellationHandler(direction))
         }
-        // Whoever clears `waiting` hands the task to this thread, which is still in here.
+        // SAFETY: one of the two ways out of a wait resumes the task, once; its handler is removed by
+        // `endWait`. Whoever clears `waiting` hands the task to this thread, which is still in here.
         unsafe setWaiter(direction, Waiter(task: Wakeable(task.job, on: loop)))
         guard owner.load(ordering: .relaxed) != task.id else { return beginOwnersWait(direction) }
         let handler = unsafe cancellationHandler(direction)

@@ -3,6 +3,7 @@ internal import SocketSystem
 /// A wait for readiness that has begun: what comes next, and what must be undone at its end.
 @safe
 public struct Wait {
+    /// What must follow the beginning.
     public enum Next: Hashable, Sendable {
         /// Nothing: its outcome is known already.
         case over
@@ -12,11 +13,14 @@ public struct Wait {
         case continuation
     }
 
+    /// What must follow.
     public let next: Next
     /// How the wait ended, where it is over.
     let outcome: WaitOutcome
     /// Told if the task is cancelled meanwhile.
     let handler: CancellationHandler?
+
+    // SAFETY: of these two: the handler is removed once, by `Registration.endWait`.
 
     @unsafe
     init(_ next: Next, _ handler: CancellationHandler?) {
@@ -31,6 +35,8 @@ public struct Wait {
         self.outcome = outcome
         unsafe self.handler = unsafe handler
     }
+
+    // SAFETY: of these two: there is no handler.
 
     init(_ next: Next) {
         unsafe self.init(next, nil)

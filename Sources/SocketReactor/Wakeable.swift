@@ -14,6 +14,7 @@ struct Wakeable {
     /// For a continuation. Who is suspended as a job learns the outcome by other means.
     private let outcome: WaitOutcome
 
+    // SAFETY: whoever makes one promises that the task is resumed once, see the two below.
     private init(_ form: Form, _ outcome: WaitOutcome) {
         unsafe self.form = unsafe form
         self.outcome = outcome
