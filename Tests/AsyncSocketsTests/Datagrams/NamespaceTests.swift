@@ -1,7 +1,11 @@
 import AsyncSockets
 import Glibc
+import Synchronization
 import TestKit
 import Testing
+
+/// How many pairs of hosts this process has named: tests in parallel must not share one.
+private let hostsNamed = Atomic<Int>(0)
 
 /// Two network namespaces joined by a veth pair: two hosts with a cable between them.
 private final class TwoHosts: Sendable {
@@ -11,7 +15,8 @@ private final class TwoHosts: Sendable {
 
     /// Nil where that is not allowed; the reason is printed.
     init?() {
-        name = "as\(getpid() % 100_000)\(UInt8.random(in: 100...255))"
+        let number = hostsNamed.wrappingAdd(1, ordering: .relaxed).newValue
+        name = "as\(getpid())-\(number)"
         let (l, r) = ("\(name)l", "\(name)r")
         let script = """
             set -e
@@ -45,6 +50,9 @@ private final class TwoHosts: Sendable {
     ) async throws -> Value {
         let result: Result<Value, any Error> = await onThread {
             let file = unsafe open("/run/netns/\(host)", O_RDONLY | O_CLOEXEC)
+            guard file >= 0 else {
+                return .failure(Failure(description: "no host \(host): errno \(errno)"))
+            }
             defer { close(file) }
             typealias SetNamespace = @convention(c) (CInt, CInt) -> CInt
             let symbol = unsafe dlsym(nil, "setns")

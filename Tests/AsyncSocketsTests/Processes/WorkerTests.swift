@@ -90,7 +90,7 @@ struct WorkerTests {
     func notReady() async throws {
         let log = Log()
         let error = await #expect(throws: SocketError.self) {
-            try await workers("sleep 60", count: 1, log) {
+            try await workers("exec sleep 60", count: 1, log) {
                 $0.readyWithin = .milliseconds(20)
                 $0.failedStarts = 2
             }.run()
@@ -120,7 +120,7 @@ struct WorkerTests {
     @Test("workers that run cannot be run a second time")
     func runningTwice() async throws {
         let log = Log()
-        let supervisor = workers("sleep 60", count: 1, log)
+        let supervisor = workers("exec sleep 60", count: 1, log)
         let run = Task { try await supervisor.run() }
         _ = await log.wait(for: .started)
         let error = await #expect(throws: SocketError.self) { try await supervisor.run() }
@@ -161,14 +161,14 @@ struct HotRestartTests {
     @Test("a new version that is not ready in time is killed")
     func late() async throws {
         let error = await #expect(throws: SocketError.self) {
-            try await restart("sleep 60", within: .milliseconds(20)).start(passing: [])
+            try await restart("exec sleep 60", within: .milliseconds(20)).start(passing: [])
         }
         #expect(error?.code == .timedOut)
     }
 
     @Test("a second restart at the same time is refused")
     func busy() async throws {
-        let restart = restart("sleep 60", within: .milliseconds(500))
+        let restart = restart("exec sleep 60", within: .milliseconds(500))
         @Sendable func attempt() async -> SocketError.Code? {
             do throws(SocketError) {
                 try await restart.start(passing: [])
