@@ -31,6 +31,32 @@ struct TCPStreamTests {
         #expect(client.remoteAddress == peer)
     }
 
+    @Test("takes a limit without end, also for what an earlier read has left")
+    func largestLimit() async throws {
+        let (client, server) = try await tcpPair()
+        try await client.write("a\nbcd")
+        try client.shutdown(.write)
+        var lines: [String] = []
+        for try await line in server.lines(limit: .max) { lines.append(line) }
+        #expect(lines == ["a", "bcd"])
+    }
+
+    @Test("has options that can be read and set while it is open")
+    func options() async throws {
+        let listener = try TCPListener.bind(to: "127.0.0.1:0")
+        #expect(try listener.get(.reuseAddress))
+        async let accepted = listener.accept()
+        let client = try await TCPConnection.connect(to: listener.localAddress)
+        let server = try await accepted
+        for connection in [client, server] { #expect(try connection.get(.noDelay)) }
+        try client.set(.noDelay, to: false)
+        #expect(try !client.get(.noDelay))
+        #expect(try server.get(.tcpInfo).sendMaximumSegmentSize > 0)
+        client.close()
+        #expect(await code { _ = try client.get(.noDelay) } == .closed)
+        #expect(await code { try client.set(.noDelay, to: true) } == .closed)
+    }
+
     @Test("tells a reset from an end")
     func resetIsAnError() async throws {
         let (client, server) = try await tcpPair()

@@ -7,8 +7,8 @@ import Testing
 struct ReadinessSlotTests {
     private typealias Slot = ReadinessSlot
 
-    /// All 512 combinations of the nine flags.
-    private static let all = (UInt16(0)..<512).map { ReadinessSlot(flags: $0) }
+    /// All 1,024 combinations of the ten flags.
+    private static let all = (UInt16(0)..<1024).map { ReadinessSlot(flags: $0) }
 
     @Test("never forgets that it was closed")
     func closedIsForever() {

@@ -157,11 +157,7 @@ public final class UDPSocket: Sendable {
         } catch {
             throw SocketError(.adopt, error)
         }
-        let registration = try group.register(
-            Descriptor(owning: descriptor),
-            for: .adopt,
-            remote: remote
-        )
+        let registration = try group.register(adopting: descriptor, for: .adopt, remote: remote)
         self.init(registration, isIPv6: isIPv6, peer: remote, options: UDPOptions())
     }
 

@@ -63,11 +63,14 @@ final class ClientList: Sendable {
 
     /// Removes a client that is done.
     func remove(_ ticket: UInt64) {
-        let waiter = state.withLock { state in
+        // All of them: one may hold a client already, another only wants to accept one, and who gets
+        // the place is decided where it is taken.
+        let waiters = state.withLock { state in
             state.connections[ticket] = nil
-            return state.waiters.popLast()
+            defer { state.waiters = [] }
+            return state.waiters
         }
-        waiter?.resume()
+        for waiter in waiters { waiter.resume() }
     }
 
     /// Lets every client finish with what it has: reads that would wait are cancelled.

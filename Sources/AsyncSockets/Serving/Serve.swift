@@ -96,6 +96,22 @@ public func serve<Listener: StreamListener>(
     listener.close()
 }
 
+extension StreamListener {
+    /// Serves this listener's clients; the same as `serve(_:options:on:_:)`.
+    ///
+    /// - Parameters:
+    ///   - options: How clients are treated; `listening` has no meaning here.
+    ///   - group: The loops that serve.
+    ///   - handler: Serves one client.
+    public func serve(
+        options: ServeOptions = ServeOptions(),
+        on group: EventLoopGroup = .shared,
+        _ handler: @escaping @Sendable (Element) async throws -> Void
+    ) async {
+        await AsyncSockets.serve(self, options: options, on: group, handler)
+    }
+}
+
 /// One acceptor for each loop where the listener is sharded, one in all where it is not.
 private func makeAcceptors<Listener: StreamListener>(
     _ listener: Listener
@@ -134,7 +150,9 @@ private func serveClient<Connection: StreamConnection>(
     } catch is CancellationError {
         // The server is leaving.
     } catch {
-        options.clientFailed(connection, error)
+        let code = (error as? SocketError)?.code
+        let isReset = code == .connectionReset || code == .brokenPipe
+        if !isReset || options.reportsResets { options.clientFailed(connection, error) }
     }
     connection.close()
 }

@@ -9,8 +9,13 @@ public struct ServeOptions: Sendable {
     /// How many clients are served at once; nil for no limit. Further ones wait to be accepted.
     public var maximumConnections: Int?
 
-    /// Called with what a client's handler threw, other than `CancellationError`.
+    /// Called with what a client's handler threw, other than `CancellationError`, and other than the
+    /// peer's leaving in the middle (see `reportsResets`).
     public var clientFailed: @Sendable (StreamConnection, any Error) -> Void
+
+    /// Whether `clientFailed` is told, too, of clients that reset their connection or left before
+    /// all was sent: `.connectionReset` and `.brokenPipe`. On the open network that is everyday.
+    public var reportsResets: Bool
 
     /// Everything as usual but what is named.
     ///
@@ -18,16 +23,19 @@ public struct ServeOptions: Sendable {
     ///   - listening: How the address is listened at.
     ///   - drain: How long clients may take to finish after the server's task was cancelled.
     ///   - maximumConnections: How many clients are served at once; nil for no limit.
+    ///   - reportsResets: Whether `clientFailed` is told of resets by peers.
     ///   - clientFailed: Called with what a client's handler threw.
     public init(
         listening: ListenOptions = ListenOptions(),
         drain: Duration = .seconds(5),
         maximumConnections: Int? = nil,
+        reportsResets: Bool = false,
         clientFailed: @escaping @Sendable (StreamConnection, any Error) -> Void = { _, _ in }
     ) {
         self.listening = listening
         self.drain = drain
         self.maximumConnections = maximumConnections
+        self.reportsResets = reportsResets
         self.clientFailed = clientFailed
     }
 }

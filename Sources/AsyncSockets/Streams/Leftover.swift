@@ -31,7 +31,7 @@ struct Leftover: Sendable {
     /// Takes the first bytes out, at most `count`.
     mutating func take(_ count: Int) -> [UInt8] {
         if start == 0, count >= bytes.count { return takeAll() }
-        let end = min(start + count, bytes.count)
+        let end = start + min(count, self.count)
         let taken = [UInt8](bytes[start..<end])
         start = end
         if isEmpty { self = Leftover() }

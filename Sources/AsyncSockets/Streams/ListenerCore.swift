@@ -13,6 +13,8 @@ final class ListenerCore: Sendable {
     let localAddress: SocketAddress
     /// Tells which shard has a connection; nil where there is but one.
     private let readyShards: ReadyShards?
+    /// Why accepting ended, if it was neither closed nor cancelled.
+    private let ended = Mutex<SocketError?>(nil)
     /// The listeners that this one is made of, if it is made of several.
     private let parts: [ListenerCore]
 
@@ -53,6 +55,9 @@ final class ListenerCore: Sendable {
     var localAddresses: [SocketAddress] {
         parts.isEmpty ? [localAddress] : parts.map(\.localAddress)
     }
+
+    /// Why accepting ended by itself.
+    var failure: SocketError? { ended.withLock { $0 } }
 
     func close() {
         for shard in shards { shard.close() }
@@ -110,7 +115,12 @@ final class ListenerCore: Sendable {
                 case .system(let errno) where errno.meansExhaustion:
                     try await sleep(for: pause)
                     pause = min(pause * 2, .milliseconds(500))
-                default: throw failure(error)
+                default:
+                    let failure = failure(error)
+                    if case .system = error {
+                        ended.withLock { $0 = failure as? SocketError }
+                    }
+                    throw failure
                 }
             }
         }

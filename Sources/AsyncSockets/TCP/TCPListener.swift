@@ -90,6 +90,10 @@ public final class TCPListener: Sendable {
     /// Whether `close()` was called.
     public var isClosed: Bool { core.isClosed }
 
+    /// Why accepting failed for good, which ends loops over the listener; nil where it did not.
+    /// Being closed or cancelled is no failure.
+    public var failure: SocketError? { core.failure }
+
     /// Waits for the next connection.
     ///
     /// The corresponding system call is `accept4(2)`.

@@ -15,7 +15,7 @@ internal import SocketSystem
 /// It behaves as `TCPListener`. The file of its path is made by `bind` and removed by `close`; see
 /// `SocketFileOptions`.
 public final class UnixListener: Sendable {
-    private let core: UnixListenerCore
+    let core: UnixListenerCore
 
     private init(core: UnixListenerCore) { self.core = core }
 
@@ -84,6 +84,10 @@ public final class UnixListener: Sendable {
 
     /// Whether `close()` or `detach()` was called.
     public var isClosed: Bool { core.listener.registration.isClosed }
+
+    /// Why accepting failed for good, which ends loops over the listener; nil where it did not.
+    /// Being closed or cancelled is no failure.
+    public var failure: SocketError? { core.listener.failure }
 
     /// Waits for the next connection.
     ///

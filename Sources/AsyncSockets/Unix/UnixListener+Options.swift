@@ -1,0 +1,28 @@
+extension UnixListener {
+    /// Reads an option of the listening socket; of the first, where there are several.
+    ///
+    /// The corresponding system call is `getsockopt(2)`.
+    ///
+    /// - Parameter option: Which.
+    /// - Returns: Its value.
+    /// - Throws: `SocketError`: `.notSupported`, `.closed`.
+    public func get<Value>(_ option: SocketOption<Value>) throws(SocketError) -> Value {
+        try core.listener.registration.get(option, remote: nil)
+    }
+
+    /// Sets an option of the listening socket; of each, where there are several.
+    ///
+    /// The corresponding system call is `setsockopt(2)`.
+    ///
+    /// - Parameters:
+    ///   - option: Which.
+    ///   - value: The value it shall have.
+    /// - Throws: `SocketError`: `.notSupported`, `.invalidArgument`, `.permissionDenied`,
+    ///   `.closed`.
+    public func set<Value>(
+        _ option: SocketOption<Value>,
+        to value: Value
+    ) throws(SocketError) {
+        for socket in core.listener.shards { try socket.set(option, to: value, remote: nil) }
+    }
+}
