@@ -6,9 +6,28 @@ package func tcpPair(
 ) async throws -> (client: TCPConnection, server: TCPConnection) {
     let listener = try TCPListener.bind(to: "127.0.0.1:0", on: group)
     defer { listener.close() }
-    async let client = TCPConnection.connect(to: listener.localAddress, on: group)
-    let server = try await listener.accept()
-    return (try await client, server)
+    async let client = connect(to: listener, on: group)
+    do {
+        let server = try await listener.accept()
+        return (try await client, server)
+    } catch {
+        // Why nobody came says more.
+        _ = try await client
+        throw error
+    }
+}
+
+/// Connects; where that fails nobody waits at the listener for ever.
+private func connect(
+    to listener: TCPListener,
+    on group: EventLoopGroup
+) async throws -> TCPConnection {
+    do {
+        return try await TCPConnection.connect(to: listener.localAddress, on: group)
+    } catch {
+        listener.close()
+        throw error
+    }
 }
 
 /// More than the kernel's buffers of one connection hold: a write of it waits for the reader.

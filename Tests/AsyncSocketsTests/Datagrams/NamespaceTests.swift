@@ -44,26 +44,51 @@ private final class TwoHosts: Sendable {
     }
 
     /// Runs a body on a thread that is in a namespace: sockets made there stay there.
+    ///
+    /// The thread comes back before anyone hears of it. A thread inherits its maker's namespace, so
+    /// a worker that the runtime or the library starts from there would stay there for ever, and
+    /// with it the sockets of other tests.
     func inside<Value: Sendable>(
         _ host: String,
         _ body: @escaping @Sendable () throws -> Value
     ) async throws -> Value {
+        // The loops' threads are started here, not by the body.
+        try UDPSocket.bind(to: "127.0.0.1:0").close()
         let result: Result<Value, any Error> = await onThread {
-            let file = unsafe open("/run/netns/\(host)", O_RDONLY | O_CLOEXEC)
-            guard file >= 0 else {
-                return .failure(Failure(description: "no host \(host): errno \(errno)"))
+            Result {
+                let home = try Namespace(at: "/proc/thread-self/ns/net")
+                let away = try Namespace(at: "/run/netns/\(host)")
+                try away.enter()
+                defer { try! home.enter() }
+                return try body()
             }
-            defer { close(file) }
-            typealias SetNamespace = @convention(c) (CInt, CInt) -> CInt
-            let symbol = unsafe dlsym(nil, "setns")
-            let enter = unsafe unsafeBitCast(symbol, to: SetNamespace.self)
-            // CLONE_NEWNET
-            guard enter(file, 0x4000_0000) == 0 else {
-                return .failure(Failure(description: "no way into \(host): errno \(errno)"))
-            }
-            return Result { try body() }
         }
         return try result.get()
+    }
+}
+
+/// A network namespace that threads can enter.
+private struct Namespace: ~Copyable {
+    private let path: String
+    private let file: CInt
+
+    init(at path: String) throws {
+        self.path = path
+        file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw Failure(description: "no \(path): errno \(errno)") }
+    }
+
+    deinit { close(file) }
+
+    /// Moves the calling thread.
+    func enter() throws {
+        typealias SetNamespace = @convention(c) (CInt, CInt) -> CInt
+        let symbol = unsafe dlsym(nil, "setns")
+        let enter = unsafe unsafeBitCast(symbol, to: SetNamespace.self)
+        // CLONE_NEWNET
+        guard enter(file, 0x4000_0000) == 0 else {
+            throw Failure(description: "no way into \(path): errno \(errno)")
+        }
     }
 }
 
