@@ -293,6 +293,13 @@ extension Registration {
         return waiter.task!.with(outcome)
     }
 
+    /// Somebody else than the kernel knows that a direction is ready.
+    public func signal(_ direction: Direction) {
+        if step({ $0[direction].kernelReady(eager: false, repeats: false) }) {
+            woken(direction, .ready).resume()
+        }
+    }
+
     /// Says which object is touched whenever the socket becomes ready.
     public func prefetches(_ object: AnyObject) {
         let address = unsafe UInt(bitPattern: Unmanaged.passUnretained(object).toOpaque())

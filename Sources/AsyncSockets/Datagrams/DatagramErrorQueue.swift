@@ -60,9 +60,11 @@ final class DatagramErrorQueue: Sendable {
 
     private var localOrigin: UInt8 { QueuedError.localOrigin }
 
+    /// Takes what the kernel has queued, and tells the watch: epoll reports nothing to it where the
+    /// queue is empty again by the time that it looks.
     @discardableResult
     private func drain(_ socket: CInt) -> [QueuedError] {
-        state.withLock { state in
+        let (taken, watch) = state.withLock { state in
             var taken: [QueuedError] = []
             while taken.count < Self.limit,
                 let entry = try? takeQueuedError(from: socket)
@@ -72,8 +74,10 @@ final class DatagramErrorQueue: Sendable {
             state.entries.append(contentsOf: taken)
             let excess = state.entries.count - Self.limit
             if excess > 0 { state.entries.removeFirst(excess) }
-            return taken
+            return (taken, state.watch)
         }
+        if !taken.isEmpty { watch?.signal(.read) }
+        return taken
     }
 
     /// Waits for the next error.
