@@ -91,6 +91,11 @@ extension Registration {
         step { $0[direction].begin() }
     }
 
+    /// Whether an operation holds a direction's turn.
+    public func isHeld(_ direction: Direction) -> Bool {
+        state.load(ordering: .acquiring)[direction].has(ReadinessSlot.held)
+    }
+
     /// Gives a turn back, or hands it to the next in line.
     public func end(_ direction: Direction, undrained: Bool) {
         switch step({ $0.end(direction, undrained: undrained) }) {

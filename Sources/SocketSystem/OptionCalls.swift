@@ -97,6 +97,11 @@ extension OptionCalls {
         try get(option, over: CInt(0), on: descriptor)
     }
 
+    /// The state of a TCP connection, the first byte of `TCP_INFO`.
+    package static func tcpState(of descriptor: CInt) throws(Errno) -> UInt8 {
+        try get(.tcpInfo, over: UInt8(0), on: descriptor)
+    }
+
     /// `SO_LINGER`; nil where it is off.
     package static func lingerSeconds(on descriptor: CInt) throws(Errno) -> CInt? {
         let value = try get(.linger, over: linger(), on: descriptor)

@@ -216,6 +216,7 @@ extension StreamConnection {
     ) -> Attempt<Int> {
         let transfer = SocketSystem.receive(from: socket, into: &buffer, readStyle)
         guard let count = transfer.count else { return Attempt(failureOf: transfer) }
+        if count == 0, wasReset(socket) { return .failed(.connectionReset) }
         return Attempt(count, drained: transfer.emptied(buffer.count))
     }
 
@@ -227,10 +228,23 @@ extension StreamConnection {
         )
         switch attempt {
         case .drained(let chunk), .undrained(let chunk):
+            if chunk.isEmpty, wasReset(socket) { return .failed(.connectionReset) }
             lastChunkSize.store(chunk.count, ordering: .relaxed)
         case .mustWait, .failed: break
         }
         return attempt
+    }
+
+    /// Whether the end that a read has met is the peer's reset.
+    ///
+    /// The kernel tells a reset to one call only, and that was a write's: then the connection is
+    /// closed, and the write has said so or is about to, for which it still holds its turn.
+    private final func wasReset(_ socket: CInt) -> Bool {
+        guard readStyle == .plain else { return false }
+        guard registration.isHeld(.write) || sawReset.load(ordering: .acquiring) else {
+            return false
+        }
+        return (try? OptionCalls.tcpState(of: socket)) == TCPInfo.State.closed.rawValue
     }
 
     final func requirePositive(_ count: Int) throws(SocketError) {

@@ -133,11 +133,17 @@ extension StreamConnection {
         if bytes.isEmpty { return .undrained(()) }
         let rest = sent == 0 ? bytes : bytes.extracting(sent...)
         let transfer = SocketSystem.send(rest, to: socket)
-        guard let count = transfer.count else { return Attempt(failureOf: transfer) }
+        guard let count = transfer.count else { return failed(transfer) }
         sent += count
         totalBytesWritten.wrappingAdd(count, ordering: .relaxed)
         // The kernel takes less than all when it has no room: more fits after a wait.
         return sent == bytes.count ? .undrained(()) : .mustWait
+    }
+
+    private final func failed(_ transfer: Transfer) -> Attempt<Void> {
+        // Noted before the turn ends: see `wasReset`.
+        if transfer.errno == .connectionReset { sawReset.store(true, ordering: .releasing) }
+        return Attempt(failureOf: transfer)
     }
 
     private final func send(
@@ -153,7 +159,7 @@ extension StreamConnection {
                 offset: position.offset,
                 to: socket
             )
-            guard let count = transfer.count else { return Attempt(failureOf: transfer) }
+            guard let count = transfer.count else { return failed(transfer) }
             sent += count
             totalBytesWritten.wrappingAdd(count, ordering: .relaxed)
             position.advance(by: count, in: buffers)

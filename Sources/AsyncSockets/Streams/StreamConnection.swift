@@ -31,6 +31,8 @@ public class StreamConnection: @unchecked Sendable {
     let lastChunkSize = Atomic<Int>(0)
     /// How many bytes the kernel took. Only the writer's turn changes it.
     let totalBytesWritten = Atomic<Int>(0)
+    /// Whether a write was told of the peer's reset, which the kernel tells once.
+    let sawReset = Atomic<Bool>(false)
     /// What was read and not handed out. Only the reader's turn changes it.
     let leftover = Mutex(Leftover())
     /// The address of the peer, known from the beginning: a dead connection cannot tell it.
