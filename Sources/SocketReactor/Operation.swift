@@ -86,7 +86,14 @@ public struct Operation {
         let outcome: WaitOutcome
         // SAFETY: whoever made the operation keeps the registration alive until it ends.
         if next == .wait {
-            outcome = await unsafe registration.takeUnretainedValue().wait(direction)
+            let wait = unsafe registration._withUnsafeGuaranteedRef { $0.beginWait(direction) }
+            switch wait.next {
+            case .over: break
+            case .suspend: await suspendCurrentTask()
+            case .continuation:
+                await unsafe registration.takeUnretainedValue().waitByContinuation(direction)
+            }
+            outcome = unsafe registration._withUnsafeGuaranteedRef { $0.endWait(wait, direction) }
         } else {
             outcome = await unsafe registration.takeUnretainedValue().waitInLine(direction)
         }

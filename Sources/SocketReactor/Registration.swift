@@ -1,4 +1,4 @@
-public import SocketSystem
+package import SocketSystem
 internal import Synchronization
 
 /// START HERE. A descriptor's membership in an event loop: who uses it, who waits for it, when it
@@ -160,22 +160,9 @@ extension Registration {
 // MARK: - Waiting
 
 extension Registration {
-    /// Suspends the holder of a turn until its direction is ready. Inlined, as an async function
-    /// more costs as much as a step of the state.
-    @inlinable
-    @inline(__always)
-    public func wait(_ direction: Direction) async -> WaitOutcome {
-        let wait = beginWait(direction)
-        switch wait.next {
-        case .over: break
-        case .suspend: await suspendCurrentTask()
-        case .continuation: await waitByContinuation(direction)
-        }
-        return endWait(wait, direction)
-    }
-
     /// Begins a wait of a turn's holder for its direction. What it says must be done follows, then
-    /// `endWait`; all in one async function, since the handler lives on the task's own stack.
+    /// `endWait`; all in one async function, since the handler lives on the task's own stack. That
+    /// is `Operation.ready`: one more async function costs as much as several steps of the state.
     public func beginWait(_ direction: Direction) -> Wait {
         if !state.load(ordering: .relaxed)[direction].has(ReadinessSlot.armed) {
             if let failure = arm(direction) { return Wait(over: failure) }
