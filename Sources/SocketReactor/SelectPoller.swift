@@ -21,6 +21,8 @@ package final class SelectPoller: Poller {
     fileprivate struct Entries {
         var reading = DescriptorSet()
         var writing = DescriptorSet()
+        /// Watched for errors alone.
+        var failing = DescriptorSet()
         /// By descriptor.
         var keys = [UInt64](repeating: 0, count: Int(DescriptorSet.capacity))
     }
@@ -67,7 +69,9 @@ package final class SelectPoller: Poller {
         milliseconds: CInt,
         into events: inout [ReadyEvent]
     ) {
-        var (readable, writable, urgent) = (current.reading, current.writing, current.reading)
+        var (readable, writable, urgent) = (
+            current.reading, current.writing, current.reading.union(current.failing)
+        )
         do throws(Errno) {
             let count = try selectReady(
                 &readable,
@@ -97,7 +101,7 @@ package final class SelectPoller: Poller {
     /// select(2) says that some descriptor is closed, not which: find it, or the next call would
     /// fail as this one did.
     private func reportInvalid(_ current: borrowing Entries, into events: inout [ReadyEvent]) {
-        let watched = current.reading.union(current.writing)
+        let watched = current.reading.union(current.writing).union(current.failing)
         var next = watched.first(from: 0)
         while let descriptor = next {
             if !isOpen(descriptor) {
@@ -111,11 +115,17 @@ package final class SelectPoller: Poller {
 
 extension SelectPoller.Watched {
     fileprivate mutating func set(_ descriptor: CInt, key: UInt64, _ interest: Interest) {
-        // select(2) tells an error by readability alone.
-        if interest.contains(.read) || interest == .error {
+        if interest.contains(.read) {
             entries.reading.insert(descriptor)
         } else {
             entries.reading.remove(descriptor)
+        }
+        // As urgent data, which SO_SELECT_ERR_QUEUE makes of a queued error: readability would
+        // report every datagram, too, again and again.
+        if interest == .error {
+            entries.failing.insert(descriptor)
+        } else {
+            entries.failing.remove(descriptor)
         }
         if interest.contains(.write) {
             entries.writing.insert(descriptor)

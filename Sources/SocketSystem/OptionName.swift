@@ -39,6 +39,8 @@ extension OptionName {
     package static let reuseAddress = Self(level: SOL_SOCKET, name: SO_REUSEADDR)
     package static let reusePort = Self(level: SOL_SOCKET, name: SO_REUSEPORT)
     package static let receiveQueueOverflow = Self(level: SOL_SOCKET, name: SO_RXQ_OVFL)
+    /// SO_SELECT_ERR_QUEUE, socket(7), which Glibc's module does not show.
+    package static let selectErrorQueue = Self(level: SOL_SOCKET, name: 45)
     package static let sendBufferSize = Self(level: SOL_SOCKET, name: SO_SNDBUF)
     package static let sendBufferSizeForce = Self(level: SOL_SOCKET, name: SO_SNDBUFFORCE)
     package static let timestamps = Self(level: SOL_SOCKET, name: SO_TIMESTAMPNS)

@@ -59,6 +59,14 @@ struct PollerTests {
         #expect(bench.poll(milliseconds: -1).map(\.key) == [7])
     }
 
+    @Test("Who is watched for errors alone hears of no data", arguments: all)
+    func errorsAlone(backend: PollerBackend) throws {
+        let bench = try Bench(backend)
+        try bench.update(.error)
+        signalWakeDescriptor(bench.pair.theirs)
+        #expect(bench.poll(milliseconds: 20).isEmpty)
+    }
+
     @Test("Room to write is reported where it is asked for", arguments: all)
     func writable(backend: PollerBackend) throws {
         let bench = try Bench(backend)
