@@ -19,20 +19,20 @@ public final class Registration: Sendable {
     /// Why the poller cannot watch the descriptor; nil where it can.
     let watchFailure: Errno?
     /// Whether its reader waits for errors alone: for a socket's error queue.
-    private let errorsOnly: Bool
+    let errorsOnly: Bool
     /// Who holds, waits, closes.
-    private let state = Atomic<RegistrationState>(RegistrationState())
+    let state = Atomic<RegistrationState>(RegistrationState())
     /// The waiting reader. Written by the turn's holder before it sets `waiting`, then by whoever
     /// clears `waiting`. The compare-and-swaps order the two.
     @exclusivity(unchecked)
-    private nonisolated(unsafe) var reader = Waiter()
+    nonisolated(unsafe) var reader = Waiter()
     /// The waiting writer; as `reader`.
     @exclusivity(unchecked)
-    private nonisolated(unsafe) var writer = Waiter()
+    nonisolated(unsafe) var writer = Waiter()
     /// The task that `owned` runs, by identity; 0 if there is none.
-    private let owner = Atomic<UInt>(0)
+    let owner = Atomic<UInt>(0)
     /// Where those who use the socket keep what they touch first. A hint, never followed.
-    private let companion = Atomic<UInt>(0)
+    let companion = Atomic<UInt>(0)
     /// Who stands in line for a turn.
     private let line = Mutex(TurnQueue())
 
@@ -66,7 +66,7 @@ public final class Registration: Sendable {
 
     /// One step of the state: `change` may run several times and must be pure.
     @inline(__always)
-    private func step<Action>(_ change: (inout RegistrationState) -> Action) -> Action {
+    func step<Action>(_ change: (inout RegistrationState) -> Action) -> Action {
         var old = state.load(ordering: .relaxed)
         while true {
             var new = old
@@ -154,189 +154,6 @@ extension Registration {
         }
         next?.waiter.resume()
         if action == .closeDescriptor { closeDescriptor(descriptor) }
-    }
-}
-
-// MARK: - Waiting
-
-extension Registration {
-    /// Begins a wait of a turn's holder for its direction. What it says must be done follows, then
-    /// `endWait`; all in one async function, since the handler lives on the task's own stack. That
-    /// is `Operation.ready`: one more async function costs as much as several steps of the state.
-    public func beginWait(_ direction: Direction) -> Wait {
-        if !state.load(ordering: .relaxed)[direction].has(ReadinessSlot.armed) {
-            if let failure = arm(direction) { return Wait(over: failure) }
-        }
-        guard loop.isCurrent, let task = suspendableTask() else {
-            return unsafe Wait(.continuation, cancellationHandler(direction))
-        }
-        // SAFETY: one of the two ways out of a wait resumes the task, once; its handler is removed by
-        // `endWait`. Whoever clears `waiting` hands the task to this thread, which is still in here.
-        unsafe setWaiter(direction, Waiter(task: Wakeable(task.job, on: loop)))
-        guard owner.load(ordering: .relaxed) != task.id else { return beginOwnersWait(direction) }
-        let handler = unsafe cancellationHandler(direction)
-        switch step({ $0[direction].wait() }) {
-        case .suspend: return unsafe Wait(.suspend, handler)
-        case .resume(let outcome): return unsafe Wait(over: outcome, handler)
-        }
-    }
-
-    /// The same for the owner, which needs no handler of its own.
-    private func beginOwnersWait(_ direction: Direction) -> Wait {
-        if case .resume(let outcome) = step({ $0[direction].wait(asOwner: true) }) {
-            return Wait(over: outcome)
-        }
-        // `cancelOwner` may have come before `waiting` was set: look after it was.
-        fullBarrier()
-        if currentTaskIsCancelled(), step({ $0[direction].cancel() }) {
-            return Wait(over: .cancelled)
-        }
-        return Wait(.suspend)
-    }
-
-    @unsafe
-    @inline(__always)
-    private func cancellationHandler(_ direction: Direction) -> CancellationHandler {
-        // SAFETY: removed by `endWait`; this object outlives the operation that waits.
-        unsafe CancellationHandler(
-            object: Unmanaged.passUnretained(self).toOpaque(),
-            tag: direction == .read ? 0 : 1
-        )
-    }
-
-    /// Suspends the task that has begun to wait, wherever it runs.
-    public func waitByContinuation(_ direction: Direction) async {
-        let outcome = await unsafe _unsafeInheritExecutor_withUnsafeContinuation {
-            (continuation: UnsafeContinuation<WaitOutcome, Never>) in
-            // SAFETY: whoever clears `waiting` resumes, once; here it was never set.
-            unsafe setWaiter(direction, Waiter(task: Wakeable(continuation, .ready)))
-            if case .resume(let outcome) = step({ $0[direction].wait() }) {
-                unsafe continuation.resume(returning: outcome)
-            }
-        }
-        setWaiter(direction, Waiter(task: nil, outcome: outcome))
-    }
-
-    /// Ends a wait.
-    public func endWait(_ wait: Wait, _ direction: Direction) -> WaitOutcome {
-        if let handler = unsafe wait.handler { unsafe handler.remove() }
-        return wait.next == .over ? wait.outcome : waiter(direction).outcome
-    }
-
-    /// Runs a body whose task owns the socket: one handler tells all of its waits that the task is
-    /// cancelled, where others add and remove one each.
-    public func owned(_ body: () async throws -> Void) async throws {
-        owner.store(suspendableTask()?.id ?? 0, ordering: .relaxed)
-        defer { owner.store(0, ordering: .relaxed) }
-        try await withTaskCancellationHandler(operation: body) {
-            fullBarrier()
-            for direction in Direction.allCases
-            where step({ $0[direction].cancelOwner() }) {
-                woken(direction, .cancelled).resume()
-            }
-        }
-    }
-
-    /// What the handlers of a wait call. Every loop sets it before its first registration.
-    static let cancellationBody: CancellationBody = { object, tag in
-        // SAFETY: a wait's registration lives until the handler is removed.
-        unsafe Unmanaged<Registration>.fromOpaque(object!)._withUnsafeGuaranteedRef {
-            $0.cancel(tag == 0 ? .read : .write)
-        }
-    }
-
-    private func cancel(_ direction: Direction) {
-        if step({ $0[direction].cancel() }) { woken(direction, .cancelled).resume() }
-    }
-
-    /// Lets the poller watch a direction, before the wait is announced: the turn still keeps the
-    /// descriptor alive. An event that comes early leaves the slot ready.
-    private func arm(_ direction: Direction) -> WaitOutcome? {
-        loop.update(self) {
-            step { $0[direction].arm() }
-        }
-    }
-
-    @inline(__always)
-    private func setWaiter(_ direction: Direction, _ waiter: Waiter) {
-        // SAFETY: the turn's holder is the only writer, and no one reads before `waiting` is set.
-        switch direction {
-        case .read: unsafe reader = waiter
-        case .write: unsafe writer = waiter
-        }
-    }
-
-    @inline(__always)
-    private func waiter(_ direction: Direction) -> Waiter {
-        // SAFETY: called by who cleared `waiting`, which was set after the waiter was stored, and
-        // by the waiter after that.
-        switch direction {
-        case .read: unsafe reader
-        case .write: unsafe writer
-        }
-    }
-
-    /// The waiter, as a task that the caller alone resumes: its step has cleared `waiting`.
-    @inline(__always)
-    private func woken(_ direction: Direction, _ outcome: WaitOutcome) -> Wakeable {
-        var waiter = waiter(direction)
-        waiter.outcome = outcome
-        setWaiter(direction, waiter)
-        return waiter.task!.with(outcome)
-    }
-
-    /// Somebody else than the kernel knows that a direction is ready.
-    public func signal(_ direction: Direction) {
-        if step({ $0[direction].kernelReady(eager: false, repeats: false) }) {
-            woken(direction, .ready).resume()
-        }
-    }
-
-    /// Says which object is touched whenever the socket becomes ready.
-    public func prefetches(_ object: AnyObject) {
-        let address = unsafe UInt(bitPattern: Unmanaged.passUnretained(object).toOpaque())
-        companion.store(address, ordering: .relaxed)
-    }
-
-    /// An event arrived. Called by the loop under its lock; who must be resumed is appended.
-    ///
-    /// `repeats` says that the poller is level-triggered.
-    ///
-    /// - Returns: Whether `armed` has changed, which the poller must be told.
-    @inline(__always)
-    func kernelReady(
-        _ readiness: Readiness,
-        repeats: Bool,
-        waking woken: inout [Wakeable]
-    ) -> Bool {
-        prefetch(address: companion.load(ordering: .relaxed))
-        let (wakeReader, wakeWriter, disarmed) = step { state -> (Bool, Bool, Bool) in
-            let armed = repeats ? state.armed : []
-            var wakes = (false, false)
-            if readiness.contains(.read) {
-                wakes.0 = state[.read].kernelReady(
-                    eager: readiness.contains(.eagerRead),
-                    repeats: repeats
-                )
-            }
-            if readiness.contains(.write) {
-                wakes.1 = state[.write].kernelReady(
-                    eager: readiness.contains(.eagerWrite),
-                    repeats: repeats
-                )
-            }
-            return (wakes.0, wakes.1, repeats && state.armed != armed)
-        }
-        if wakeReader { woken.append(self.woken(.read, .ready)) }
-        if wakeWriter { woken.append(self.woken(.write, .ready)) }
-        return disarmed
-    }
-
-    /// The directions that the poller should be watching.
-    var armed: Interest {
-        let armed = state.load(ordering: .acquiring).armed
-        guard errorsOnly, armed.contains(.read) else { return armed }
-        return armed.subtracting(.read).union(.error)
     }
 }
 

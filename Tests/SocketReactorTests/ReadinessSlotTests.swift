@@ -43,6 +43,37 @@ struct ReadinessSlotTests {
         }
     }
 
+    @Test("wakes its owner alone when the owner is cancelled, and leaves everything else as it is")
+    func ownerIsCancelled() {
+        for slot in Self.all {
+            var after = slot
+            let wakes = after.cancelOwner()
+            check(wakes == (slot.has(Slot.waiting) && slot.has(Slot.owned)))
+            check(wakes ? !after.has(Slot.waiting | Slot.owned) : after == slot)
+            check(!after.cancelOwner(), "a second time")
+        }
+    }
+
+    @Test("forgets that the owner waits with the wait")
+    func ownedEndsWithTheWait() {
+        for slot in Self.all where !slot.has(Slot.waiting | Slot.owned) {
+            var after = slot
+            guard after.wait(asOwner: true) == .suspend else { continue }
+            check(after.has(Slot.owned))
+            for input in [
+                { (slot: inout ReadinessSlot) in
+                    _ = slot.kernelReady(eager: false, repeats: false)
+                },
+                { _ = $0.cancel() }, { _ = $0.close() }, { _ = $0.drain() },
+                { _ = $0.cancelOwner() },
+            ] {
+                var ended = after
+                input(&ended)
+                check(!ended.has(Slot.waiting | Slot.owned))
+            }
+        }
+    }
+
     @Test("keeps readiness until an operation uses it up")
     func readinessIsKept() {
         for slot in Self.all where !slot.has(Slot.waiting) {
@@ -94,6 +125,7 @@ struct ReadinessSlotTests {
 
     private static let inputs: [@Sendable (inout ReadinessSlot) -> Void] = [
         { _ = $0.begin() }, { $0.takeOver() }, { _ = $0.wait() },
+        { _ = $0.wait(asOwner: true) }, { _ = $0.cancelOwner() },
         { _ = $0.kernelReady(eager: true, repeats: true) }, { _ = $0.cancel() },
         { _ = $0.close() }, { _ = $0.drain() }, { _ = $0.end(undrained: true) },
         { _ = $0.queue() }, { $0.queueEmptied() }, { $0.makeReady() }, { $0.arm() },

@@ -27,15 +27,8 @@ final class DatagramErrorQueue: Sendable {
 
     init(socket: Registration) { self.socket = socket }
 
-    /// The kernel queues errors from now on; the caller has set the socket's option.
-    func turnOn() {
-        // select(2) tells a queued error from a datagram only with this; a refusal costs no more
-        // than that.
-        _ = socket.use { number in
-            try? OptionCalls.set(.selectErrorQueue, to: CInt(1), on: number)
-        }
-        isOn.store(true, ordering: .relaxed)
-    }
+    /// The kernel queues errors from now on; the caller has set the socket's options.
+    func turnOn() { isOn.store(true, ordering: .relaxed) }
 
     var isTurnedOn: Bool { isOn.load(ordering: .relaxed) }
 

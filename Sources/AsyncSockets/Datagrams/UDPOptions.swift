@@ -76,7 +76,8 @@ public struct UDPOptions: Sendable {
 
     static func queueErrors(isIPv6: Bool) -> [SocketOptionSetting] {
         // An IPv6 socket may carry IPv4 too.
-        [.set(.receiveErrors, true)] + (isIPv6 ? [.set(.receiveErrorsIPv6, true)] : [])
+        [.set(.receiveErrors, true), .set(.selectsErrorQueue, true)]
+            + (isIPv6 ? [.set(.receiveErrorsIPv6, true)] : [])
     }
 }
 
@@ -104,4 +105,12 @@ extension DatagramMetadata.Kinds {
 extension SocketOption where Value == Int {
     /// UDP_GRO of udp(7).
     fileprivate static var joinsSegments: SocketOption<Int> { .integer(level: 17, name: 104) }
+}
+
+extension SocketOption where Value == Bool {
+    /// Whether select(2) reports a queued error as urgent data, by which alone it can tell one from
+    /// a datagram.
+    fileprivate static var selectsErrorQueue: SocketOption {
+        flag("selectsErrorQueue", .selectErrorQueue)
+    }
 }

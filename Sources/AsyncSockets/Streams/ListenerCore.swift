@@ -63,6 +63,19 @@ final class ListenerCore: Sendable {
         for shard in shards { shard.close() }
     }
 
+    /// Reads an option of the first socket.
+    func get<Value>(_ option: SocketOption<Value>) throws(SocketError) -> Value {
+        try registration.get(option, remote: nil)
+    }
+
+    /// Sets an option of each socket.
+    func set<Value>(
+        _ option: SocketOption<Value>,
+        to value: Value
+    ) throws(SocketError) {
+        for shard in shards { try shard.set(option, to: value, remote: nil) }
+    }
+
     /// Takes a bound socket, lets it listen and registers it.
     static func listen(
         _ socket: consuming Descriptor,
@@ -115,12 +128,11 @@ final class ListenerCore: Sendable {
                 case .system(let errno) where errno.meansExhaustion:
                     try await sleep(for: pause)
                     pause = min(pause * 2, .milliseconds(500))
-                default:
-                    let failure = failure(error)
-                    if case .system = error {
-                        ended.withLock { $0 = failure as? SocketError }
-                    }
+                case .system(let errno):
+                    let failure = SocketError(.accept, errno, local: localAddress)
+                    ended.withLock { $0 = failure }
                     throw failure
+                default: throw failure(error)
                 }
             }
         }

@@ -37,6 +37,7 @@ public class StreamConnection: @unchecked Sendable {
     let leftover = Mutex(Leftover())
     /// The address of the peer, known from the beginning: a dead connection cannot tell it.
     private let peer: SocketAddress?
+
     init(
         registration: Registration,
         remoteAddress: SocketAddress?,

@@ -7,7 +7,7 @@ extension TCPListener {
     /// - Returns: Its value.
     /// - Throws: `SocketError`: `.notSupported`, `.closed`.
     public func get<Value>(_ option: SocketOption<Value>) throws(SocketError) -> Value {
-        try core.registration.get(option, remote: nil)
+        try core.get(option)
     }
 
     /// Sets an option of the listening socket; of each, where there are several.
@@ -23,6 +23,6 @@ extension TCPListener {
         _ option: SocketOption<Value>,
         to value: Value
     ) throws(SocketError) {
-        for socket in core.shards { try socket.set(option, to: value, remote: nil) }
+        try core.set(option, to: value)
     }
 }

@@ -1,5 +1,5 @@
 extension UnixListener {
-    /// Reads an option of the listening socket; of the first, where there are several.
+    /// Reads an option of the listening socket.
     ///
     /// The corresponding system call is `getsockopt(2)`.
     ///
@@ -7,10 +7,10 @@ extension UnixListener {
     /// - Returns: Its value.
     /// - Throws: `SocketError`: `.notSupported`, `.closed`.
     public func get<Value>(_ option: SocketOption<Value>) throws(SocketError) -> Value {
-        try core.listener.registration.get(option, remote: nil)
+        try core.listener.get(option)
     }
 
-    /// Sets an option of the listening socket; of each, where there are several.
+    /// Sets an option of the listening socket.
     ///
     /// The corresponding system call is `setsockopt(2)`.
     ///
@@ -23,6 +23,6 @@ extension UnixListener {
         _ option: SocketOption<Value>,
         to value: Value
     ) throws(SocketError) {
-        for socket in core.listener.shards { try socket.set(option, to: value, remote: nil) }
+        try core.listener.set(option, to: value)
     }
 }
