@@ -27,7 +27,7 @@ func work(on listener: TCPListener) async throws {
     let hello = Hello()
     let signals = Signal.notifications(of: .terminate, .interrupt, .user2)
     let server = Task {
-        await serve(listener) { connection in try await hello.serve(connection) }
+        try await serve(listener) { connection in try await hello.serve(connection) }
     }
     say("listening on \(listener.localAddress)")
     try ServiceManager.notify(.ready)
@@ -53,6 +53,6 @@ func work(on listener: TCPListener) async throws {
         try await Task.sleep(for: .seconds(2))
         server.cancel()
     }
-    await server.value
+    try await server.value
     patience.cancel()
 }

@@ -14,7 +14,7 @@ await runExample("HotRestart [ADDRESS]", arguments: 1) { arguments in
         ?? .bind(to: arguments.first ?? "127.0.0.1:9999")
     let signals = Signal.notifications(of: .terminate, .interrupt, .user2)
     let server = Task {
-        await serve(listener) { connection in
+        try await serve(listener) { connection in
             for try await chunk in connection {
                 try await connection.write(chunk)
             }
@@ -35,5 +35,5 @@ await runExample("HotRestart [ADDRESS]", arguments: 1) { arguments in
         }
     }
     server.cancel()
-    await server.value
+    try await server.value
 }

@@ -64,7 +64,7 @@ func take(from path: String) async throws {
     }
     say("accepting on \(listener.localAddress)")
     try await untilAskedToLeave {
-        await serve(listener) { connection in
+        try await serve(listener) { connection in
             for try await chunk in connection { try await connection.write(chunk) }
         }
     }

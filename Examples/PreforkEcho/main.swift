@@ -24,7 +24,7 @@ await runExample("PreforkEcho [ADDRESS] [WORKERS]", arguments: 2) { arguments in
 func work(on listener: TCPListener) async throws {
     let signals = Signal.notifications(of: .terminate)
     let server = Task {
-        await serve(listener) { connection in
+        try await serve(listener) { connection in
             for try await chunk in connection {
                 try await connection.write(chunk)
             }
@@ -34,6 +34,6 @@ func work(on listener: TCPListener) async throws {
     let leaving = Task {
         for await _ in signals { server.cancel() }
     }
-    await server.value
+    try await server.value
     leaving.cancel()
 }

@@ -12,7 +12,7 @@ await runExample("UnixEcho [PATH]", arguments: 1) { arguments in
     let listener = try UnixListener.bind(to: .unix(path: path), options: options)
     say("listening on \(path)")
     try await untilAskedToLeave {
-        await serve(listener) { connection in
+        try await serve(listener) { connection in
             for try await chunk in connection {
                 try await connection.write(chunk)
             }

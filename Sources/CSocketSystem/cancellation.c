@@ -16,6 +16,20 @@ int csock_task_is_cancelled(void) {
     return task && swift_task_isCancelled(task);
 }
 
+int csock_deadlines_used;
+
+_Thread_local int csock_thread_streak __attribute__((tls_model("initial-exec")));
+
+// A turn of the loop in between costs about as much as two operations.
+static const int longest_streak = 64;
+
+int csock_check_task(void) {
+    if (csock_task_is_cancelled()) return 2;
+    if (++csock_thread_streak < longest_streak) return 0;
+    csock_thread_streak = 0;
+    return 1;
+}
+
 typedef void (*cancellation_body)(void *context, int tag);
 
 /* Set by every group of loops, to the same function, while handlers of other groups run. */

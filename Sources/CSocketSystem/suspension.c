@@ -1,5 +1,7 @@
 #include "suspension.h"
 
+#include "cancellation.h"
+
 #define SWIFT_CALL __attribute__((swiftcall))
 #define SWIFT_ASYNC_CALL __attribute__((swiftasynccall))
 #define ASYNC_CONTEXT __attribute__((swift_async_context))
@@ -29,6 +31,7 @@ SWIFT_CALL void *swift_continuation_init(struct continuation_context *context, u
 SWIFT_CALL __attribute__((weak)) void *swift_task_suspend(void);
 
 void *csock_suspendable_task(void) {
+    csock_thread_streak = 0;
     if (!swift_task_suspend || swift_task_getCurrentExecutor().identity) return 0;
     return swift_task_getCurrent();
 }

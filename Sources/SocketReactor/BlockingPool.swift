@@ -32,6 +32,8 @@ package final class BlockingPool: Sendable {
     package enum Failure: Error, Hashable, Sendable {
         /// The task was cancelled; the job's answer is dropped.
         case cancelled
+        /// The task's deadline passed; the job's answer is dropped.
+        case timedOut
         /// This many jobs that nobody waits for hold all the threads.
         case exhausted(Int)
         /// As many jobs as may be are waiting for a thread.
@@ -108,15 +110,31 @@ extension BlockingPool {
             state.nextTicket += 1
             return state.nextTicket
         }
-        let failure = await withTaskCancellationHandler {
-            await withCheckedContinuation { asker in
-                let failure = submit(Job(ticket: ticket, body: body), asker)
-                if let failure { asker.resume(returning: failure) }
+        let deadline = Deadline.current
+        let failure = await limited(by: deadline, ticket) {
+            await withTaskCancellationHandler {
+                await withCheckedContinuation { asker in
+                    let failure = submit(Job(ticket: ticket, body: body), asker)
+                    if let failure { asker.resume(returning: failure) }
+                }
+            } onCancel: {
+                letGo(ticket, .cancelled)
             }
-        } onCancel: {
-            cancel(ticket)
         }
         if let failure { throw failure }
+    }
+
+    private func limited(
+        by deadline: Deadline?,
+        _ ticket: UInt64,
+        _ body: () async -> Failure?
+    ) async -> Failure? {
+        guard let deadline else { return await body() }
+        return await deadline.keeper.withDeadline(deadline) { [self] in
+            letGo(ticket, .timedOut)
+        } _: {
+            await body()
+        }
     }
 
     /// Takes a job in; or says why not, then the asker is the caller's to resume.
@@ -128,8 +146,9 @@ extension BlockingPool {
             case wait
         }
         let step = state.withLock { state -> Step in
-            // A handler that ran before this lock found no asker, but has left its mark.
+            // Who came to let it go before this lock found no asker, but it is known why.
             if Task.isCancelled { return .refuse(.cancelled) }
+            if Deadline.hasPassed { return .refuse(.timedOut) }
             if state.abandoned >= limits.threads { return .refuse(.exhausted(state.abandoned)) }
             let gate = state.idle.popLast()
             let startsThread = gate == nil && state.threads < limits.threads
@@ -166,7 +185,7 @@ extension BlockingPool {
     }
 
     /// Lets the asker go: a job in the queue is forgotten, a running one abandoned.
-    private func cancel(_ ticket: UInt64) {
+    private func letGo(_ ticket: UInt64, _ failure: Failure) {
         let (asker, stranded) = state.withLock { state -> (Asker?, [Asker]) in
             guard let asker = state.askers.removeValue(forKey: ticket) else { return (nil, []) }
             if let index = state.queue.firstIndex(where: { $0.ticket == ticket }) {
@@ -177,7 +196,7 @@ extension BlockingPool {
             if state.abandoned < limits.threads { return (asker, []) }
             return (asker, state.failQueue())
         }
-        asker?.resume(returning: .cancelled)
+        asker?.resume(returning: failure)
         for asker in stranded { asker.resume(returning: .exhausted(limits.threads)) }
     }
 }

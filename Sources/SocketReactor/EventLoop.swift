@@ -39,6 +39,9 @@ package final class EventLoop: Sendable {
     @exclusivity(unchecked)
     private nonisolated(unsafe) var turn = Turn()
 
+    /// How many turns the loop has run since it was told to stop.
+    private nonisolated(unsafe) var lastTurns = 0
+
     /// Backs `messages`.
     @exclusivity(unchecked)
     private nonisolated(unsafe) var madeMessages: MessageBatch?
@@ -54,8 +57,10 @@ package final class EventLoop: Sendable {
     struct Shared: ~Copyable {
         /// Jobs from other threads.
         var inbox: [UnownedJob] = []
-        /// Whom to wake when.
-        var timers = TimerHeap<Wakeable>()
+        /// What to do when.
+        var timers = TimerHeap<Alarm>()
+        /// The timers of waits that have a deadline.
+        var deadlines: [LimitedWait: TimerHeap<Alarm>.Token] = [:]
         /// Which registration an event's key means.
         var table = RegistrationTable()
         /// How far the loop is with ending.
@@ -135,13 +140,19 @@ extension EventLoop {
     /// Takes what other threads left; true if the loop must end.
     private func takeMail() -> Bool {
         var woken: [Wakeable] = []
+        var orphans: [UnownedJob] = []
         let ends = shared.withLock { shared in
             hasMail.store(false, ordering: .relaxed)
             // SAFETY: the loop's own thread.
             unsafe jobs.append(contentsOf: shared.inbox)
             shared.inbox.removeAll(keepingCapacity: shared.inbox.count < 1024)
             if shared.phase == .running { return false }
-            if shared.phase == .stopping { closeAll(&shared, waking: &woken) }
+            if shared.phase == .stopping {
+                closeAll(&shared, waking: &woken)
+                // A task that yields again and again would keep the loop for ever.
+                unsafe lastTurns += 1
+                if unsafe lastTurns > Self.mostLastTurns { unsafe swap(&orphans, &jobs) }
+            }
             guard unsafe jobs.isEmpty, woken.isEmpty, shared.timers.count == 0,
                 registrationCount.load(ordering: .relaxed) == 0
             else {
@@ -154,8 +165,12 @@ extension EventLoop {
             return true
         }
         woken.resumeAll()
+        for job in orphans { globalConcurrentExecutor.enqueue(job) }
         return ends
     }
+
+    /// Enough for tasks to learn that their sockets are closed.
+    private static let mostLastTurns = 16
 
     /// Wakes everyone who waits for a socket of this loop or sleeps on it, with `.closed`.
     private func closeAll(_ shared: inout Shared, waking woken: inout [Wakeable]) {
@@ -168,20 +183,7 @@ extension EventLoop {
         for key in closed where shared.table.remove(key) {
             registrationCount.wrappingSubtract(1, ordering: .relaxed)
         }
-        while let sleeper = shared.timers.popDue(at: .never) { woken.append(sleeper.with(.closed)) }
-        nextTimer.store(.max, ordering: .relaxed)
-    }
-
-    private func fireTimers() {
-        let now = MonotonicTime.now
-        guard nextTimer.load(ordering: .relaxed) <= now.nanoseconds else { return }
-        var woken: [Wakeable] = []
-        shared.withLock { shared in
-            while let sleeper = shared.timers.popDue(at: now) { woken.append(sleeper) }
-            if shared.phase != .running { hasMail.store(true, ordering: .relaxed) }
-            nextTimer.store(shared.timers.nextDeadline.nanoseconds, ordering: .relaxed)
-        }
-        woken.resumeAll()
+        silenceAlarms(&shared, waking: &woken)
     }
 
     /// Waits for events, or only looks where jobs are queued, and resumes whom they concern.
@@ -244,9 +246,9 @@ extension EventLoop {
     private func millisecondsUntilTimer() -> CInt {
         let deadline = nextTimer.load(ordering: .relaxed)
         if deadline == .max { return -1 }
-        let nanoseconds = deadline - MonotonicTime.now.nanoseconds
-        if nanoseconds <= 0 { return 0 }
-        return CInt(clamping: (nanoseconds + 999_999) / 1_000_000)
+        let now = MonotonicTime.now.nanoseconds
+        if deadline <= now { return 0 }
+        return CInt(clamping: (deadline - now + 999_999) / 1_000_000)
     }
 }
 

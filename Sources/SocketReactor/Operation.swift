@@ -20,12 +20,20 @@ public enum OperationFailure: Error, Hashable, Sendable {
     case closed
     /// Another task is reading.
     case busy
+    /// The deadline of a scope around it passed, see `Deadline`.
+    case timedOut
     /// The system call failed.
     case system(Errno)
 
+    /// What a wait that did not end with `.ready` means.
     @usableFromInline
-    init(_ outcome: WaitOutcome) {
-        self = outcome == .cancelled ? .cancelled : .closed
+    package init(_ outcome: WaitOutcome) {
+        self =
+            switch outcome {
+            case .cancelled: .cancelled
+            case .timedOut: .timedOut
+            case .ready, .closed: .closed
+            }
     }
 }
 
@@ -46,7 +54,8 @@ public enum TurnPolicy: Hashable, Sendable {
 ///     }
 ///
 /// Cancellation is checked on entry, on the fast path too. A wait that is cancelled has consumed
-/// nothing. After a call that drained the socket the next operation waits first, which saves a
+/// nothing. Where a thread's operations have long not waited, one of them lets the others of its
+/// loop go first: a peer that never stops sending must not have the thread to itself. After a call that drained the socket the next operation waits first, which saves a
 /// system call that would answer EAGAIN. Every way out but `mustWait` gives the turn back, so an
 /// operation ends by returning a result or throwing what these methods throw, and by nothing else.
 @safe
@@ -57,6 +66,8 @@ public struct Operation {
     @usableFromInline let direction: Direction
     /// What must come before the next try.
     @usableFromInline var next: BeginAction
+    /// Whether others must have the thread before the next try.
+    @usableFromInline var givesWay = false
 
     /// Begins: the turn is taken, unless another operation holds it and we may stand in line.
     @inlinable
@@ -69,22 +80,34 @@ public struct Operation {
         unsafe self.registration = registration
         self.direction = direction
         next = unsafe registration._withUnsafeGuaranteedRef { $0.begin(direction) }
-        // A wait finds out by itself.
-        if next == .call, taskIsCancelled() { throw abandon(.cancelled) }
+        // A wait finds out by itself, and gives way.
+        if next == .call {
+            let status = checkCurrentTask()
+            if status != TaskStatus.goesOn {
+                if status == TaskStatus.cancelled { throw abandon(.cancelled) }
+                givesWay = true
+            }
+        }
         if next == .closed { throw .closed }
         if next == .contended, policy == .exclusive { throw .busy }
     }
 
     /// The socket; valid until the operation ends.
     @inlinable
-    public var descriptor: CInt { unsafe registration._withUnsafeGuaranteedRef { $0.descriptor } }
+    public var descriptor: CInt {
+        // SAFETY: as in `ready()`.
+        unsafe registration._withUnsafeGuaranteedRef { $0.descriptor }
+    }
 
     /// Waits until the system call is worth trying.
     @inlinable
     public mutating func ready() async throws(OperationFailure) {
-        if next == .call { return }
-        let outcome: WaitOutcome
+        if next == .call {
+            if givesWay { try await giveWay() }
+            return
+        }
         // SAFETY: whoever made the operation keeps the registration alive until it ends.
+        let outcome: WaitOutcome
         if next == .wait {
             let wait = unsafe registration._withUnsafeGuaranteedRef { $0.beginWait(direction) }
             switch wait.next {
@@ -109,11 +132,22 @@ public struct Operation {
             if unsafe registration._withUnsafeGuaranteedRef({ $0.isClosed }) {
                 throw abandon(.closed)
             }
-            if taskIsCancelled() { throw abandon(.cancelled) }
+            if currentTaskIsCancelled() { throw abandon(.cancelled) }
         } else if outcome != .ready {
             throw abandon(outcome)
         }
         next = .call
+    }
+
+    /// Lets everything else that wants the thread have its turn.
+    @usableFromInline
+    mutating func giveWay() async throws(OperationFailure) {
+        givesWay = false
+        await yieldThread()
+        // SAFETY: as in `ready()`.
+        if unsafe registration._withUnsafeGuaranteedRef({ $0.isClosed }) { throw abandon(.closed) }
+        if currentTaskIsCancelled() { throw abandon(.cancelled) }
+        if Deadline.hasPassed { throw abandon(.timedOut) }
     }
 
     /// What a try means: the operation's value, which ends it, or nil to wait and try again.
@@ -153,6 +187,3 @@ public struct Operation {
         return OperationFailure(outcome)
     }
 }
-
-@usableFromInline
-func taskIsCancelled() -> Bool { currentTaskIsCancelled() }

@@ -8,6 +8,8 @@
 ///     cancelled   .cancelled       -> ready+cancelled stays             -> closed
 ///     closed      .closed          stays             stays              stays
 ///
+/// A deadline that passes, `expire`, does as `cancel` does, with `.timedOut`.
+///
 /// *Holding* is apart from that: an operation begins by taking the direction's turn and ends by
 /// giving it back, so at most one operation waits, and a slot needs room for one continuation.
 /// The lock-free word that holds two slots, and the continuations, live in `Registration`.
@@ -40,6 +42,8 @@ package struct ReadinessSlot: Hashable, Sendable {
     static let draining: UInt16 = 1 << 8
     /// Beside `waiting`: the waiter is the socket's owner, see `Registration.owned`.
     static let owned: UInt16 = 1 << 9
+    /// The holder's deadline passed while it was not waiting.
+    static let expired: UInt16 = 1 << 10
 }
 
 /// What an operation that begins must do first.
@@ -62,6 +66,8 @@ public enum WaitOutcome: UInt8, Hashable, Sendable {
     case cancelled
     /// The socket was closed.
     case closed
+    /// The task's deadline passed.
+    case timedOut
 }
 
 /// What a wait does.
@@ -109,6 +115,7 @@ extension ReadinessSlot {
             return .resume(.ready)
         }
         if has(Self.draining) { return .resume(.cancelled) }
+        if has(Self.expired) { return .resume(.timedOut) }
         flags |= asOwner ? Self.waiting | Self.owned : Self.waiting
         return .suspend
     }
@@ -134,6 +141,13 @@ extension ReadinessSlot {
     package mutating func cancel() -> Bool {
         if stopWaiting() { return true }
         flags |= Self.cancelled
+        return false
+    }
+
+    /// The holder's deadline passes. True if the waiter must be resumed with `.timedOut`.
+    package mutating func expire() -> Bool {
+        if stopWaiting() { return true }
+        flags |= Self.expired
         return false
     }
 
@@ -169,7 +183,7 @@ extension ReadinessSlot {
     @inline(__always)
     package mutating func end(undrained: Bool) -> Bool {
         if undrained { flags |= Self.ready }
-        flags &= ~Self.cancelled
+        flags &= ~(Self.cancelled | Self.expired)
         if has(Self.queued) { return false }
         flags &= ~Self.held
         return true

@@ -18,7 +18,7 @@ extension Registration {
         guard owner.load(ordering: .relaxed) != task.id else { return beginOwnersWait(direction) }
         let handler = unsafe cancellationHandler(direction)
         switch step({ $0[direction].wait() }) {
-        case .suspend: return unsafe Wait(.suspend, handler)
+        case .suspend: return underDeadline(unsafe Wait(.suspend, handler), direction)
         case .resume(let outcome): return unsafe Wait(over: outcome, handler)
         }
     }
@@ -33,7 +33,18 @@ extension Registration {
         if currentTaskIsCancelled(), step({ $0[direction].cancel() }) {
             return Wait(over: .cancelled)
         }
-        return Wait(.suspend)
+        return underDeadline(Wait(.suspend), direction)
+    }
+
+    /// A wait that the loop ends when the task's deadline passes. One that has passed already ends
+    /// it in the loop's next turn, before the poller is asked: data that come later come too late.
+    @inline(__always)
+    private func underDeadline(_ wait: Wait, _ direction: Direction) -> Wait {
+        guard let deadline = Deadline.current else { return wait }
+        var wait = wait
+        wait.hasDeadline = true
+        loop.limitWait(self, direction, until: deadline)
+        return wait
     }
 
     @unsafe
@@ -48,6 +59,9 @@ extension Registration {
 
     /// Suspends the task that has begun to wait, wherever it runs.
     public func waitByContinuation(_ direction: Direction) async {
+        let deadline = Deadline.current
+        // Before the wait is known: a deadline that passes in between leaves its mark.
+        if let deadline { loop.limitWait(self, direction, until: deadline) }
         let outcome = await unsafe _unsafeInheritExecutor_withUnsafeContinuation {
             (continuation: UnsafeContinuation<WaitOutcome, Never>) in
             // SAFETY: whoever clears `waiting` resumes, once; here it was never set.
@@ -56,11 +70,13 @@ extension Registration {
                 unsafe continuation.resume(returning: outcome)
             }
         }
+        if deadline != nil { loop.unlimitWait(self, direction) }
         setWaiter(direction, Waiter(task: nil, outcome: outcome))
     }
 
     /// Ends a wait.
     public func endWait(_ wait: Wait, _ direction: Direction) -> WaitOutcome {
+        if wait.hasDeadline { loop.unlimitWait(self, direction) }
         if let handler = unsafe wait.handler { unsafe handler.remove() }
         return wait.next == .over ? wait.outcome : waiter(direction).outcome
     }
@@ -85,6 +101,11 @@ extension Registration {
         unsafe Unmanaged<Registration>.fromOpaque(object!)._withUnsafeGuaranteedRef {
             $0.cancel(tag == 0 ? .read : .write)
         }
+    }
+
+    /// The deadline of who waits, or is about to, has passed. Called by the loop under its lock.
+    func expire(_ direction: Direction, waking woken: inout [Wakeable]) {
+        if step({ $0[direction].expire() }) { woken.append(self.woken(direction, .timedOut)) }
     }
 
     private func cancel(_ direction: Direction) {

@@ -111,12 +111,22 @@ extension Registration {
             defer { line.nextTicket += 1 }
             return line.nextTicket
         }
-        return await withTaskCancellationHandler {
+        let deadline = Deadline.current
+        return await loop.withDeadline(deadline) { [self] in
+            leaveLine(ticket, .timedOut)
+        } _: {
+            await waitInLine(direction, ticket)
+        }
+    }
+
+    private func waitInLine(_ direction: Direction, _ ticket: UInt64) async -> WaitOutcome {
+        await withTaskCancellationHandler {
             await unsafe withUnsafeContinuation { continuation in
                 // SAFETY: resumed once: here, or by whoever takes the entry out of the line.
                 let outcome = line.withLock { line -> WaitOutcome? in
-                    // A handler that ran before this lock finds no entry, but has left its mark.
+                    // Who came to let us go before this lock found no entry, but it is known why.
                     if Task.isCancelled { return .cancelled }
+                    if Deadline.hasPassed { return .timedOut }
                     switch step({ $0[direction].queue() }) {
                     case .call, .wait: return .ready
                     case .closed: return .closed
@@ -131,9 +141,13 @@ extension Registration {
                 if let outcome { unsafe continuation.resume(returning: outcome) }
             }
         } onCancel: {
-            let entry = line.withLock { $0.remove(ticket: ticket) }
-            entry?.waiter.with(.cancelled).resume()
+            leaveLine(ticket, .cancelled)
         }
+    }
+
+    private func leaveLine(_ ticket: UInt64, _ outcome: WaitOutcome) {
+        let entry = line.withLock { $0.remove(ticket: ticket) }
+        entry?.waiter.with(outcome).resume()
     }
 
     /// Gives the held turn to the first in line; frees it where the line has emptied meanwhile.

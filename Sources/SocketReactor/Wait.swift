@@ -17,6 +17,8 @@ public struct Wait {
     public let next: Next
     /// How the wait ended, where it is over.
     let outcome: WaitOutcome
+    /// Whether the loop rings when the task's deadline passes.
+    var hasDeadline = false
     /// Told if the task is cancelled meanwhile.
     let handler: CancellationHandler?
 

@@ -12,6 +12,20 @@ package func setCancellationBody(_ body: CancellationBody) {
 /// `Task.isCancelled` without counting a reference to the task.
 package func currentTaskIsCancelled() -> Bool { csock_task_is_cancelled() != 0 }
 
+/// What an operation that need not wait must know of its task before it begins: one of the numbers
+/// of `TaskStatus`.
+public func checkCurrentTask() -> CInt { csock_check_task() }
+
+/// The answers of `checkCurrentTask`.
+public enum TaskStatus {
+    /// It may begin.
+    @inlinable public static var goesOn: CInt { 0 }
+    /// It must let others have the thread first.
+    @inlinable public static var givesWay: CInt { 1 }
+    /// The task is cancelled.
+    @inlinable public static var cancelled: CInt { 2 }
+}
+
 /// A handler for the cancellation of the current task, cheaper than `withTaskCancellationHandler`.
 ///
 /// - Important: Added and removed by one async function, in the order of a stack, as that

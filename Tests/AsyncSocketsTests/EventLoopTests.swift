@@ -79,6 +79,56 @@ struct EventLoopTests {
         #expect(result == 42)
     }
 
+    @Test("that shut down are not kept by a task that yields again and again")
+    func shutdownUnderYielding() async throws {
+        let group = try EventLoopGroup(loops: 1)
+        let started = Counter()
+        let spinner = Task(executorPreference: group.taskExecutor) {
+            while !Task.isCancelled {
+                started.increment()
+                await Task.yield()
+            }
+        }
+        #expect(await eventually { started.value > 0 })
+        await group.shutdown()
+        spinner.cancel()
+        await spinner.value
+    }
+
+    @Test("let others have their turn while one connection's peer never stops")
+    func fairness() async throws {
+        let group = try EventLoopGroup(loops: 1)
+        let (greedy, flooder) = try await tcpPair(on: group)
+        let (modest, asker) = try await tcpPair()
+        let flood = Task {
+            let much = [UInt8](repeating: 1, count: 256 * 1024)
+            while true { try await flooder.write(much) }
+        }
+        let servers = Task(executorPreference: group.taskExecutor) {
+            await withTaskGroup { tasks in
+                tasks.addTask {
+                    // Small reads: there is always more.
+                    while (try? await greedy.read(atMost: 16)) != nil {}
+                }
+                tasks.addTask {
+                    for _ in 0..<100 {
+                        guard let asked = try? await modest.read(atMost: 16) else { return }
+                        try? await modest.write(asked)
+                    }
+                }
+            }
+        }
+        for _ in 0..<100 {
+            try await asker.write("?")
+            #expect(try await asker.read(exactly: 1) == Array("?".utf8))
+        }
+        flood.cancel()
+        greedy.close()
+        _ = await flood.result
+        await servers.value
+        await group.shutdown()
+    }
+
     @Test("that nobody refers to end their threads with their last socket")
     func retire() async throws {
         var group: EventLoopGroup? = try EventLoopGroup(loops: 3)
@@ -98,8 +148,8 @@ struct EventLoopTests {
         let group = try EventLoopGroup(loops: 1)
         let names = await withEventLoops(on: group) {
             await withTaskGroup { tasks in
-                for _ in 0..<4 { tasks.addTask { threadName() } }
-                return await tasks.reduce(into: [threadName()]) { $0.append($1) }
+                for _ in 0..<4 { tasks.addTask { currentThreadName() } }
+                return await tasks.reduce(into: [currentThreadName()]) { $0.append($1) }
             }
         }
         #expect(Set(names) == ["sockets-0"])
@@ -124,11 +174,6 @@ struct EventLoopTests {
         try await done
         #expect(await reader.count == 1000)
     }
-}
-
-/// The name of the thread that calls it.
-private func threadName() -> String {
-    String(decoding: contents("/proc/thread-self/comm").dropLast(), as: UTF8.self)
 }
 
 private final class Counter: Sendable {

@@ -123,13 +123,130 @@ struct TimeoutTests {
         #expect(failure == .timedOut)
     }
 
+    @Test("ends a wait for the turn of another's write, which goes on")
+    func waitingInLine() async throws {
+        let (client, server) = try await tcpPair()
+        async let first: Void = client.write(clog)
+        #expect(await eventually { client.bytesWritten > 0 })
+        #expect(
+            await code { try await withTimeout(.milliseconds(30)) { try await client.write("x") } }
+                == .timedOut
+        )
+        let received = Task { try await server.readToEnd() }
+        try await first
+        try client.shutdown(.write)
+        #expect(try await received.value.count == clog.count)
+    }
+
+    @Test("ends a connect that nobody answers, and leaves no socket")
+    func connecting() async throws {
+        let hosts = try LoopbackHosts()
+        let hole = try BlackHole(at: hosts.address(3), port: hosts.port)
+        let address = try SocketAddress("\(hosts.address(3)):\(hosts.port)")
+        let options = ConnectOptions(localAddress: hosts.client)
+        #expect(
+            await code {
+                try await withTimeout(.milliseconds(30)) {
+                    _ = try await TCPConnection.connect(to: address, options: options)
+                }
+            } == .timedOut
+        )
+        #expect(hosts.openSockets == 0)
+        withExtendedLifetime(hole) {}
+    }
+
+    @Test("ends an accept from any of several sockets, and connections still come")
+    func acceptingFromShards() async throws {
+        let group = try EventLoopGroup(loops: 2)
+        let listener = try TCPListener.bind(
+            to: "127.0.0.1:0",
+            options: ListenOptions(shards: .perLoop),
+            on: group
+        )
+        #expect(
+            await code {
+                try await withTimeout(.milliseconds(30)) { _ = try await listener.accept() }
+            } == .timedOut
+        )
+        #expect(listener.failure == nil)
+        async let client = TCPConnection.connect(to: listener.localAddress)
+        let server = try await listener.accept()
+        #expect(try await server.remoteAddress == client.localAddress)
+        listener.close()
+        await group.shutdown()
+    }
+
+    @Test("runs the body where it is called, with what surrounds it")
+    @MainActor
+    func noTask() async throws {
+        final class NotSendable { var count = 0 }
+        let local = NotSendable()
+        try await withTimeout(.seconds(60)) {
+            local.count += 1
+            MainActor.assertIsolated()
+        }
+        #expect(local.count == 1)
+    }
+
+    @Test("that has passed ends every later wait, and gives what is there already")
+    func afterwards() async throws {
+        let (client, server) = try await tcpPair()
+        try await server.write("there")
+        #expect(try await client.read(exactly: 1) == Array("t".utf8))
+        try await withTimeout(.milliseconds(20)) {
+            #expect(await code { _ = try await client.read(exactly: 100) } == .timedOut)
+            #expect(await code { _ = try await client.read(exactly: 100) } == .timedOut)
+            let rest = try await client.read(exactly: 4)
+            #expect(rest == Array("here".utf8))
+        }
+    }
+
+    @Test("ends a loop that never has to wait")
+    func endless() async throws {
+        let (client, server) = try await tcpPair()
+        let flood = Task {
+            while true { try await server.write([UInt8](repeating: 1, count: 65536)) }
+        }
+        var total = 0
+        let failure = await code {
+            try await withTimeout(.milliseconds(100)) {
+                for try await chunk in client { total += chunk.count }
+            }
+        }
+        #expect(failure == .timedOut)
+        #expect(total > 0)
+        flood.cancel()
+        client.close()
+        _ = await flood.result
+    }
+
+    @Test("ends `serve`, which drains its clients and says so")
+    func serving() async throws {
+        let (addresses, ready) = AsyncStream<SocketAddress>.makeStream()
+        async let failure = code {
+            try await withTimeout(.milliseconds(200)) {
+                try await serve(at: "127.0.0.1:0", ready: { ready.yield($0) }) { connection in
+                    for try await chunk in connection { try await connection.write(chunk) }
+                }
+            }
+        }
+        var iterator = addresses.makeAsyncIterator()
+        let address = try #require(await iterator.next())
+        // On a busy machine the time may be over before the client comes: then it is refused.
+        if let client = try? await TCPConnection.connect(to: address) {
+            try? await client.write("x")
+            _ = try? await client.readToEnd()
+        }
+        #expect(await failure == .timedOut)
+    }
+
     @Test("is told from the cancellation of the task around it")
     func cancellationAround() async throws {
         let (client, server) = try await tcpPair()
         let task = Task {
             try await withTimeout(.seconds(60)) { _ = try await client.read(atMost: 1) }
         }
-        await Task.yield()
+        // Before it waits or while it does: the answer is the same.
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }
         server.close()

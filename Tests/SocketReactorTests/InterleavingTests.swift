@@ -13,7 +13,15 @@ struct InterleavingTests {
         let steady = SocketWorld.Plan.Task(isCancellable: true, operations: 3)
         let writer = SocketWorld.Plan.Task(policy: .inLine, isCancellable: true)
         let acceptor = SocketWorld.Plan.Task(policy: .inLine, takesOne: true, isCancellable: true)
+        let hurried = SocketWorld.Plan.Task(isCancellable: true, deadline: .beforehand)
+        let local = SocketWorld.Plan.Task(operations: 2, deadline: .afterwards)
+        let hurriedWriter = SocketWorld.Plan.Task(policy: .inLine, deadline: .beforehand)
         return [
+            Plan(tasks: [hurried], arrivals: 2, closes: 1, drains: 1),
+            Plan(tasks: [local], arrivals: 2, closes: 1, drains: 1),
+            Plan(tasks: [local], arrivals: 2, closes: 1, levelTriggered: true),
+            Plan(tasks: [hurriedWriter, writer], arrivals: 2, closes: 1),
+            Plan(tasks: [hurriedWriter, hurriedWriter], arrivals: 1, closes: 1),
             Plan(tasks: [reader], arrivals: 1, closes: 2, detaches: 1, uses: 2),
             Plan(tasks: [reader], arrivals: 2, closes: 2, drains: 1),
             Plan(tasks: [steady], arrivals: 3, closes: 1, drains: 1),

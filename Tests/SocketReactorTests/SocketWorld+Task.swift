@@ -17,6 +17,7 @@ extension SocketWorld {
             } else {
                 tasks[index].phase = .calls
             }
+        case .leftLine(.timedOut): finish(index, .timedOut)
         case .leftLine(let outcome): finish(index, outcome == .closed ? .closed : .cancelled)
         case .calls: try call(index)
         case .arms:
@@ -33,18 +34,26 @@ extension SocketWorld {
             tasks[index].hasHandler = true
             // A handler that is added to a cancelled task is called at once.
             if tasks[index].isCancelled { _ = state[.read].cancel() }
+            let isBeforehand = tasks[index].plan.deadline == .beforehand
+            tasks[index].phase = isBeforehand ? .setsTimer : .waits
+        case .setsTimer:
+            tasks[index].hasTimer = true
             tasks[index].phase = .waits
         case .waits:
             switch state[.read].wait() {
-            case .suspend: tasks[index].phase = .isSuspended
+            case .suspend:
+                tasks[index].phase = .isSuspended
+                tasks[index].setsTimerLate = tasks[index].plan.deadline == .afterwards
             case .resume(let outcome): tasks[index].phase = .woke(outcome)
             }
         case .woke(let outcome):
             tasks[index].hasHandler = false
+            tasks[index].hasTimer = false
             switch outcome {
             case .ready: tasks[index].phase = .calls
             case .cancelled: tasks[index].phase = .ends(undrained: true, .cancelled)
             case .closed: tasks[index].phase = .ends(undrained: true, .closed)
+            case .timedOut: tasks[index].phase = .ends(undrained: true, .timedOut)
             }
         case .ends(let undrained, let result):
             switch state.end(.read, undrained: undrained) {
@@ -82,6 +91,7 @@ extension SocketWorld {
     /// Under the line's lock.
     private mutating func standInLine(_ index: Int) {
         if tasks[index].isCancelled { return finish(index, .cancelled) }
+        if tasks[index].hasExpired { return finish(index, .timedOut) }
         switch state[.read].queue() {
         case .call, .wait: tasks[index].phase = .leftLine(.ready)
         case .closed: finish(index, .closed)
@@ -135,6 +145,7 @@ extension SocketWorld {
         case .cancelled: task.isCancelled || state[.read].has(ReadinessSlot.draining)
         case .closed: state.isClosed
         case .busy: task.plan.policy == .exclusive && tasks.count > 1
+        case .timedOut: task.hasExpired
         }
     }
 }
@@ -152,6 +163,7 @@ extension SocketWorld {
                 try Self.require(items == 0, "something has arrived and a task still waits")
                 try Self.require(!state.isClosed, "a task waits for a closed socket")
                 try Self.require(!task.isCancelled, "a cancelled task waits")
+                try Self.require(!task.hasExpired, "a task waits after its deadline")
             default: throw Violation(text: "a task stopped in \(task.phase)")
             }
         }

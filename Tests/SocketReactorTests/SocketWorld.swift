@@ -31,17 +31,28 @@ struct SocketWorld: Hashable {
             var isCancellable = false
             /// How many operations it does, one after the other.
             var operations = 1
+            /// Whether it has a deadline, and when a wait sets the timer for it.
+            var deadline = DeadlineTimer.none
         }
+    }
+
+    /// When a wait sets the timer for its task's deadline.
+    enum DeadlineTimer: Hashable {
+        case none
+        /// Before it is known to wait: `waitByContinuation`.
+        case beforehand
+        /// Afterwards, still on the loop's thread, which runs no timer meanwhile: `beginWait`.
+        case afterwards
     }
 
     enum Phase: Hashable {
         case begins, takesTurn, standsInLine, isInLine, leftLine(WaitOutcome)
-        case calls, installsHandler, arms, waits, isSuspended, woke(WaitOutcome)
+        case calls, installsHandler, arms, setsTimer, waits, isSuspended, woke(WaitOutcome)
         case ends(undrained: Bool, Result), handsOn(Result), closesDescriptor(Result)
         case done(Result)
     }
 
-    enum Result: Hashable { case value, cancelled, closed, busy }
+    enum Result: Hashable { case value, cancelled, closed, busy, timedOut }
 
     struct Task: Hashable {
         var plan: Plan.Task
@@ -51,6 +62,12 @@ struct SocketWorld: Hashable {
         var hasHandler = false
         /// The cancelling thread is inside the handler.
         var handlerRuns = false
+        /// The timer of its wait is set.
+        var hasTimer = false
+        /// It is about to set the timer, suspended as it is.
+        var setsTimerLate = false
+        /// Its deadline has passed.
+        var hasExpired = false
     }
 
     enum Closer: Hashable { case idle, marked, emptiesLine, endsUse, done }
@@ -123,6 +140,17 @@ struct SocketWorld: Hashable {
             if try canStep(index) {
                 try add("task \(index) \(tasks[index].phase)") { try $0.step(index) }
             }
+            if tasks[index].setsTimerLate {
+                add("timer \(index)") { world in
+                    world.tasks[index].setsTimerLate = false
+                    world.tasks[index].hasTimer = true
+                }
+            }
+            if tasks[index].plan.deadline != .none, !tasks[index].hasExpired {
+                try add("deadline \(index)", isOptional: true) { try $0.expire(index) }
+            } else if tasks[index].hasExpired, tasks[index].hasTimer {
+                try add("ring \(index)") { try $0.ring(index) }
+            }
             if tasks[index].handlerRuns {
                 try add("handler \(index)") { try $0.runHandler(index) }
             } else if tasks[index].plan.isCancellable, !tasks[index].isCancelled {
@@ -150,7 +178,7 @@ struct SocketWorld: Hashable {
         switch tasks[index].phase {
         case .isSuspended, .isInLine, .done: false
         // Removing a handler waits until it has run.
-        case .woke: !tasks[index].handlerRuns
+        case .woke: !tasks[index].handlerRuns && !tasks[index].setsTimerLate
         default: true
         }
     }
@@ -199,6 +227,21 @@ struct SocketWorld: Hashable {
     private mutating func runHandler(_ index: Int) throws {
         tasks[index].handlerRuns = false
         if state[.read].cancel() { try wakeWaiter(.cancelled) }
+    }
+
+    /// The moment comes; who stands in line is let go.
+    private mutating func expire(_ index: Int) throws {
+        tasks[index].hasExpired = true
+        if let place = line.firstIndex(of: index) {
+            line.remove(at: place)
+            try resumeFromLine(index, .timedOut)
+        }
+    }
+
+    /// The loop rings a timer that is due.
+    private mutating func ring(_ index: Int) throws {
+        tasks[index].hasTimer = false
+        if state[.read].expire() { try wakeWaiter(.timedOut) }
     }
 
     private mutating func drain() throws {

@@ -8,3 +8,8 @@ package func contents(_ path: String) -> [UInt8] {
     let count = unsafe read(descriptor, &bytes, bytes.count)
     return Array(bytes.prefix(max(count, 0)))
 }
+
+/// The name of the thread that calls it.
+package func currentThreadName() -> String {
+    String(decoding: contents("/proc/thread-self/comm").dropLast(), as: UTF8.self)
+}

@@ -326,19 +326,13 @@ extension UDPSocket {
         sent: Int = 0
     ) -> any Error {
         let remote = remote ?? remoteAddress
-        switch failure {
-        case .cancelled: return CancellationError()
-        case .closed: return SocketError(operation, code: .closed, remote: remote)
-        case .busy: return SocketError(operation, code: .busy, remote: remote)
-        case .system(let errno):
-            return SocketError(
-                operation,
-                errno,
-                local: localAddress,
-                remote: remote,
-                bytesWritten: sent,
-                reason: operation == .send ? sendReason(errno, count: count) : nil
-            )
+        return failure.error(
+            operation,
+            local: localAddress,
+            remote: remote,
+            bytesWritten: sent
+        ) { errno in
+            operation == .send ? sendReason(errno, count: count) : nil
         }
     }
 

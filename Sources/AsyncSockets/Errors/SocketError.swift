@@ -145,6 +145,7 @@ extension SocketError: Hashable {
             && left.errno == right.errno && left.localAddress == right.localAddress
             && left.remoteAddress == right.remoteAddress
             && left.bytesWritten == right.bytesWritten && left.reason == right.reason
+            && left.attempts == right.attempts
     }
 
     /// Feeds what identifies the error to a hasher.

@@ -17,7 +17,9 @@ public final class EventLoopGroup: Sendable {
     ///
     /// Environment variables change it: `ASYNCSOCKETS_LOOPS` the number of loops,
     /// `ASYNCSOCKETS_BACKEND` how they wait (`epoll`, `epoll-level`, `poll`, `select`).
-    public static let shared = EventLoopGroup(unchecked: defaultLoopCount)
+    ///
+    /// A value that is no positive number of loops, or no backend, is an error of every use.
+    public static let shared = EventLoopGroup()
 
     /// Starts a group.
     ///
@@ -51,9 +53,10 @@ public final class EventLoopGroup: Sendable {
         started = .success(try Self.start(loops: loops, backend: backend, pinned: pinned))
     }
 
-    private init(unchecked loops: Int) {
+    /// As the environment says.
+    private init() {
         started = Result { () throws(SocketError) in
-            try Self.start(loops: loops, backend: nil, pinned: false)
+            try Self.start(loops: Self.preferredLoopCount(), backend: nil, pinned: false)
         }
     }
 
@@ -109,12 +112,22 @@ public final class EventLoopGroup: Sendable {
         }
     }
 
-    private static var defaultLoopCount: Int {
-        if let text = environmentVariable("ASYNCSOCKETS_LOOPS"), let count = Int(text), count > 0 {
-            return count
+    private static func preferredLoopCount() throws(SocketError) -> Int {
+        guard let text = environmentVariable("ASYNCSOCKETS_LOOPS"), !text.isEmpty else {
+            return availableProcessors
         }
-        return availableProcessors
+        guard let count = Int(text), (1...mostLoops).contains(count) else {
+            throw SocketError(
+                .startLoops,
+                code: .invalidArgument,
+                reason: "ASYNCSOCKETS_LOOPS=\(text) is not a number of loops from 1 to \(mostLoops)"
+            )
+        }
+        return count
     }
+
+    /// More threads than any machine has processors are a slip of the pen.
+    private static let mostLoops = 8192
 }
 
 /// Runs a body, and every child task in it, on the event loops.

@@ -29,10 +29,9 @@ extension Duration {
 }
 
 extension HappyEyeballs {
-    /// The error of a race that all addresses have lost.
-    func error(for name: HostName, port: UInt16) -> SocketError {
-        if attempts.isEmpty { return Resolver.combined(name, lookupFailures) }
-        let failures = attempts.compactMap { attempt -> ConnectionAttempt? in
+    /// The attempts that have failed.
+    private var failures: [ConnectionAttempt] {
+        attempts.compactMap { attempt in
             guard let error = attempt.error, let ended = attempt.ended else { return nil }
             return ConnectionAttempt(
                 address: attempt.address,
@@ -41,6 +40,23 @@ extension HappyEyeballs {
                 duration: attempt.started.duration(to: ended)
             )
         }
+    }
+
+    /// The error of a race whose time ran out.
+    func timedOut(for name: HostName, port: UInt16) -> SocketError {
+        let reached = attempts.isEmpty ? "looking up the name" : "\(attempts.count) attempts"
+        return SocketError(
+            .connect,
+            code: .timedOut,
+            reason: "\(name):\(port): \(SocketError.deadlinePassed), after \(reached)",
+            attempts: failures
+        )
+    }
+
+    /// The error of a race that all addresses have lost.
+    func error(for name: HostName, port: UInt16) -> SocketError {
+        if attempts.isEmpty { return Resolver.combined(name, lookupFailures) }
+        let failures = failures
         var parts = failures.map(\.description)
         // That a name has no address of one version is no news; that nobody answered is.
         for version in [IPAddress.Version.v6, .v4] {

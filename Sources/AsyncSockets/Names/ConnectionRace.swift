@@ -29,8 +29,15 @@ struct ConnectionRace {
     private typealias Children = TaskGroup<Report>
 
     /// Looks up, connects, and returns the first connection.
+    ///
+    /// The race keeps the deadline of the task itself, for all of its children.
     func run() async throws -> (Registration, SocketAddress) {
         try Task.checkCancellation()
+        let deadline = Deadline.current
+        return try await Deadline.with(nil) { try await run(until: deadline) }
+    }
+
+    private func run(until deadline: Deadline?) async throws -> (Registration, SocketAddress) {
         let loop = try group.loops(for: .connect).leastLoadedLoop
         let start = HappyEyeballs(
             port: port,
@@ -41,6 +48,9 @@ struct ConnectionRace {
         result = await withTaskGroup(of: Report.self) { children in
             var machine = start
             var connections: [Int: Registration] = [:]
+            if let deadline {
+                children.addTask { await sleep(until: deadline.moment, on: loop, then: .expired) }
+            }
             var outcome = carryOut(machine.start(at: .now), by: &children, on: loop)
             while outcome == nil, let report = await children.next() {
                 if case .connected(let number, let registration) = report {
@@ -55,6 +65,7 @@ struct ConnectionRace {
             for loser in connections.values { loser.close() }
             for await case .connected(_, let loser) in children { loser.close() }
             if let won, let winner { return .success((won, machine.attempts[winner].address)) }
+            if outcome == .timedOut { return .failure(machine.timedOut(for: name, port: port)) }
             if outcome == .failed { return .failure(machine.error(for: name, port: port)) }
             return .failure(CancellationError())
         }
@@ -74,11 +85,7 @@ struct ConnectionRace {
             case .connect(let number, let address):
                 children.addTask { await connect(number, to: address) }
             case .wake(let moment):
-                children.addTask {
-                    // A loop that was shut down ends the attempts too, with an error that says so.
-                    let isCancelled = await loop.sleep(until: moment) == .cancelled
-                    return isCancelled ? .cancelled : .event(.timerFired)
-                }
+                children.addTask { await sleep(until: moment, on: loop, then: .timerFired) }
             case .abandon, .close:
                 // Only a race that is over has losers, and then all children are cancelled.
                 break
@@ -87,6 +94,15 @@ struct ConnectionRace {
             }
         }
         return nil
+    }
+
+    private func sleep(
+        until moment: MonotonicTime,
+        on loop: EventLoop,
+        then event: HappyEyeballs.Event
+    ) async -> Report {
+        // A loop that was shut down ends the attempts too, with an error that says so.
+        await loop.sleep(until: moment) == .cancelled ? .cancelled : .event(event)
     }
 
     private func lookUp(_ version: IPAddress.Version) async -> Report {

@@ -8,7 +8,7 @@ internal import SocketSystem
 ///
 ///     asking ──first usable answer──▶ racing ──connected, all failed──▶ finished
 ///        │                              │                                  ▲
-///        └──── both lookups failed ─────┴──────────── cancelled ───────────┘
+///        └──── both lookups failed ─────┴─────── cancelled, expired ───────┘
 ///
 /// - asking: AAAA and A were asked at once. Addresses of IPv6 begin the race. Addresses of IPv4
 ///   begin it when IPv6 has none, or after the resolution delay.
@@ -32,6 +32,8 @@ struct HappyEyeballs: Sendable {
         case connected(Int)
         case failed(Int, SocketError)
         case cancelled
+        /// The deadline of the whole has passed.
+        case expired
     }
 
     enum Action: Hashable, Sendable {
@@ -52,6 +54,7 @@ struct HappyEyeballs: Sendable {
         /// See `attempts` and `lookupFailures`.
         case failed
         case cancelled
+        case timedOut
     }
 
     /// One address that is or was tried.
@@ -129,6 +132,8 @@ extension HappyEyeballs {
             if end(number, with: error, at: now) { nextStart = now }
         case .cancelled:
             return finish(.cancelled)
+        case .expired:
+            return finish(.timedOut)
         }
         if phase == .asking { decideWhetherToRace(at: now) }
         return phase == .racing ? race(at: now) : waitOrFail()

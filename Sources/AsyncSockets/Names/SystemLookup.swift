@@ -59,6 +59,12 @@ private func run<Value: Sendable>(
     } catch {
         switch error {
         case .cancelled: throw CancellationError()
+        case .timedOut:
+            throw SocketError(
+                .resolve,
+                code: .timedOut,
+                reason: "\(what) was not looked up in time: \(SocketError.deadlinePassed)"
+            )
         case .exhausted(let threads):
             throw SocketError(
                 .resolve,

@@ -103,15 +103,6 @@ public struct SocketOptionSetting: Sendable, CustomStringConvertible {
     func apply(to descriptor: CInt) throws(Errno) {
         try applier(descriptor)
     }
-
-    /// The error of a failed `apply`, with the option's name and the value in it.
-    func error(
-        _ errno: Errno,
-        local: SocketAddress? = nil,
-        remote: SocketAddress? = nil
-    ) -> SocketError {
-        SocketError(.setOption, errno, local: local, remote: remote, reason: description)
-    }
 }
 
 // MARK: - Forms of value

@@ -6,7 +6,7 @@ internal import Synchronization
 /// ```swift
 /// if let listener = try TCPListener.inherited(named: "echo") {
 ///     try ServiceManager.notify(.ready)
-///     await serve(listener) { … }        // a worker
+///     try await serve(listener) { … }    // a worker
 /// } else {
 ///     let socket = try SharedSocket.listen(at: "127.0.0.1:9999", named: "echo")
 ///     try await WorkerProcesses(sharing: [socket]).run()

@@ -91,11 +91,7 @@ public final class ReadinessSource: Sendable {
             case .write: try await untilWritable(registration)
             }
         } catch {
-            switch error {
-            case .cancelled: throw CancellationError()
-            case .closed, .busy: throw SocketError(.watch, code: .closed)
-            case .system(let errno): throw SocketError(.watch, errno)
-            }
+            throw error.error(.watch)
         }
     }
 }

@@ -7,16 +7,30 @@ final class ClientList: Sendable {
     private struct State {
         /// The live connections by ticket.
         var connections: [UInt64: StreamConnection] = [:]
+        /// How many of them each peer has; kept where that is limited.
+        var counts: [IPAddress: Int] = [:]
         var nextTicket: UInt64 = 0
         var isDraining = false
         /// The accepting tasks that wait for a client to leave.
         var waiters: [CheckedContinuation<Void, Never>] = []
     }
 
+    /// What becomes of a connection that is added.
+    enum Added {
+        /// It is served; the ticket names it.
+        case client(UInt64)
+        /// It is one too many of its peer.
+        case tooManyOfPeer(SocketError)
+    }
+
     private let limit: Int?
+    private let peerLimit: Int?
     private let state = Mutex(State())
 
-    init(limit: Int?) { self.limit = limit }
+    init(_ options: ServeOptions) {
+        limit = options.maximumConnections
+        peerLimit = options.maximumConnectionsPerPeer
+    }
 
     /// Waits until another client may be accepted; false when no more are wanted.
     ///
@@ -27,21 +41,35 @@ final class ClientList: Sendable {
     }
 
     /// Adds a client, when there is room; one that comes while the server drains is told so.
-    func add(_ connection: StreamConnection) async -> UInt64 {
+    func add(_ connection: StreamConnection) async -> Added {
+        let peer = peerLimit == nil ? nil : connection.remoteAddress?.ip?.unmapped
         while true {
-            let added = state.withLock { state -> (ticket: UInt64, isDraining: Bool)? in
+            let added = state.withLock { state -> (added: Added, isDraining: Bool)? in
+                if let peer, let count = state.counts[peer], let peerLimit, count >= peerLimit {
+                    return (.tooManyOfPeer(Self.tooMany(peerLimit, connection)), false)
+                }
                 guard isRoom(state) else { return nil }
                 defer { state.nextTicket += 1 }
                 state.connections[state.nextTicket] = connection
-                return (state.nextTicket, state.isDraining)
+                if let peer { state.counts[peer, default: 0] += 1 }
+                return (.client(state.nextTicket), state.isDraining)
             }
             guard let added else {
                 await room()
                 continue
             }
             if added.isDraining { connection.registration.drain() }
-            return added.ticket
+            return added.added
         }
+    }
+
+    private static func tooMany(_ limit: Int, _ connection: StreamConnection) -> SocketError {
+        SocketError(
+            .accept,
+            code: .limitExceeded,
+            remote: connection.remoteAddress,
+            reason: "\(limit) clients of this address are being served already"
+        )
     }
 
     private func room() async {
@@ -66,7 +94,11 @@ final class ClientList: Sendable {
         // All of them: one may hold a client already, another only wants to accept one, and who gets
         // the place is decided where it is taken.
         let waiters = state.withLock { state in
-            state.connections[ticket] = nil
+            let connection = state.connections.removeValue(forKey: ticket)
+            if peerLimit != nil, let peer = connection?.remoteAddress?.ip?.unmapped {
+                let count = state.counts[peer, default: 1] - 1
+                state.counts[peer] = count == 0 ? nil : count
+            }
             defer { state.waiters = [] }
             return state.waiters
         }
@@ -82,42 +114,5 @@ final class ClientList: Sendable {
         }
         for waiter in waiters { waiter.resume() }
         for connection in connections { connection.registration.drain() }
-    }
-}
-
-/// Ends a drain that takes too long.
-final class DrainDeadline: Sendable {
-    private struct State {
-        var timer: Task<Void, Never>?
-        var isCancelled = false
-    }
-
-    private let state = Mutex(State())
-    /// Who keeps the time. Not `Task.sleep`: its first use wants descriptors, and a server that
-    /// has none left must still be able to leave.
-    private let loop: EventLoop?
-
-    init(on group: EventLoopGroup) {
-        loop = (try? group.started.get())?.leastLoadedLoop
-    }
-
-    /// Runs `expire` after a while, unless `cancel` comes first or came before.
-    func start(after delay: Duration, _ expire: @escaping @Sendable () -> Void) {
-        guard let loop else { return expire() }
-        let deadline = MonotonicTime.now.advanced(by: delay)
-        state.withLock { state in
-            if state.isCancelled { return }
-            state.timer = Task {
-                if await loop.sleep(until: deadline) == .ready { expire() }
-            }
-        }
-    }
-
-    func cancel() {
-        let timer = state.withLock { state in
-            state.isCancelled = true
-            return state.timer.take()
-        }
-        timer?.cancel()
     }
 }

@@ -25,7 +25,8 @@ internal import SocketReactor
 ///   - group: The loops that serve.
 ///   - ready: Called once, when clients can connect, with the address that is listened at.
 ///   - handler: Serves one client.
-/// - Throws: `SocketError` where the address cannot be listened at. It is no error to be
+/// - Throws: `SocketError` where the address cannot be listened at, or accepting fails for good;
+///   `.invalidArgument` for a limit of `options` that lets nobody in. It is no error to be
 ///   cancelled: `serve` returns when the last client is done.
 public func serve(
     at address: String,
@@ -36,12 +37,38 @@ public func serve(
 ) async throws(SocketError) {
     let endpoint = try Endpoint(address)
     if case .address(let address) = endpoint.host, address.family == .unix {
-        let listener = try UnixListener.bind(to: address, options: options.listening, on: group)
-        ready(listener.localAddress)
-        await serve(listener, options: options, on: group, handler)
+        try await serve(at: address, options: options, on: group, ready: ready, handler)
     } else if let listener = try await bindUnlessCancelled(endpoint, options.listening, group) {
         ready(listener.localAddress)
-        await serve(listener, options: options, on: group, handler)
+        try await serve(listener, options: options, on: group, handler)
+    }
+}
+
+/// Serves clients at an address until the task is cancelled; see `serve(at:options:on:ready:_:)`
+/// of a text.
+///
+/// - Parameters:
+///   - address: Where to listen.
+///   - options: How clients are treated.
+///   - group: The loops that serve.
+///   - ready: Called once, when clients can connect, with the address that is listened at.
+///   - handler: Serves one client.
+/// - Throws: As for a text.
+public func serve(
+    at address: SocketAddress,
+    options: ServeOptions = ServeOptions(),
+    on group: EventLoopGroup = .shared,
+    ready: @Sendable (SocketAddress) -> Void = { _ in },
+    _ handler: @escaping @Sendable (StreamConnection) async throws -> Void
+) async throws(SocketError) {
+    if address.family == .unix {
+        let listener = try UnixListener.bind(to: address, options: options.listening, on: group)
+        ready(listener.localAddress)
+        try await serve(listener, options: options, on: group, handler)
+    } else {
+        let listener = try TCPListener.bind(to: address, options: options.listening, on: group)
+        ready(listener.localAddress)
+        try await serve(listener, options: options, on: group, handler)
     }
 }
 
@@ -65,35 +92,43 @@ private func bindUnlessCancelled(
 /// - Parameters:
 ///   - listener: Whose clients. It is closed at the end.
 ///   - options: How clients are treated; `listening` has no meaning here.
-///   - group: The loops that serve.
+///   - group: The loops that the handlers run on; nil for those of the listener.
 ///   - handler: Serves one client.
+/// - Throws: `SocketError` where accepting fails for good, `.timedOut` among it where `serve` is in
+///   a `withTimeout`: the clients are drained before, as when the task is cancelled.
+///   `.invalidArgument` for a limit of `options` that lets nobody in.
 public func serve<Listener: StreamListener>(
     _ listener: Listener,
     options: ServeOptions = ServeOptions(),
-    on group: EventLoopGroup = .shared,
+    on group: EventLoopGroup? = nil,
     _ handler: @escaping @Sendable (Listener.Element) async throws -> Void
-) async {
-    let clients = ClientList(limit: options.maximumConnections)
+) async throws(SocketError) {
+    defer { listener.close() }
+    try options.check()
+    let group = group ?? (listener as? any GroupMember)?.group ?? .shared
+    let clients = ClientList(options)
+    let drain = Drain(for: options.drain, on: group) {
+        listener.close()
+        clients.drain()
+    }
     // Not a child task: it must outlive the cancellation of this one until the clients are done.
     let server = Task(executorPreference: group.taskExecutor) {
         await withDiscardingTaskGroup { acceptors in
             for acceptor in makeAcceptors(listener) {
                 acceptors.addTask {
-                    await acceptClients(acceptor, clients, options, handler)
+                    await acceptClients(acceptor, clients, drain, options, handler)
                 }
             }
         }
     }
-    let deadline = DrainDeadline(on: group)
+    drain.ends { server.cancel() }
     await withTaskCancellationHandler {
         await server.value
     } onCancel: {
-        listener.close()
-        clients.drain()
-        deadline.start(after: options.drain) { server.cancel() }
+        drain.begin()
     }
-    deadline.cancel()
-    listener.close()
+    drain.finish()
+    if let failure = drain.failure { throw failure }
 }
 
 extension StreamListener {
@@ -101,14 +136,15 @@ extension StreamListener {
     ///
     /// - Parameters:
     ///   - options: How clients are treated; `listening` has no meaning here.
-    ///   - group: The loops that serve.
+    ///   - group: The loops that the handlers run on; nil for those of the listener.
     ///   - handler: Serves one client.
+    /// - Throws: As `serve(_:options:on:_:)`.
     public func serve(
         options: ServeOptions = ServeOptions(),
-        on group: EventLoopGroup = .shared,
+        on group: EventLoopGroup? = nil,
         _ handler: @escaping @Sendable (Element) async throws -> Void
-    ) async {
-        await AsyncSockets.serve(self, options: options, on: group, handler)
+    ) async throws(SocketError) {
+        try await AsyncSockets.serve(self, options: options, on: group, handler)
     }
 }
 
@@ -125,16 +161,29 @@ private func makeAcceptors<Listener: StreamListener>(
 private func acceptClients<Connection: StreamConnection>(
     _ accept: @escaping @Sendable () async throws -> Connection,
     _ clients: ClientList,
+    _ drain: Drain,
     _ options: ServeOptions,
     _ handler: @escaping @Sendable (Connection) async throws -> Void
 ) async {
     await withDiscardingTaskGroup { tasks in
         while await clients.hasRoom() {
-            guard let connection = try? await accept() else { break }
-            let ticket = await clients.add(connection)
-            tasks.addTask {
-                await serveClient(connection, options, handler)
-                clients.remove(ticket)
+            let connection: Connection
+            do {
+                connection = try await accept()
+            } catch {
+                // Closed, or cancelled at the end of a drain; or what ends the whole.
+                if let error = error as? SocketError, error.code != .closed { drain.begin(error) }
+                break
+            }
+            switch await clients.add(connection) {
+            case .client(let ticket):
+                tasks.addTask {
+                    await serveClient(connection, options, handler)
+                    clients.remove(ticket)
+                }
+            case .tooManyOfPeer(let error):
+                connection.close()
+                options.clientFailed(connection, error)
             }
         }
     }

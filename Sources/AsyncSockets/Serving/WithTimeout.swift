@@ -1,7 +1,7 @@
 internal import SocketReactor
 internal import SocketSystem
 
-/// Runs a body that must end within a time, whatever it waits for.
+/// Runs a body whose socket operations must be done within a time.
 ///
 /// ```swift
 /// let answer = try await withTimeout(.seconds(5)) {
@@ -10,60 +10,39 @@ internal import SocketSystem
 /// }
 /// ```
 ///
-/// When the time has run out the body is cancelled; what it then throws becomes `SocketError` with
-/// the code `.timedOut`. A body that ends with a value in spite of it has its value returned. With
-/// a time of zero or less the body begins cancelled, so even an operation that could go on fails.
+/// When the time has run out, every operation of this library that waits, in the body and in its
+/// child tasks, throws `SocketError` with the code `.timedOut`, and so does every later one that
+/// would have to wait. The operation that ends so has kept its promises: a read has taken nothing,
+/// a write tells how much went out, and the connection can be used on. Of nested scopes the
+/// earliest deadline counts. A time of zero or less throws at once; then the body does not run.
+///
+/// The scope itself is only a deadline that the tasks carry: it starts no task, changes no thread,
+/// and the body is free to use what surrounds it. Therefore it interrupts nothing but this
+/// library's waiting: not a computation, not `Task.sleep`, not the wait for a child task or a
+/// signal, nor a closure of the user's such as a `Resolver` of their own that is asked directly.
+/// (`TCPConnection.connect` by name ends all the same.) An operation that need not wait is done
+/// even where the time has run out, but a loop of them ends soon. `serve` within a scope stops
+/// accepting at its end, and throws.
 ///
 /// - Parameters:
 ///   - duration: How long the body may take, on the monotonic clock.
-///   - group: Whose loops keep the time.
-///   - isolation: The actor that the body runs on.
-///   - body: What runs, as a child task.
+///   - group: Whose loops keep the time of waits that belong to no loop, such as lookups of names.
+///   - body: What runs.
 /// - Returns: What the body returns.
-/// - Throws: `SocketError` with the code `.timedOut`, or what the body throws in time;
-///   `CancellationError` where the surrounding task was cancelled.
-public func withTimeout<Success: Sendable>(
+/// - Throws: What the body throws, usually `SocketError` with the code `.timedOut` where the time
+///   ran out; this, too, where no time was given, or the loops could not be started.
+public func withTimeout<Success>(
     _ duration: Duration,
     on group: EventLoopGroup = .shared,
-    isolation: isolated (any Actor)? = #isolation,
-    _ body: @escaping @isolated(any) @Sendable () async throws -> Success
+    _ body: () async throws -> Success
 ) async throws -> Success {
-    let deadline = MonotonicTime.now.advanced(by: duration)
-    let loop = try group.loops(for: .timeout).leastLoadedLoop
-    return try await withThrowingTaskGroup(of: TimeoutEvent<Success>.self) { tasks in
-        var expired = duration <= .zero
-        // Before the body is added: it must not begin as if there were time.
-        if expired { tasks.cancelAll() }
-        tasks.addTask {
-            do {
-                return .ended(.success(try await body()))
-            } catch {
-                return .ended(.failure(error))
-            }
-        }
-        tasks.addTask { await loop.sleep(until: deadline) == .ready ? .expired : .stopped }
-
-        while let event = try await tasks.next() {
-            switch event {
-            case .ended(let result):
-                tasks.cancelAll()
-                if case .failure = result, expired {
-                    throw SocketError(.timeout, code: .timedOut, reason: "not done in \(duration)")
-                }
-                return try result.get()
-            case .expired:
-                expired = true
-                tasks.cancelAll()
-            case .stopped: break
-            }
-        }
-        throw CancellationError()
+    let own = Deadline(
+        MonotonicTime.now.advanced(by: duration),
+        keeper: try group.loops(for: .timeout).leastLoadedLoop
+    )
+    let deadline = Deadline.current.flatMap { $0.moment < own.moment ? $0 : nil } ?? own
+    if duration <= .zero || Deadline.hasPassed {
+        throw SocketError(.timeout, code: .timedOut, reason: SocketError.deadlinePassed)
     }
-}
-
-private enum TimeoutEvent<Success: Sendable>: Sendable {
-    case ended(Result<Success, any Error>)
-    case expired
-    /// The timer was cancelled.
-    case stopped
+    return try await Deadline.with(deadline, body)
 }

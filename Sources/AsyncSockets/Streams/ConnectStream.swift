@@ -41,12 +41,7 @@ func connectStream(
         return registration
     } catch {
         registration.close()
-        switch error {
-        case .cancelled: throw CancellationError()
-        case .closed, .busy:
-            throw SocketError(.connect, code: .closed, local: local, remote: remote)
-        case .system(let errno): throw SocketError(.connect, errno, local: local, remote: remote)
-        }
+        throw error.error(.connect, local: local, remote: remote)
     }
 }
 

@@ -65,7 +65,12 @@ extension ListenerCore {
             for shard in shards { shard.close() }
             throw error
         }
-        return ListenerCore(shards: shards, group: group, localAddress: bound)
+        return ListenerCore(
+            shards: shards,
+            group: group,
+            localAddress: bound,
+            staysOnLoop: true
+        )
     }
 }
 

@@ -13,14 +13,23 @@ final class ListenerCore: Sendable {
     let localAddress: SocketAddress
     /// Tells which shard has a connection; nil where there is but one.
     private let readyShards: ReadyShards?
+    /// Whether a connection stays on the loop that accepted it, see `ListenShards`. Without that
+    /// each joins the loop that has the fewest, however many sockets there are.
+    private let staysOnLoop: Bool
     /// Why accepting ended, if it was neither closed nor cancelled.
     private let ended = Mutex<SocketError?>(nil)
     /// The listeners that this one is made of, if it is made of several.
     private let parts: [ListenerCore]
 
     /// One or more sockets at one address.
-    init(shards: [Registration], group: EventLoopGroup, localAddress: SocketAddress) {
+    init(
+        shards: [Registration],
+        group: EventLoopGroup,
+        localAddress: SocketAddress,
+        staysOnLoop: Bool = false
+    ) {
         self.shards = shards
+        self.staysOnLoop = staysOnLoop
         self.group = group
         self.localAddress = localAddress
         readyShards = shards.count > 1 ? ReadyShards(shards, on: group) : nil
@@ -33,6 +42,7 @@ final class ListenerCore: Sendable {
         group = parts[0].group
         localAddress = parts[0].localAddress
         readyShards = shards.count > 1 ? ReadyShards(shards, on: group) : nil
+        staysOnLoop = parts[0].staysOnLoop
         self.parts = parts
     }
 
@@ -112,7 +122,7 @@ final class ListenerCore: Sendable {
     /// Failures that concern one connection only, and lack of descriptors or memory, which passes,
     /// are dealt with here: the former by taking the next one, the latter by trying again later.
     func accept(from shard: Registration?) async throws -> (Registration, peer: SocketAddress?) {
-        var pause = Duration.milliseconds(1)
+        var hindrance = AcceptHindrance()
         while true {
             do throws(OperationFailure) {
                 let (descriptor, peer, loop) =
@@ -121,26 +131,30 @@ final class ListenerCore: Sendable {
                     } else {
                         try await acceptDescriptorFromAny()
                     }
-                return (try group.register(accepted: descriptor, on: loop), peer)
+                let home = staysOnLoop ? loop : nil
+                return (try group.register(accepted: descriptor, on: home), peer)
             } catch {
-                switch error {
-                case .system(let errno) where errno.concernsOneConnection: continue
-                case .system(let errno) where errno.meansExhaustion:
-                    try await sleep(for: pause)
-                    pause = min(pause * 2, .milliseconds(500))
-                case .system(let errno):
-                    let failure = SocketError(.accept, errno, local: localAddress)
-                    ended.withLock { $0 = failure }
+                switch hindrance.answer(to: error) {
+                case .tryAgain: continue
+                case .pause(let duration):
+                    let outcome = await (shard ?? registration).loop.pause(for: duration)
+                    guard outcome == .ready else { throw failure(OperationFailure(outcome)) }
+                case .giveUp:
+                    let failure = failure(error)
+                    if case .system = error { ended.withLock { $0 = failure as? SocketError } }
                     throw failure
-                default: throw failure(error)
                 }
             }
         }
     }
 
+    private func failure(_ failure: OperationFailure) -> any Error {
+        failure.error(.accept, local: localAddress)
+    }
+
     /// What `acceptDescriptor` answers: the number of a connection's descriptor, its peer, and the
-    /// loop that it must stay on.
-    private typealias Accepted = (CInt, SocketAddress?, EventLoop?)
+    /// loop that it came by.
+    private typealias Accepted = (CInt, SocketAddress?, EventLoop)
 
     private func acceptDescriptor(
         from shard: Registration
@@ -151,7 +165,7 @@ final class ListenerCore: Sendable {
             if let (descriptor, peer) = try operation.result(
                 of: accept(from: operation.descriptor)
             ) {
-                return (descriptor, peer, readyShards == nil ? nil : shard.loop)
+                return (descriptor, peer, shard.loop)
             }
         }
     }
@@ -159,6 +173,7 @@ final class ListenerCore: Sendable {
     private func acceptDescriptorFromAny() async throws(OperationFailure) -> Accepted {
         guard let readyShards else { throw .closed }
         while true {
+            guard await yieldThreadIfDue() else { throw .cancelled }
             let index = try await readyShards.next()
             let shard = shards[index]
             switch shard.use({ accept(from: $0) }) {
@@ -185,26 +200,8 @@ final class ListenerCore: Sendable {
         }
     }
 
-    private func sleep(for pause: Duration) async throws {
-        let deadline = MonotonicTime.now.advanced(by: pause)
-        switch await registration.loop.sleep(until: deadline) {
-        case .ready: return
-        case .cancelled: throw CancellationError()
-        case .closed: throw failure(.closed)
-        }
-    }
-
-    private func failure(_ failure: OperationFailure) -> any Error {
-        switch failure {
-        case .cancelled: CancellationError()
-        case .closed: SocketError(.accept, code: .closed, local: localAddress)
-        case .busy: SocketError(.accept, code: .busy, local: localAddress)
-        case .system(let errno): SocketError(.accept, errno, local: localAddress)
-        }
-    }
-
-    /// The kernel caps it at net.core.somaxconn.
-    private static var maximumBacklog: Int { 4096 }
+    /// The kernel cuts it down to net.core.somaxconn.
+    private static var maximumBacklog: Int { Int(CInt.max) }
 }
 
 extension EventLoopGroup {
@@ -264,28 +261,5 @@ extension EventLoopGroup {
         let socket = Descriptor(owning: descriptor)
         guard case .success(let loops) = started else { throw .closed }
         return try (loop ?? loops.leastLoadedLoop).register(socket, failsLate: true)
-    }
-}
-
-extension Errno {
-    /// accept(2) reports what went wrong with a connection before it was accepted, and firewalls
-    /// have their say: the next connection may be fine.
-    fileprivate var concernsOneConnection: Bool {
-        switch self {
-        case .connectionAborted, .protocolError, .notPermitted, .networkDown, .hostDown,
-            .hostUnreachable, .networkUnreachable, .noNetwork, .noSuchOption, .notSupported,
-            .timedOut,
-            .connectionReset:
-            true
-        default: false
-        }
-    }
-
-    /// The process, the system or the poller has no room for another descriptor now.
-    fileprivate var meansExhaustion: Bool {
-        switch self {
-        case .processDescriptorLimit, .systemDescriptorLimit, .noBufferSpace, .noMemory: true
-        default: false
-        }
     }
 }

@@ -17,12 +17,24 @@ func makeSocket(
     remote: SocketAddress? = nil,
     for operation: SocketError.Operation
 ) throws(SocketError) -> Descriptor {
+    // What was set when it failed.
+    var setting: SocketOptionSetting?
     do throws(Errno) {
         let socket = try openSocket(kind)
-        for setting in settings { try setting.apply(to: socket.rawValue) }
+        for next in settings {
+            setting = next
+            try next.apply(to: socket.rawValue)
+        }
+        setting = nil
         if let local { try bindSocket(socket.rawValue, to: local.storage) }
         return socket
     } catch {
-        throw SocketError(operation, error, local: local, remote: remote)
+        throw SocketError(
+            operation,
+            error,
+            local: local,
+            remote: remote,
+            reason: setting.map { "setting \($0)" }
+        )
     }
 }

@@ -44,11 +44,21 @@ final class ReadyShards: Sendable {
             return (state.nextTicket, !state.isStarted)
         }
         if starts { for index in shards.indices { watch(index) } }
-        let result = await withTaskCancellationHandler {
+        let result = await shards[0].loop.withDeadline(.current) { [self] in
+            leave(ticket, .timedOut)
+        } _: {
+            await wait(ticket)
+        }
+        return try result.get()
+    }
+
+    private func wait(_ ticket: UInt64) async -> Result<Int, OperationFailure> {
+        await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: Waiter) in
                 let result = state.withLock { state -> Result<Int, OperationFailure>? in
-                    // A handler that ran before this lock found no waiter, but has left its mark.
+                    // Who came to let it go before this lock found no waiter, but it is known why.
                     if Task.isCancelled { return .failure(.cancelled) }
+                    if Deadline.hasPassed { return .failure(.timedOut) }
                     if state.isClosed { return .failure(.closed) }
                     if let index = state.ready.first { return .success(index) }
                     state.waiters.append((ticket, continuation))
@@ -57,13 +67,15 @@ final class ReadyShards: Sendable {
                 if let result { continuation.resume(returning: result) }
             }
         } onCancel: {
-            let waiter = state.withLock { state in
-                state.waiters.firstIndex { $0.ticket == ticket }
-                    .map { state.waiters.remove(at: $0) }
-            }
-            waiter?.continuation.resume(returning: .failure(.cancelled))
+            leave(ticket, .cancelled)
         }
-        return try result.get()
+    }
+
+    private func leave(_ ticket: UInt64, _ failure: OperationFailure) {
+        let waiter = state.withLock { state in
+            state.waiters.firstIndex { $0.ticket == ticket }.map { state.waiters.remove(at: $0) }
+        }
+        waiter?.continuation.resume(returning: .failure(failure))
     }
 
     /// A connection was taken; there may be more, for the next who waits.
@@ -91,7 +103,8 @@ final class ReadyShards: Sendable {
 
     private func watch(_ index: Int) {
         let shard = shards[index]
-        Task(executorPreference: group.taskExecutor) { [self] in
+        // Detached: it outlives the deadline of who asks first.
+        Task.detached(executorPreference: group.taskExecutor) { [self] in
             do throws(OperationFailure) {
                 try await untilReadable(shard)
                 wakeOne { $0.ready.append(index) }

@@ -178,19 +178,29 @@ extension StreamConnection {
         from socket: CInt,
         _ extract: (inout Leftover) -> BufferedRead<Value>
     ) -> Attempt<BufferedRead<Value>> {
+        var isDrained = false
         while true {
-            switch leftover.withLock({ extract(&$0) }) {
-            case .needsMore: break
-            case let answer: return .undrained(answer)
+            let (answer, isEmpty) = leftover.withLock { kept in
+                let answer = extract(&kept)
+                return (answer, kept.isEmpty)
             }
+            switch answer {
+            // Even after a short read: only the kernel knows whether the end is already there.
+            case .needsMore: break
+            // What is left over must be looked at by the next read before it waits.
+            case _ where isEmpty && isDrained: return .drained(answer)
+            case _: return .undrained(answer)
+            }
+            let chunk: [UInt8]
             switch receive(from: socket) {
-            case .drained(let chunk), .undrained(let chunk):
-                if chunk.isEmpty { return .undrained(.needsMore) }
-                hasLeftover.store(true, ordering: .relaxed)
-                leftover.withLock { $0.append(chunk) }
+            case .drained(let received): (chunk, isDrained) = (received, true)
+            case .undrained(let received): (chunk, isDrained) = (received, false)
             case .mustWait: return .mustWait
             case .failed(let errno): return .failed(errno)
             }
+            if chunk.isEmpty { return .undrained(.needsMore) }
+            hasLeftover.store(true, ordering: .relaxed)
+            leftover.withLock { $0.append(chunk) }
         }
     }
 

@@ -87,6 +87,18 @@ enum WriteStart: Sendable {
     case mustWait
     /// Another task writes.
     case contended
+    /// The turn is held; others must have the thread first.
+    case givesWay
+}
+
+extension WriteStart {
+    fileprivate var rest: OperationRest {
+        switch self {
+        case .done, .mustWait: .waits
+        case .contended: .contended
+        case .givesWay: .givesWay
+        }
+    }
 }
 
 extension StreamConnection {
@@ -102,7 +114,12 @@ extension StreamConnection {
                 let attempt = send(bytes, from: &sent, to: operation.descriptor)
                 if try operation.result(of: attempt) != nil { return sent }
             }
-            start = operation.holdsTurn ? .mustWait : .contended
+            start =
+                switch operation.rest {
+                case .waits: .mustWait
+                case .contended: .contended
+                case .givesWay: .givesWay
+                }
             return sent
         } catch {
             throw self.error(error, .write, bytesWritten: sent)
@@ -114,7 +131,7 @@ extension StreamConnection {
     final func writeRest(_ bytes: Span<UInt8>, _ sent: Int, _ start: WriteStart) async throws {
         var sent = sent
         do throws(OperationFailure) {
-            var operation = Operation(goingOnWith: registration, .write, start == .mustWait)
+            var operation = Operation(goingOnWith: registration, .write, start.rest)
             while true {
                 try await operation.ready()
                 let attempt = send(bytes, from: &sent, to: operation.descriptor)

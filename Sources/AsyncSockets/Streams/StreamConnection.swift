@@ -83,33 +83,13 @@ public class StreamConnection: @unchecked Sendable {
         _ operation: SocketError.Operation,
         bytesWritten: Int = 0
     ) -> any Error {
-        switch failure {
-        case .cancelled:
-            return CancellationError()
-        case .closed:
-            return SocketError(
-                operation,
-                code: .closed,
-                remote: peer,
-                bytesWritten: bytesWritten
-            )
-        case .busy:
-            return SocketError(
-                operation,
-                code: .busy,
-                local: localAddress,
-                remote: peer,
-                reason: "another task is using this direction of the connection"
-            )
-        case .system(let errno):
-            return SocketError(
-                operation,
-                errno,
-                local: localAddress,
-                remote: peer,
-                bytesWritten: bytesWritten
-            )
-        }
+        failure.error(
+            operation,
+            local: localAddress,
+            remote: peer,
+            bytesWritten: bytesWritten,
+            busy: "another task is using this direction of the connection"
+        )
     }
 }
 

@@ -17,3 +17,16 @@ where Element: StreamConnection, Failure == Never, AsyncIterator: SendableMetaty
     /// Stops listening; loops over the listener end.
     func close()
 }
+
+/// What belongs to a group of loops.
+protocol GroupMember {
+    var group: EventLoopGroup { get }
+}
+
+extension TCPListener: GroupMember {
+    var group: EventLoopGroup { core.group }
+}
+
+extension UnixListener: GroupMember {
+    var group: EventLoopGroup { core.listener.group }
+}

@@ -14,7 +14,8 @@ public final class TCPConnection: StreamConnection, @unchecked Sendable {
     /// Takes over a connected TCP socket that was made elsewhere.
     ///
     /// The descriptor is made non-blocking and close-on-exec, and is closed by the connection from
-    /// now on. It is left open where this throws.
+    /// now on. It is left open where this throws. Its options stay as they are: whether small
+    /// writes are sent at once (`noDelay`) was its maker's choice.
     ///
     /// - Parameters:
     ///   - descriptor: The socket.

@@ -23,11 +23,11 @@ func connectUnix(
     let loop = try group.loops(for: .connect).leastLoadedLoop
     var pause = Duration.milliseconds(1)
     while try !isConnected(bound.socket.rawValue, to: remote, options) {
-        switch await loop.sleep(until: .now.advanced(by: pause)) {
-        case .ready: pause = min(pause * 2, .milliseconds(50))
-        case .cancelled: throw CancellationError()
-        case .closed: throw SocketError(.connect, code: .closed, remote: remote)
+        let outcome = await loop.pause(for: pause)
+        guard outcome == .ready else {
+            throw OperationFailure(outcome).error(.connect, remote: remote)
         }
+        pause = min(pause * 2, .milliseconds(50))
     }
     let file = bound.file
     let registration = try group.register(

@@ -95,12 +95,7 @@ extension Registration {
         _ operation: SocketError.Operation,
         remote: SocketAddress?
     ) -> any Error {
-        switch failure {
-        case .cancelled: CancellationError()
-        case .closed: SocketError(operation, code: .closed, remote: remote)
-        case .busy: SocketError(operation, code: .busy, remote: remote)
-        case .system(let errno): SocketError(operation, errno, local: localAddress, remote: remote)
-        }
+        failure.error(operation, local: localAddress, remote: remote)
     }
 }
 

@@ -99,11 +99,9 @@ extension DatagramCore {
     ) async throws(OperationFailure) {
         var pause = Duration.milliseconds(1)
         while try await !trySending(bytes, to: address.storage, control: control) {
-            switch await registration.loop.sleep(until: .now.advanced(by: pause)) {
-            case .ready: pause = min(pause * 2, .milliseconds(50))
-            case .cancelled: throw .cancelled
-            case .closed: throw .closed
-            }
+            let outcome = await registration.loop.pause(for: pause)
+            guard outcome == .ready else { throw OperationFailure(outcome) }
+            pause = min(pause * 2, .milliseconds(50))
         }
     }
 

@@ -11,6 +11,25 @@
 // Whether the current task is cancelled, without counting a reference to it.
 int csock_task_is_cancelled(void);
 
+// What an operation that need not wait asks before it begins: 0 to go on, 1 to let others have the
+// thread first, 2 where the current task is cancelled.
+int csock_check_task(void);
+
+// How many operations in a row have not waited on this thread: csock_suspendable_task, with which a
+// wait begins, ends the row.
+extern _Thread_local int csock_thread_streak __attribute__((tls_model("initial-exec")));
+
+// Whether any task has, or has had, a deadline.
+extern int csock_deadlines_used;
+
+static inline void csock_use_deadlines(void) {
+    __atomic_store_n(&csock_deadlines_used, 1, __ATOMIC_RELAXED);
+}
+
+static inline int csock_deadlines_are_used(void) {
+    return __atomic_load_n(&csock_deadlines_used, __ATOMIC_RELAXED);
+}
+
 // Tells which function every handler calls. Once, before the first handler is added.
 void csock_set_cancellation_body(void (*body)(void *context, int tag));
 

@@ -131,7 +131,7 @@ struct ShardTests {
         let most = Counter()
         let server = Task {
             let options = ServeOptions(maximumConnections: 3)
-            await serve(listener, options: options, on: group) { connection in
+            try await serve(listener, options: options, on: group) { connection in
                 let count = now.value.wrappingAdd(1, ordering: .relaxed).newValue
                 most.value.max(count, ordering: .relaxed)
                 try await connection.write(connection.read(exactly: 4))
@@ -145,7 +145,7 @@ struct ShardTests {
             try await clients.waitForAll()
         }
         server.cancel()
-        await server.value
+        try await server.value
         #expect(most.value.load(ordering: .relaxed) <= 3)
     }
 }

@@ -34,7 +34,7 @@ struct BackendTests {
         let group = try EventLoopGroup(loops: 2, backend: backend)
         let listener = try TCPListener.bind(to: "127.0.0.1:0", on: group)
         let server = Task {
-            await serve(listener, on: group) { connection in
+            try await serve(listener, on: group) { connection in
                 for try await chunk in connection { try await connection.write(chunk) }
             }
         }
@@ -50,7 +50,7 @@ struct BackendTests {
         try await writer.value
         #expect(received == bytes)
         server.cancel()
-        await server.value
+        try await server.value
         await group.shutdown()
     }
 

@@ -127,6 +127,102 @@ struct ServeTests {
         #expect(atOnce <= limit)
     }
 
+    @Test("closes the connections of a peer that has its share, tells of them, and serves others")
+    func peerLimit() async throws {
+        let refused = Mutex<[SocketError.Code?]>([])
+        let options = ServeOptions(maximumConnectionsPerPeer: 2) { _, error in
+            refused.withLock { $0.append((error as? SocketError)?.code) }
+        }
+        try await serving(options) { connection in
+            for try await chunk in connection { try await connection.write(chunk) }
+        } while: { address in
+            func echo(from host: String) async throws -> TCPConnection? {
+                let local = try SocketAddress("\(host):0")
+                let client = try await TCPConnection.connect(
+                    to: address,
+                    options: ConnectOptions(localAddress: local)
+                )
+                try? await client.write("x")
+                return try? await client.read(exactly: 1) == [0x78] ? client : nil
+            }
+            let first = try await echo(from: "127.0.0.2")
+            let second = try await echo(from: "127.0.0.2")
+            #expect(first != nil && second != nil)
+            #expect(try await echo(from: "127.0.0.2") == nil)
+            #expect(try await echo(from: "127.0.0.3") != nil)
+            first?.close()
+            // The place is free when the handler has seen the end.
+            var third: TCPConnection?
+            #expect(
+                await eventually {
+                    third = try? await echo(from: "127.0.0.2")
+                    return third != nil
+                }
+            )
+            withExtendedLifetime((second, third)) {}
+        }
+        let codes = refused.withLock { Set($0) }
+        #expect(codes == [.limitExceeded])
+    }
+
+    @Test("refuses limits that let nobody in", arguments: [0, -1])
+    func uselessLimits(_ limit: Int) async {
+        for options in [
+            ServeOptions(maximumConnections: limit), ServeOptions(maximumConnectionsPerPeer: limit),
+        ] {
+            let failure = await code {
+                try await serve(at: "127.0.0.1:0", options: options) { _ in }
+            }
+            #expect(failure == .invalidArgument)
+        }
+    }
+
+    @Test("listens at an address that is a value, too, of whatever family")
+    func addressValue() async throws {
+        for text in ["127.0.0.1:0", "unix:@serve-\(UInt64.random(in: 0 ... .max))"] {
+            let (addresses, ready) = AsyncStream<SocketAddress>.makeStream()
+            let address = try SocketAddress(text)
+            let server = Task {
+                try await serve(at: address, ready: { ready.yield($0) }) { connection in
+                    try await connection.write("hi")
+                }
+            }
+            var iterator = addresses.makeAsyncIterator()
+            let bound = try #require(await iterator.next())
+            let client: StreamConnection =
+                if bound.family == .unix {
+                    try await UnixConnection.connect(to: bound)
+                } else {
+                    try await TCPConnection.connect(to: bound)
+                }
+            #expect(try await client.readToEnd() == Array("hi".utf8))
+            server.cancel()
+            try await server.value
+        }
+    }
+
+    @Test("runs its handlers on the loops of its listener")
+    func listenersGroup() async throws {
+        let group = try EventLoopGroup(loops: 1)
+        let listener = try TCPListener.bind(to: "127.0.0.1:0", on: group)
+        async let served: Void = serve(listener) { connection in
+            try await connection.write(currentThreadName())
+        }
+        // Told apart from the shared group by the number of its loops.
+        let names = try await withThrowingTaskGroup { clients in
+            for _ in 0..<8 {
+                clients.addTask {
+                    try await TCPConnection.connect(to: listener.localAddress).readToEnd()
+                }
+            }
+            return try await clients.reduce(into: Set()) { $0.insert($1) }
+        }
+        #expect(names == [Array("sockets-0".utf8)])
+        listener.close()
+        try await served
+        await group.shutdown()
+    }
+
     @Test("that is cancelled at any moment wakes every client's reader, once")
     func cancelledAnywhere() async throws {
         var random = SeededGenerator(seed: 7)
@@ -155,7 +251,7 @@ struct ServeTests {
         let client = try await TCPConnection.connect(to: listener.localAddress)
         #expect(try await client.read(exactly: 5) == [UInt8]("hello".utf8))
         listener.close()
-        await served
+        try await served
         #expect(listener.failure == nil)
     }
 }

@@ -42,7 +42,7 @@ struct UnixForeignPeerTests {
     func pythonStream() async throws {
         let listener = try UnixListener.bind(to: try directory.address())
         let server = Task {
-            await serve(listener) { connection in
+            try await serve(listener) { connection in
                 for try await chunk in connection { try await connection.write(chunk) }
             }
         }
@@ -62,7 +62,7 @@ struct UnixForeignPeerTests {
         )
         #expect(result == "ok\n")
         server.cancel()
-        await server.value
+        try await server.value
     }
 
     @Test("a Python server accepts us, and SCM_RIGHTS goes both ways", .enabled(if: hasPython))

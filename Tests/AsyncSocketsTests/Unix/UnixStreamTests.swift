@@ -60,7 +60,7 @@ struct UnixStreamTests {
     func manyClients() async throws {
         let listener = try UnixListener.bind(to: .unixUnnamed, options: ListenOptions(backlog: 4))
         let server = Task {
-            await serve(listener) { connection in
+            try await serve(listener) { connection in
                 for try await chunk in connection { try await connection.write(chunk) }
             }
         }
@@ -77,7 +77,7 @@ struct UnixStreamTests {
             try await tasks.waitForAll()
         }
         server.cancel()
-        await server.value
+        try await server.value
     }
 
     @Test("`serve(at:)` serves a path, and the file is gone afterwards")
