@@ -11,14 +11,15 @@ let package = Package(
     ],
     targets: [
         .target(name: "Support", path: "Support"),
+        .target(name: "Spread", path: "Spread"),
         .executableTarget(name: "load", dependencies: ["Support"], path: "Load"),
-        .executableTarget(name: "bare", dependencies: ["Support"], path: "Bare"),
+        .executableTarget(name: "bare", dependencies: ["Support", "Spread"], path: "Bare"),
         .executableTarget(name: "bench", path: "Bench"),
         .target(name: "PeerSupport", path: "Peers/Support"),
         .executableTarget(
             name: "ours",
             dependencies: [
-                "PeerSupport",
+                "PeerSupport", "Spread",
                 .product(name: "AsyncSockets", package: "swift-async-sockets"),
             ],
             path: "Ours"

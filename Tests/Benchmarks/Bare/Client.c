@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "Bare.h"
+#include "Spread.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -65,6 +66,7 @@ int accept_client(int listener) {
     do descriptor = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     while (descriptor < 0 && (errno == EINTR || errno == ECONNABORTED));
     if (descriptor < 0) return -1;
+    spread_note();
     // Not a TCP socket: no Nagle to switch off, and nothing to report.
     setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     return descriptor;

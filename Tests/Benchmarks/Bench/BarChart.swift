@@ -1,20 +1,29 @@
 import Foundation
 
-/// Horizontal bars: a row for each server, a panel for each quantity.
+/// Horizontal bars: a row for each server or scenario, a panel for each quantity.
 struct BarChart {
     struct Panel {
         /// What the axis shows, with its unit.
         let axis: String
-        /// Values by server.
+        /// Values by row.
         let values: [String: Double]
         /// A line at 1, where the quantity is a ratio.
         var isRatio = true
+
+        /// Ratios far apart: bars that then begin at 1, on a logarithmic axis.
+        var isLogarithmic: Bool {
+            guard isRatio, let least = values.values.min(), let most = values.values.max() else {
+                return false
+            }
+            return most / least > 12
+        }
     }
 
     let title: String
     let caption: String
-    let servers: [String]
+    let rows: [String]
     let panels: [Panel]
+    var colour: (String) -> String = Palette.bar
 
     private let names = 226.0
     private let row = 26.0
@@ -22,13 +31,13 @@ struct BarChart {
 
     func draw() -> Picture {
         let width = 880.0
-        let bottom = top + row * Double(servers.count)
+        let bottom = top + row * Double(rows.count)
         var picture = Picture(width: width, height: bottom + 54)
         picture.words(title, 20, 30, "title")
         picture.words(caption, 20, 50, "note")
-        for (index, server) in servers.enumerated() {
+        for (index, name) in rows.enumerated() {
             let y = top + row * (Double(index) + 0.5) + 4
-            picture.words(server, names - 12, y, "label", .end)
+            picture.words(name, names - 12, y, "label", .end)
         }
         let space = (width - names - 20) / Double(panels.count)
         for (index, panel) in panels.enumerated() {
@@ -45,7 +54,8 @@ struct BarChart {
         _ bottom: Double,
         _ picture: inout Picture
     ) {
-        let scale = Scale.linear(Array(panel.values.values) + (panel.isRatio ? [1.0] : []))
+        let all = Array(panel.values.values) + (panel.isRatio ? [1.0] : [])
+        let scale = panel.isLogarithmic ? Scale.logarithmic(all) : Scale.linear(all)
         func place(_ value: Double) -> Double { left + scale.part(value) * (right - left) }
         for mark in scale.marks {
             picture.line(place(mark), top, place(mark), bottom, "grid")
@@ -63,18 +73,19 @@ struct BarChart {
         _ picture: inout Picture
     ) {
         var values: [(text: String, x: Double, y: Double)] = []
-        for (index, server) in servers.enumerated() {
+        let base = panel.isLogarithmic ? place(1) : left
+        for (index, name) in rows.enumerated() {
             let y = top + row * Double(index)
-            guard let value = panel.values[server] else {
+            guard let value = panel.values[name] else {
                 picture.words("not measured", left + 6, y + row / 2 + 4, "note")
                 continue
             }
-            let colour = Palette.bar(of: server)
-            picture.rectangle(left, y + 5, place(value) - left, row - 10, fill: colour)
+            let end = place(value)
+            picture.rectangle(min(base, end), y + 5, abs(end - base), row - 10, fill: colour(name))
             let text =
                 panel.isRatio
                 ? String(format: "%.2f", value) : Scale.text((value / 10).rounded() * 10)
-            values.append((text, place(value) + 6, y + row / 2 + 4))
+            values.append((text, max(base, end) + 6, y + row / 2 + 4))
         }
         picture.line(left, top, left, bottom, "axis")
         if panel.isRatio { picture.line(place(1), top - 4, place(1), bottom, "even") }

@@ -5,16 +5,21 @@ import Foundation
 struct Bench {
     static let usage = """
         usage: bench [OPTIONS]                  measures everything and writes the report
-               bench --scenario NAME … [OPTIONS]  measures these and writes the report anew
+               bench --resume [OPTIONS]         measures what the stored results lack
+               bench --scenario NAME … [OPTIONS]  measures these and prints the figures
+               bench --scenario NAME … --merge [OPTIONS]
+                                                puts them into the stored results and the report
                bench --costs                    counts system calls, allocations, instructions
-               bench --report                   writes the report from what is measured
+               bench --report                   writes the report from what is stored
                bench --compare SERVER … [-- LOAD OPTIONS]
                                                 measures command lines against the first of them
-               bench --profile --server NAME    shows where a round trip's instructions go
+               bench --profile --server NAME [--connections N]
+                                                shows where a round trip's instructions go
                bench --write-baseline           keeps instructions and allocations per round trip
                bench --check-baseline           fails when one of them has grown by more than 5 %
                bench --list                     names the scenarios
-        options: --rounds N, --duration SECONDS, --server NAME (only these), --no-build
+        options: --rounds N, --duration SECONDS, --server NAME (only these), --no-build,
+                 --into FOLDER (results and report; Documentation/Benchmarks)
         """
 
     var runner = Runner()
@@ -22,7 +27,10 @@ struct Bench {
     var commands: [String] = []
     var loadOptions: [String] = []
     var action = "everything"
+    var folder = Toolbox.report
+    var connections = 1
     var builds = true
+    var merges = false
 
     static func main() {
         do {
@@ -48,18 +56,24 @@ struct Bench {
             case "--rounds": runner.rounds = Int(try value()) ?? runner.rounds
             case "--duration": runner.seconds = Double(try value()) ?? runner.seconds
             case "--server": runner.only.insert(try value())
+            case "--connections": connections = Int(try value()) ?? connections
+            case "--into": folder = URL(filePath: try value())
             case "--no-build": builds = false
+            case "--merge": merges = true
             case "--compare":
                 action = "compare"
                 commands = words
                 words = []
             case let word where ["--costs", "--report", "--list", "--profile"].contains(word),
-                let word where ["--write-baseline", "--check-baseline"].contains(word):
+                let word where ["--resume", "--write-baseline", "--check-baseline"].contains(word):
                 action = String(word.dropFirst(2))
             case let word where !scenarios.isEmpty && !word.hasPrefix("--"):
                 scenarios.append(word)
             default: throw Failure(Self.usage)
             }
+        }
+        if merges && (scenarios.isEmpty || !runner.only.isEmpty) {
+            throw Failure("--merge replaces whole scenarios: name them, and no server")
         }
         let known = Set(Scenario.all.map(\.name))
         if let unknown = scenarios.first(where: { !known.contains($0) }) {
@@ -73,7 +87,7 @@ struct Bench {
             for scenario in Scenario.all { tell("\(scenario.name): \(scenario.title)") }
             return
         case "report":
-            return try Report.write(.read())
+            return try Report.write(.read(in: folder), into: folder)
         default: break
         }
         // The registries are out of reach from the namespace: build before it is entered.
@@ -84,10 +98,14 @@ struct Bench {
         Self.raiseDescriptorLimit()
         switch action {
         case "compare": runner.compare(commands, loadOptions)
-        case "costs": try countCosts()
+        case "costs":
+            var results = try Results.readToAdd(in: folder)
+            try countCosts(&results)
         case "profile":
             for server in Server.all where runner.only.contains(server.name) {
-                try Profile(of: server, count: 4000).show(server.name)
+                let counter = CostCounter(server: server)
+                try Profile(counter: counter, count: 4000, connections: connections)
+                    .show(server.name)
             }
         case "write-baseline": try Baseline.write()
         case "check-baseline": if try !Baseline.check() { exit(1) }
@@ -102,23 +120,33 @@ struct Bench {
         limit.rlim_cur = limit.rlim_max
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
+}
 
+extension Bench {
     private func measure() throws {
-        tell(Machine.here().caption)
-        var results = Results.read()
-        for scenario in Scenario.all {
-            guard scenarios.isEmpty || scenarios.contains(scenario.name) else { continue }
-            let outcome = runner.run(scenario)
-            results = Results.read()
-            results.outcomes[scenario.name] = outcome
-            try results.write()
+        let isWhole = scenarios.isEmpty
+        let keeps = isWhole || merges
+        // What is stored counts no more once a whole run begins.
+        var results =
+            action == "resume" || merges ? try Results.readToAdd(in: folder) : Results()
+        let wanted = Scenario.all.filter { scenario in
+            isWhole ? results.outcomes[scenario.name] == nil : scenarios.contains(scenario.name)
         }
-        if scenarios.isEmpty { try countCosts() }
-        try Report.write(.read())
+        let counted = isWhole && results.costs.isEmpty
+        tell(results.machine.caption)
+        tell(runner.estimate(wanted, countsCosts: counted))
+        for scenario in wanted {
+            results.outcomes[scenario.name] = runner.run(scenario)
+            guard keeps else { continue }
+            // After each: what was measured stays, whatever becomes of the rest.
+            try results.write(in: folder)
+            try Report.write(results, into: folder)
+        }
+        if counted { try countCosts(&results) }
+        if keeps { tell("wrote \(folder.appending(path: "README.md").path)") }
     }
 
-    private func countCosts() throws {
-        var results = Results.read()
+    private func countCosts(_ results: inout Results) throws {
         for server in CostCounter.servers where server.isBuilt && runner.includes(server) {
             let cost = CostCounter(server: server).count()
             results.costs[server.name] = cost
@@ -128,12 +156,13 @@ struct Bench {
             }
             tell(
                 "\(server.name): \(text(calls)) system calls, \(text(cost.allocations)) allocations,"
-                    + " \(text(cost.instructions)) instructions a round trip"
+                    + " \(text(cost.instructions)) instructions a round trip,"
+                    + " \(text(cost.busyInstructions)) on 64 connections"
                     + cost.failures.map { "; \($0)" }.joined()
             )
         }
-        try results.write()
-        try Report.write(results)
+        try results.write(in: folder)
+        try Report.write(results, into: folder)
     }
 }
 
@@ -148,5 +177,22 @@ extension Runner {
             servers: servers
         )
         _ = run(scenario)
+    }
+
+    /// How long a run takes, in a sentence.
+    func estimate(_ scenarios: [Scenario], countsCosts: Bool) -> String {
+        let measuring = scenarios.map(expectedSeconds).reduce(0, +)
+        let counting =
+            countsCosts ? CostCounter.expectedSeconds * Double(CostCounter.servers.count) : 0
+        let minutes = Int(((measuring + counting) / 60).rounded(.up))
+        return "\(scenarios.count) scenarios, about \(minutes) minute\(minutes == 1 ? "" : "s");"
+            + " longer where something else disturbs the machine"
+    }
+
+    private func expectedSeconds(_ scenario: Scenario) -> Double {
+        let runs = rounds(of: scenario) * servers(of: scenario).count { $0.isBuilt }
+        let starting = 0.35
+        let opening = Double(scenario.connectionCount) * 0.0001
+        return Double(runs) * (seconds(of: scenario) + warmUp + starting + opening)
     }
 }

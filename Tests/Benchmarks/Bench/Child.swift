@@ -25,10 +25,15 @@ final class Child {
         try process.run()
     }
 
-    /// The address on its first line.
+    /// The address on its first line; a server has a minute to say it.
     func address() throws -> String {
         var line = Data()
         while true {
+            let descriptor = output.fileHandleForReading.fileDescriptor
+            var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            guard poll(&waiting, 1, 60_000) == 1 else {
+                throw Failure("did not start listening within a minute: \(lastWords())")
+            }
             let byte = try output.fileHandleForReading.read(upToCount: 1) ?? Data()
             if byte.isEmpty || byte == Data("\n".utf8) { break }
             line += byte

@@ -6,18 +6,23 @@ struct Cost: Codable {
     var allocations: Double?
     /// Instructions in user code, on one connection.
     var instructions: Double?
-    /// The same by what the code belongs to.
+    /// The same on 64 connections, which share the turns of the event loop.
+    var busyInstructions: Double?
+    /// The latter by what the code belongs to.
     var parts: [String: Double]?
     /// System calls by name, on 64 connections.
     var systemCalls: [String: Double]?
     /// What could not be counted, and why.
     var failures: [String] = []
-    var machine = Machine.here()
 }
 
 /// Counts by differences: of N and 2N round trips, so that the start and the connections cancel.
 struct CostCounter {
     let server: Server
+    var address = Scenario.Address.tcp
+
+    /// How long counting all of one server takes, roughly.
+    static let expectedSeconds = 25.0
 
     /// Those whose costs are shown.
     static let servers: [Server] = [
@@ -27,7 +32,12 @@ struct CostCounter {
     private let file = FileManager.default.temporaryDirectory
         .appending(path: "bench-cost-\(getpid())").path
 
-    func count(systemCalls: Bool = true) -> Cost {
+    /// What one operation is called.
+    var operation: String { isDatagrams ? "datagram" : "round trip" }
+
+    private var isDatagrams: Bool { server.kind.hasPrefix("datagrams") }
+
+    func count() -> Cost {
         var cost = Cost()
         func attempt<Value>(_ what: String, _ body: () throws -> Value) -> Value? {
             do { return try body() } catch { cost.failures.append("\(what): \(error)") }
@@ -36,12 +46,22 @@ struct CostCounter {
         // Go has an allocator of its own, and its stacks are not what valgrind expects.
         if server.executable != .go {
             cost.allocations = attempt("allocations", countAllocations)
-            let profile = attempt("instructions") { try Profile(of: server, count: 2000) }
-            cost.instructions = profile?.total
-            cost.parts = profile?.parts
+            cost.instructions = attempt("instructions") { try profile(connections: 1).total }
+            let busy = attempt("instructions on 64") { try profile(connections: 64) }
+            cost.busyInstructions = busy?.total
+            cost.parts = busy?.parts
         }
-        if systemCalls { cost.systemCalls = attempt("system calls", countSystemCalls) }
+        cost.systemCalls = attempt("system calls", countSystemCalls)
         return cost
+    }
+
+    /// What the check against the baseline needs, and no more.
+    func countForBaseline() throws -> (instructions: Double, allocations: Double) {
+        (try profile(connections: 1).total, try countAllocations())
+    }
+
+    private func profile(connections: Int) throws -> Profile {
+        try Profile(counter: self, count: 2000, connections: connections)
     }
 
     /// Starts the server under `wrapper` and hands its address to `body`.
@@ -50,7 +70,9 @@ struct CostCounter {
         _ environment: [String: String] = [:],
         _ body: (Child, String) throws -> Value
     ) throws -> Value {
-        var command = server.command(at: "127.0.0.1:0", threads: 1)
+        let socketFile = file + ".sock"
+        let wanted = address == .tcp ? "127.0.0.1:0" : "unix:\(socketFile)"
+        var command = server.command(at: wanted, threads: 1)
         if wrapper.first == "valgrind" { command[0] = Toolbox.stripped(command[0]) }
         let child = try Child(
             wrapper + command,
@@ -61,7 +83,7 @@ struct CostCounter {
         )
         defer {
             child.end()
-            try? FileManager.default.removeItem(atPath: file)
+            for path in [file, socketFile] { try? FileManager.default.removeItem(atPath: path) }
         }
         return try body(child, child.address())
     }
@@ -72,7 +94,8 @@ struct CostCounter {
         at address: String,
         on child: Child
     ) throws {
-        let options = ["--count", "\(count)", "--connections", "\(connections)"]
+        let mode = isDatagrams ? ["--mode", "datagrams"] : []
+        let options = mode + ["--count", "\(count)", "--connections", "\(connections)"]
         let core = Runner.cores(threads: 1).load
         _ = try Runner.load(address, options, on: core, against: child)
     }
@@ -103,9 +126,8 @@ struct CostCounter {
 
     // MARK: - Instructions
 
-    /// The server's instructions over a number of round trips on one connection, in a file that
-    /// callgrind writes.
-    func callgrind(_ count: Int) throws -> String {
+    /// The server's instructions over a number of round trips, in a file that callgrind writes.
+    func callgrind(_ count: Int, connections: Int) throws -> String {
         guard Child.output(["which", "valgrind"]).status == 0 else {
             throw Failure("there is no valgrind here")
         }
@@ -113,7 +135,7 @@ struct CostCounter {
         return try serve(["valgrind", "--tool=callgrind", "--callgrind-out-file=\(result)"]) {
             child,
             address in
-            try roundTrips(count, connections: 1, at: address, on: child)
+            try roundTrips(count, connections: connections, at: address, on: child)
             child.end(SIGTERM)
             return result
         }

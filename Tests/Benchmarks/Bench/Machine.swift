@@ -8,7 +8,6 @@ struct Machine: Codable, Equatable {
     var congestionControl: String
     /// Whether the network was a namespace of its own.
     var ownNamespace: Bool
-    var date: String
 
     static func here() -> Machine {
         func read(_ path: String) -> String {
@@ -23,8 +22,7 @@ struct Machine: Codable, Equatable {
             cores: ProcessInfo.processInfo.processorCount,
             kernel: read("/proc/sys/kernel/osrelease"),
             congestionControl: read("/proc/sys/net/ipv4/tcp_congestion_control"),
-            ownNamespace: Namespace.isOwn,
-            date: Date.now.formatted(.iso8601.year().month().day())
+            ownNamespace: Namespace.isOwn
         )
     }
 

@@ -7,12 +7,29 @@ struct Measurement: Codable {
     var failed: Int
     var lost: Int
     var stalled: Int
+    /// What the first of the failed operations says.
+    var complaint: String?
     /// Processors that were busy with something else.
     var others: Double?
+    /// How many connections each of the server's threads took, where the server counts them.
+    var spread: [Int]?
     var latencyUs: Latency
     var bytesPerConnection: Double
     var server: Usage
     var generator: Usage
+
+    /// Times that the server gave its processor up by itself, for each operation.
+    var switchesPerOperation: Double {
+        Double(server.voluntarySwitches) / Double(max(operations, 1))
+    }
+
+    /// How far the thread that is furthest from an even share is from it, as a part of that share.
+    func unevenness(threads: Int) -> Double? {
+        guard let spread, threads > 0 else { return nil }
+        let even = Double(spread.reduce(0, +)) / Double(threads)
+        let counts = spread + Array(repeating: 0, count: max(0, threads - spread.count))
+        return counts.map { abs(Double($0) - even) / even }.max()
+    }
 
     struct Latency: Codable {
         var p50, p90, p99, p999, max: Double
@@ -44,7 +61,7 @@ struct Series: Codable {
 /// One scenario, measured.
 struct Outcome: Codable {
     let scenario: String
-    let machine: Machine
+    var date = Date.now.formatted(.iso8601.year().month().day())
     var series: [Series]
 
     private func rounds(_ server: String) -> [Measurement] {

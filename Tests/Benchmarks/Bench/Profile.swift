@@ -36,10 +36,10 @@ struct Profile {
         }
     }
 
-    /// Runs the server under callgrind for `count` and for twice as many round trips.
-    init(of server: Server, count: Int) throws {
+    /// Runs a server under callgrind for `count` and for twice as many round trips.
+    init(counter: CostCounter, count: Int, connections: Int) throws {
         func measure(_ roundTrips: Int) throws -> [String: Double] {
-            let file = try CostCounter(server: server).callgrind(roundTrips)
+            let file = try counter.callgrind(roundTrips, connections: connections)
             defer { try? FileManager.default.removeItem(atPath: file) }
             let command = ["callgrind_annotate", "--threshold=100", "--show-percs=no", file]
             return Self.parse(Child.output(command).text)
@@ -71,7 +71,7 @@ struct Profile {
 
     /// Prints the functions that take most.
     func show(_ title: String) throws {
-        tell("\(title): \(Int(total)) instructions a round trip")
+        tell("\(title): \(Int(total)) instructions")
         for part in Self.partNames {
             tell(String(format: "%7.0f  ", parts[part] ?? 0) + part)
         }

@@ -2,8 +2,9 @@ import Foundation
 
 /// Puts loads on servers, in turns: A B C A B C …
 struct Runner {
-    var rounds = 3
-    var seconds = 1.2
+    /// How often and how long each server is measured; nil for what is usual in a scenario.
+    var rounds: Int?
+    var seconds: Double?
     var warmUp = 0.3
     /// Only these servers, by name; bare C is always there.
     var only: Set<String> = []
@@ -19,17 +20,26 @@ struct Runner {
         only.isEmpty || only.contains(server.name)
     }
 
-    func run(_ scenario: Scenario) -> Outcome {
-        tell("\(scenario.name): \(scenario.title)")
-        var outcome = Outcome(scenario: scenario.name, machine: .here(), series: [])
-        let servers = scenario.servers.enumerated().filter { index, server in
+    func rounds(of scenario: Scenario) -> Int { rounds ?? scenario.rounds ?? 3 }
+
+    func seconds(of scenario: Scenario) -> Double { seconds ?? scenario.seconds ?? 1.2 }
+
+    /// Whom a scenario puts its load on: the first, and those that are asked for.
+    func servers(of scenario: Scenario) -> [Server] {
+        scenario.servers.enumerated().filter { index, server in
             index == 0 || includes(server)
         }.map(\.element)
+    }
+
+    func run(_ scenario: Scenario) -> Outcome {
+        tell("\(scenario.name): \(scenario.title)")
+        var outcome = Outcome(scenario: scenario.name, series: [])
+        let servers = servers(of: scenario)
         outcome.series = servers.map { server in
             let missing = server.isBuilt ? nil : "not built here"
             return Series(server: server.name, reference: server.reference, failure: missing)
         }
-        for _ in 0..<rounds {
+        for _ in 0..<rounds(of: scenario) {
             for (index, server) in servers.enumerated() where outcome.series[index].failure == nil {
                 do {
                     outcome.series[index].rounds.append(try measureQuietly(server, in: scenario))
@@ -39,14 +49,20 @@ struct Runner {
                 }
             }
         }
-        for series in outcome.series { tell(line(for: series.server, in: outcome)) }
+        for series in outcome.series {
+            tell(line(for: series.server, in: outcome))
+            let spreads = series.rounds.compactMap { $0.unevenness(threads: scenario.threads) }
+            guard scenario.threads > 1, let uneven = spreads.max() else { continue }
+            let percent = String(format: "%.1f", uneven * 100)
+            tell("    connections of each thread within \(percent) % of even")
+        }
         return outcome
     }
 
     /// Measures anew, a few times, when something else kept the machine busy.
     private func measureQuietly(_ server: Server, in scenario: Scenario) throws -> Measurement {
         var best = try measure(server, in: scenario)
-        for _ in 0..<3 where (best.others ?? 0) > 0.15 {
+        for _ in 0..<2 where (best.others ?? 0) > 0.15 {
             let again = try measure(server, in: scenario)
             if (again.others ?? 0) < (best.others ?? 0) { best = again }
         }
@@ -61,22 +77,27 @@ struct Runner {
         let cores = Self.cores(threads: scenario.threads)
         let path = FileManager.default.temporaryDirectory.appending(path: "bench-\(getpid()).sock")
         let wanted = scenario.address == .tcp ? "127.0.0.1:0" : "unix:\(path.path)"
+        let spread = try Spread()
         let child = try Child(
             server.command(at: wanted, threads: scenario.threads),
             cores: cores.server,
-            environment: server.environment.merging(
-                ["ASYNCSOCKETS_LOOPS": "\(scenario.threads)"]
-            ) { $1 }
+            environment: server.environment
+                .merging(["ASYNCSOCKETS_LOOPS": "\(scenario.threads)"]) { $1 }
+                .merging(spread.environment) { $1 }
         )
         defer {
             child.end()
+            spread.remove()
             try? FileManager.default.removeItem(at: path)
         }
         let options =
             scenario.load + [
-                "--duration", "\(seconds)", "--warm-up", "\(warmUp)", "--pid", "\(child.pid)",
+                "--duration", "\(seconds(of: scenario))", "--warm-up", "\(warmUp)",
+                "--pid", "\(child.pid)",
             ]
-        return try Self.load(child.address(), options, on: cores.load, against: child)
+        var result = try Self.load(child.address(), options, on: cores.load, against: child)
+        if scenario.threads > 1 { result.spread = spread.counts() }
+        return result
     }
 
     /// Runs the load generator; what it measured, or what went wrong.
@@ -92,8 +113,9 @@ struct Runner {
             throw Failure(why(String(result.text.suffix(200)), server))
         }
         guard result.status == 0 else {
+            let cause = measurement.complaint.map { " (\($0))" } ?? ""
             let counts =
-                "\(measurement.failed) operations failed, "
+                "\(measurement.failed) operations failed\(cause), "
                 + "\(measurement.stalled) connections stalled"
             throw Failure(why(counts, server))
         }
@@ -114,7 +136,7 @@ struct Runner {
             return "  \(name)  skipped: \(series?.failure ?? "no result")"
         }
         func number(_ value: Double?, _ digits: Int) -> String {
-            String(format: "%.\(digits)f", value ?? .nan)
+            value.map { String(format: "%.\(digits)f", $0) } ?? "–"
         }
         let cpu = outcome.median(server, \.server.cpuUsPerOperation)
         return "  \(name) \(number(rate, 0))/s"

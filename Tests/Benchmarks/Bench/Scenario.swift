@@ -11,10 +11,21 @@ struct Scenario: Sendable {
     let servers: [Server]
     var address = Address.tcp
     var threads = 1
+    /// How often and how long it is measured, where not as all are.
+    var rounds: Int?
+    var seconds: Double?
     /// The chart over several scenarios that this one is a point of, and where on its axis.
     var series: Series?
 
     enum Address: Sendable { case tcp, unix }
+
+    /// The connections that are opened before the clock starts.
+    var connectionCount: Int {
+        guard !load.contains("churn") else { return 0 }
+        return zip(load, load.dropFirst()).reduce(0) { sum, pair in
+            ["--connections", "--idle"].contains(pair.0) ? sum + (Int(pair.1) ?? 0) : sum
+        }
+    }
 
     struct Series: Sendable {
         let chart: String
@@ -71,14 +82,21 @@ extension Scenario {
                 servers: Server.streams,
                 address: .unix
             ),
-        ] + twoThreads + [twoThreadChurn] + datagrams + pollers
+            Scenario(
+                name: "unix-1000",
+                title: "64-byte round trips over a Unix socket, 1000 connections",
+                load: ["--connections", "1000"],
+                servers: Server.streams,
+                address: .unix
+            ),
+        ] + twoThreads + [twoThreadChurn, steadyChurn] + datagrams + pollers
 
     private static let roundTrips = [1, 8, 64, 256, 1000, 4000].map { connections in
         Scenario(
             name: "roundtrip-\(connections)",
             title: "64-byte round trips, \(connections) connection\(connections == 1 ? "" : "s")",
             load: ["--connections", "\(connections)"],
-            servers: Server.streams,
+            servers: Server.streams + (connections == 64 ? [.level, .poll, .select] : []),
             series: Series(chart: "connections", position: connections)
         )
     }
@@ -102,6 +120,18 @@ extension Scenario {
         threads: 2
     )
 
+    /// What a listening socket for each loop is for.
+    private static let steadyChurn = Scenario(
+        name: "threads-churn-20k",
+        title: "Two threads, 20,000 connections a second for 20 seconds",
+        operation: "connection",
+        load: ["--mode", "churn", "--connections", "1000", "--rate", "20000"],
+        servers: [.edge, .sharded, .serve],
+        threads: 2,
+        rounds: 1,
+        seconds: 20
+    )
+
     private static let datagrams = [
         Scenario(
             name: "udp",
@@ -114,15 +144,23 @@ extension Scenario {
         ),
         Scenario(
             name: "udp-bulk",
-            title: "1,200-byte datagrams sent in segments, 256 under way",
+            title: "1,200-byte datagrams, 256 under way",
             operation: "datagram",
-            load: [
-                "--mode", "datagrams", "--connections", "1", "--pipeline", "256",
-                "--message", "1200", "--segmented",
-            ],
-            servers: [.naive, .batched, .segmented, .ourDatagrams, .ourBatches, .ourSegments]
+            load: largeDatagrams,
+            servers: [.naive, .batched, .ourDatagrams, .ourDatagramsInto, .ourBatches]
                 + Server.datagramPeers
         ),
+        Scenario(
+            name: "udp-segments",
+            title: "1,200-byte datagrams sent and read in segments (GSO, GRO), 256 under way",
+            operation: "datagram",
+            load: largeDatagrams + ["--segmented"],
+            servers: [.segmented, .ourSegments, .batched, .ourBatches, .naive, .ourDatagrams]
+        ),
+    ]
+
+    private static let largeDatagrams = [
+        "--mode", "datagrams", "--connections", "1", "--pipeline", "256", "--message", "1200",
     ]
 
     /// Ten clients at work among many that are not: what each way to wait makes of the crowd.

@@ -30,6 +30,7 @@ extension Server {
     static let select = Server(name: "C select", executable: .bare, kind: "select")
 
     static let serve = Server(name: "AsyncSockets serve", executable: .ours, kind: "serve")
+    static let sharded = Server(name: "AsyncSockets shards", executable: .ours, kind: "sharded")
     static let readInto = Server(name: "AsyncSockets read(into:)", executable: .ours, kind: "into")
     static let loops = Server(name: "AsyncSockets by hand", executable: .ours, kind: "loops")
     static let global = Server(
@@ -71,10 +72,10 @@ extension Server {
     ]
 
     /// Everybody whose round trips can be looked into.
-    static let all = streams + [readInto, level, poll, select]
+    static let all = streams + [readInto, sharded, level, poll, select, ourDatagrams]
 
     /// Those that can serve with two threads.
-    static let threaded = [edge, serve, tokio, go, handlers, asyncOnLoop]
+    static let threaded = [edge, serve, sharded, tokio, go, handlers, asyncOnLoop]
 
     static let naive = Server(name: "C recvfrom", executable: .bare, kind: "datagrams")
     static let batched = Server(name: "C recvmmsg", executable: .bare, kind: "datagrams-batched")

@@ -77,6 +77,8 @@ struct result {
     uint64_t busyBefore, busyAfter;
     /// Connections that completed nothing while it was measured.
     int stalled;
+    /// What the first failure of all was, a string; nil for none.
+    const char *complaint;
 };
 
 extern struct result result;
@@ -107,8 +109,10 @@ void pattern_verify(const unsigned char *bytes, size_t count, uint32_t stream, u
 
 // ---- The loads ----
 
-/// A connected, non-blocking socket. `index` picks a source address, for IPv4 on loopback, so that
+/// A connected socket, or -1 and errno. `index` picks a source address, for IPv4 on loopback, so that
 /// connections in quick succession do not run out of ports.
+int try_connection(int index);
+/// The same, and the program ends where it fails.
 int open_connection(int index);
 /// Allows as many descriptors as the system lets us have.
 void raise_descriptor_limit(void);

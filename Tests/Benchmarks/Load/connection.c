@@ -29,15 +29,23 @@ static void choose_source(int descriptor, int index) {
     checked(bind(descriptor, (struct sockaddr *)&source, sizeof source), "bind a source address");
 }
 
-int open_connection(int index) {
+int try_connection(int index) {
     int family = options.server.any.sa_family;
-    int descriptor = checked(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
+    int descriptor = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return -1;
     choose_source(descriptor, index);
     // Blocking on loopback is short, and makes a full backlog wait instead of fail.
-    checked(connect(descriptor, &options.server.any, options.server.length), "connect");
+    if (connect(descriptor, &options.server.any, options.server.length) < 0) {
+        int cause = errno;
+        close(descriptor);
+        errno = cause;
+        return -1;
+    }
     setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     return descriptor;
 }
+
+int open_connection(int index) { return checked(try_connection(index), "connect"); }
 
 void greet(int descriptor, uint32_t stream) {
     unsigned char bytes[64];

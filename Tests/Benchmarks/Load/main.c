@@ -98,6 +98,7 @@ static void print_result(void) {
            "\"max\":%.2f},",
            mean / 1e3, microseconds(0.5), microseconds(0.9), microseconds(0.99),
            microseconds(0.999), (double)result.latency.maximum / 1e3);
+    if (result.complaint) printf("\"complaint\":\"%s\",", result.complaint);
     double idleBytes = 0;
     if (options.idle && result.serverEmpty.resident)
         idleBytes = ((double)result.serverBefore.resident - (double)result.serverEmpty.resident)

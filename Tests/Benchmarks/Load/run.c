@@ -1,6 +1,5 @@
 #include "Load.h"
 
-#include <string.h>
 #include <unistd.h>
 
 struct result result;
@@ -9,9 +8,10 @@ static uint64_t warmUpEnd, deadline;
 static bool measured;
 
 static void start_measuring(void) {
-    struct sample empty = result.serverEmpty;
-    memset(&result, 0, sizeof result);
-    result.serverEmpty = empty;
+    // What went wrong while it was warming up went wrong all the same.
+    result = (struct result){
+        .serverEmpty = result.serverEmpty, .failed = result.failed, .complaint = result.complaint,
+    };
     measured = true;
     result.serverBefore = sample_process(options.server_pid);
     result.generatorBefore = sample_process(getpid());

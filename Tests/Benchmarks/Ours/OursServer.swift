@@ -8,13 +8,14 @@ struct OursServer {
 
     static func main() {
         let arguments = Arguments(kinds: [
-            "serve", "into", "loops", "global",
+            "serve", "sharded", "into", "loops", "global",
             "datagrams", "datagrams-into", "datagrams-batched", "datagrams-segmented",
         ])
         let server = OursServer(arguments: arguments)
         runServer {
             switch arguments.kind {
             case "serve": try await server.serveChunks()
+            case "sharded": try await server.serveShards()
             case "into": try await server.serveIntoBuffer()
             case "loops": try await withEventLoops { try await server.serveByHand() }
             case "datagrams": try await withEventLoops { try await server.echoDatagrams() }

@@ -1,9 +1,22 @@
 import AsyncSockets
 import PeerSupport
+import Spread
 
 extension OursServer {
     func serveChunks() async throws {
         try await serve(at: arguments.address, ready: { announce("\($0)") }) { connection in
+            for try await chunk in connection {
+                try await connection.write(chunk)
+            }
+        }
+    }
+
+    /// A listening socket for each loop; says which thread each client came to.
+    func serveShards() async throws {
+        let options = ServeOptions(listening: ListenOptions(shards: .perLoop))
+        try await serve(at: arguments.address, options: options, ready: { announce("\($0)") }) {
+            connection in
+            spread_note()
             for try await chunk in connection {
                 try await connection.write(chunk)
             }
