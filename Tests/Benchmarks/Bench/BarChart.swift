@@ -77,11 +77,12 @@ struct BarChart {
         for (index, name) in rows.enumerated() {
             let y = top + row * Double(index)
             guard let value = panel.values[name] else {
-                picture.words("not measured", left + 6, y + row / 2 + 4, "note")
+                values.append(("not measured", left + 6, y + row / 2 + 4))
                 continue
             }
             let end = place(value)
-            picture.rectangle(min(base, end), y + 5, abs(end - base), row - 10, fill: colour(name))
+            let length = max(abs(end - base), 2)
+            picture.rectangle(min(base, end), y + 5, length, row - 10, fill: colour(name))
             let text =
                 panel.isRatio
                 ? String(format: "%.2f", value) : Scale.text((value / 10).rounded() * 10)

@@ -20,7 +20,7 @@ struct LineChart {
     var yIsLogarithmic = false
 
     private let left = 84.0
-    private let right = 620.0
+    private let right = 600.0
     private let top = 72.0
     private let bottom = 420.0
 

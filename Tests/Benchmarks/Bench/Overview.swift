@@ -17,7 +17,7 @@ extension Report {
 
     /// One of ours in each scenario that has it, beside the first of the scenario.
     private func summary() -> Overview? {
-        let ours = [Server.serve.name, Server.ourBatches.name, Server.ourSegments.name]
+        let ours = [Server.serve.name, Server.ourSegments.name, Server.ourDatagrams.name]
         let rows = Scenario.all.compactMap { scenario -> (String, Outcome, String)? in
             guard let outcome = results.outcomes[scenario.name] else { return nil }
             let measured = Set(outcome.series.filter { !$0.rounds.isEmpty }.map(\.server))
@@ -32,12 +32,12 @@ extension Report {
         }
         let chart = BarChart(
             title: "AsyncSockets beside bare C, every scenario",
-            caption: results.machine.caption,
+            caption: "bare C = 1; " + results.machine.caption,
             rows: rows.map(\.0),
             panels: [
-                BarChart.Panel(axis: "rate, bare C = 1 (more is better)", values: values(\.rate)),
+                BarChart.Panel(axis: "rate, a ratio (more is better)", values: values(\.rate)),
                 BarChart.Panel(
-                    axis: "CPU time per operation, bare C = 1 (less is better)",
+                    axis: "CPU time per operation, a ratio (less is better)",
                     values: values(\.server.cpuUsPerOperation)
                 ),
             ],

@@ -121,15 +121,15 @@ struct Report {
         let base = outcome.series.first?.server ?? ""
         return BarChart(
             title: scenario.title,
-            caption: results.machine.caption,
+            caption: "\(base) = 1; " + results.machine.caption,
             rows: outcome.series.map(\.server),
             panels: [
                 BarChart.Panel(
-                    axis: "rate, \(base) = 1 (more is better)",
+                    axis: "rate, a ratio (more is better)",
                     values: ratios(\.rate)
                 ),
                 BarChart.Panel(
-                    axis: "CPU time per \(scenario.operation), \(base) = 1 (less is better)",
+                    axis: "CPU time per \(scenario.operation), a ratio (less is better)",
                     values: ratios(\.server.cpuUsPerOperation)
                 ),
             ]

@@ -109,6 +109,9 @@ struct Runner {
     ) throws -> Measurement {
         let words = ["taskset", "-c", core, "timeout", "-k", "1", "60", Tool.load.path]
         let result = Child.output(words + ["--connect", address] + options)
+        if result.status == 124 {
+            throw Failure(why("the load generator did not end within a minute", server))
+        }
         guard let measurement = try? Measurement.decode(result.text) else {
             throw Failure(why(String(result.text.suffix(200)), server))
         }

@@ -47,9 +47,14 @@ int try_connection(int index) {
 
 int open_connection(int index) { return checked(try_connection(index), "connect"); }
 
-void greet(int descriptor, uint32_t stream) {
-    unsigned char bytes[64];
-    checked((int)send(descriptor, pattern_at(stream, 0), sizeof bytes, MSG_NOSIGNAL), "send");
+#define GREETING 64
+
+static void send_greeting(int descriptor, uint32_t stream) {
+    checked((int)send(descriptor, pattern_at(stream, 0), GREETING, MSG_NOSIGNAL), "send");
+}
+
+static void receive_greeting(int descriptor, uint32_t stream) {
+    unsigned char bytes[GREETING];
     for (size_t got = 0; got < sizeof bytes;) {
         ssize_t count = recv(descriptor, bytes + got, sizeof bytes - got, 0);
         if (count < 0 && errno == EINTR) continue;
@@ -60,7 +65,23 @@ void greet(int descriptor, uint32_t stream) {
     pattern_verify(bytes, sizeof bytes, stream, 0);
 }
 
+void greet(int descriptor, uint32_t stream) {
+    send_greeting(descriptor, stream);
+    receive_greeting(descriptor, stream);
+}
+
 void open_idle_connections(void) {
+    // Many at a time: a server that looks through its whole list for each would take minutes.
     // Left open: that is what they are for.
-    for (int i = 0; i < options.idle; i++) greet(open_connection(i / 1000), 1000000u + (uint32_t)i);
+    int descriptors[256];
+    const int most = sizeof descriptors / sizeof *descriptors;
+    for (int start = 0; start < options.idle; start += most) {
+        int count = options.idle - start < most ? options.idle - start : most;
+        uint32_t stream = 1000000u + (uint32_t)start;
+        for (int i = 0; i < count; i++) {
+            descriptors[i] = open_connection((start + i) / 1000);
+            send_greeting(descriptors[i], stream + (uint32_t)i);
+        }
+        for (int i = 0; i < count; i++) receive_greeting(descriptors[i], stream + (uint32_t)i);
+    }
 }
