@@ -1,11 +1,11 @@
 import AsyncSockets
+import ExampleSupport
 import Synchronization
 
 /// Serves echo on one loop of the backend; tells where, and why the first client failed that did.
 func runServer(backend name: String) async throws {
     guard let backend = EventLoopGroup.Backend(named: name) else {
-        say("no backend is called \(name)")
-        return
+        throw WrongArguments("no backend is called \(name)")
     }
     let group = try EventLoopGroup(loops: 1, backend: backend)
     let hasFailed = Mutex(false)

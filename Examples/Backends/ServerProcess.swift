@@ -17,7 +17,7 @@ struct ServerProcess {
         let words = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
             .split(whereSeparator: \.isWhitespace)
         guard words.count >= 3, words[0] == "listening" else {
-            throw POSIXError(.ECHILD)
+            throw DidNotStart(backend: backend)
         }
         address = String(words[2])
     }
@@ -39,4 +39,11 @@ struct ServerProcess {
             return sum + (text?.split(separator: " ").first.flatMap { Double($0) } ?? 0) / 1000
         }
     }
+}
+
+/// A server that ended before it listened.
+struct DidNotStart: Error, CustomStringConvertible {
+    let backend: EventLoopGroup.Backend
+
+    var description: String { "no server could be started on \(backend)" }
 }

@@ -1,4 +1,5 @@
 import AsyncSockets
+import ExampleSupport
 internal import Glibc
 
 /// Measures every backend with every number of connections and prints a line for each number.
@@ -16,8 +17,15 @@ func compareBackends(connections sizes: [Int]) async throws {
             }
             var (rates, costs) = ("", "")
             for backend in backends {
+                try Task.checkCancellation()
                 let server = try ServerProcess(backend: backend)
-                let outcome = try await measure(server, connections: size)
+                let outcome: Outcome
+                do {
+                    outcome = try await measure(server, connections: size)
+                } catch {
+                    _ = server.end()
+                    throw error
+                }
                 let said = server.end()
                 switch outcome {
                 case .measured(let perSecond, let microseconds):
@@ -34,12 +42,6 @@ func compareBackends(connections sizes: [Int]) async throws {
         }
     }
     if !reasons.isEmpty { say("\n" + reasons.joined(separator: "\n")) }
-}
-
-/// Prints a line at once, also where the output is a pipe.
-func say(_ line: String) {
-    print(line)
-    fflush(nil)
 }
 
 private func column(_ text: String) -> String {

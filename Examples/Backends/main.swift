@@ -5,12 +5,18 @@
 // its own, as its descriptors count: select(2) has no room for number 1024.
 
 import AsyncSockets
+import ExampleSupport
 
-raiseDescriptorLimit()
-let arguments = Array(CommandLine.arguments.dropFirst())
-if arguments.first == "serve", arguments.count == 2 {
-    try await runServer(backend: arguments[1])
-} else {
+await runExample("Backends [CONNECTIONS...]", arguments: .max) { arguments in
+    raiseDescriptorLimit()
+    if arguments.first == "serve", arguments.count == 2 {
+        return try await runServer(backend: arguments[1])
+    }
     let sizes = arguments.compactMap { Int($0) }
-    try await compareBackends(connections: sizes.isEmpty ? [10, 100, 1000, 10_000] : sizes)
+    guard sizes.count == arguments.count, sizes.allSatisfy({ $0 > 0 }) else {
+        throw WrongArguments()
+    }
+    try await untilAskedToLeave {
+        try await compareBackends(connections: sizes.isEmpty ? [10, 100, 1000, 10_000] : sizes)
+    }
 }

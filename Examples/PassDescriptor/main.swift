@@ -62,8 +62,8 @@ func take(from path: String) async throws {
     let listener = try descriptor.handOver { number throws(SocketError) in
         try TCPListener(adopting: number)
     }
-    say("accepting on \(listener.localAddress)")
     try await untilAskedToLeave {
+        say("accepting on \(listener.localAddress)")
         try await serve(listener) { connection in
             for try await chunk in connection { try await connection.write(chunk) }
         }

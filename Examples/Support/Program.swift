@@ -9,14 +9,24 @@ public func say(_ line: String) {
     fflush(nil)
 }
 
+/// Prints a complaint where complaints go.
+public func complain(_ line: String) {
+    var line = line + "\n"
+    line.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
+}
+
 /// Throw it where the arguments are not as they should be.
 public struct WrongArguments: Error {
-    /// Nothing to say but that.
-    public init() {}
+    let reason: String?
+
+    /// - Parameter reason: What is wrong, where the usage alone does not say it.
+    public init(_ reason: String? = nil) { self.reason = reason }
 }
 
 /// Runs an example: a wrong argument prints the usage and exits 2, a failure prints its sentence
 /// and exits 1.
+///
+/// A text that is no address is a wrong argument, too.
 ///
 /// - Parameters:
 ///   - usage: The example's name and arguments.
@@ -33,15 +43,24 @@ public func runExample(
             throw WrongArguments()
         }
         try await body(arguments)
-    } catch is WrongArguments {
+    } catch let wrong as WrongArguments {
+        if let reason = wrong.reason { complain(reason) }
         complain("usage: \(usage)")
         exit(2)
     } catch {
         complain("\(error)")
-        // A text that is no address is a wrong argument, too.
-        guard (error as? SocketError)?.code == .invalidAddress else { exit(1) }
+        guard let error = error as? SocketError, error.isWrongAddress else { exit(1) }
         complain("usage: \(usage)")
         exit(2)
+    }
+}
+
+extension SocketError {
+    /// Whether the library found that a text is no address, or none that can be meant here, before
+    /// it asked the kernel or looked up a name.
+    fileprivate var isWrongAddress: Bool {
+        let codes: [Code] = [.invalidAddress, .invalidName, .nameTooLong, .wrongAddressFamily]
+        return errno == nil && codes.contains(code)
     }
 }
 
@@ -93,9 +112,3 @@ public func contents(ofFile path: String) throws -> [UInt8] {
 /// - Parameter path: Where it is.
 /// - Returns: Its descriptor, negative where it cannot be opened.
 public func openForReading(_ path: String) -> CInt { open(path, O_RDONLY | O_CLOEXEC) }
-
-private func complain(_ line: String) {
-    guard let standardError = fdopen(STDERR_FILENO, "w") else { return }
-    fputs(line + "\n", standardError)
-    fflush(standardError)
-}
