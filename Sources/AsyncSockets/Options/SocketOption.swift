@@ -74,8 +74,11 @@ extension SocketOption where Value == Int {
 /// An option with the value it shall have, for a socket about to be made.
 ///
 /// ```swift
+/// let settings: [SocketOptionSetting] = [.set(.receiveBufferSize, 65536), .set(.priority, 6)]
 /// let listener = try TCPListener.bind(
-///     to: "127.0.0.1:0", options: [.set(.reusePort, true), .set(.receiveBufferSize, 65536)])
+///     to: "127.0.0.1:0",
+///     options: ListenOptions(socketOptions: settings)
+/// )
 /// ```
 public struct SocketOptionSetting: Sendable, CustomStringConvertible {
     /// The option and the value in words, `reusePort = true`.

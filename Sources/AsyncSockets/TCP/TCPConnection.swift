@@ -8,7 +8,7 @@ internal import SocketSystem
 /// ```swift
 /// let connection = try await TCPConnection.connect(to: "127.0.0.1:9999")
 /// try await connection.write("hello\n")
-/// let answer = try await connection.read(until: [UInt8](ascii: "\n"))
+/// let answer = try await connection.read(until: Array("\n".utf8))
 /// ```
 public final class TCPConnection: StreamConnection, @unchecked Sendable {
     /// Takes over a connected TCP socket that was made elsewhere.

@@ -9,7 +9,9 @@ internal import Synchronization
 /// ```swift
 /// try await connection.write("take this", passing: [OwnedDescriptor(duplicating: 0)])
 /// let message = try await peer.readWithDescriptors()
-/// let listener = try message?.descriptors.first?.handOver { try UnixListener(adopting: $0) }
+/// let listener = try message?.descriptors.first?.handOver { number throws(SocketError) in
+///     try UnixListener(adopting: number)
+/// }
 /// ```
 public final class OwnedDescriptor: Sendable {
     private struct State {
