@@ -2,8 +2,8 @@
 //
 //     HTTPHello [ADDRESS] [WORKERS]
 //
-// SIGTERM lets clients finish. Without WORKERS, or with 0, SIGUSR2 starts the program anew, which
-// takes the socket over; with WORKERS, SIGHUP replaces them one by one.
+// SIGTERM and SIGINT let clients finish. Without WORKERS, or with 0, SIGUSR2 starts the program anew,
+// which takes the socket over; with WORKERS, SIGHUP replaces them one by one.
 
 import AsyncSockets
 import ExampleSupport
@@ -14,37 +14,31 @@ await runExample("HTTPHello [ADDRESS] [WORKERS]", arguments: 2) { arguments in
     }
     let address = arguments.first ?? "127.0.0.1:8080"
     if let listener = try TCPListener.inherited(named: "http") {
-        return try await work(on: listener)
+        // A worker is replaced by its supervisor, not by itself.
+        return try await work(on: listener, replacingItself: workers == 0)
     }
-    if workers == 0 { return try await work(on: .bind(to: address)) }
+    if workers == 0 { return try await work(on: .bind(to: address), replacingItself: true) }
     let socket = try SharedSocket.listen(at: address, named: "http")
     say("listening on \(socket.localAddress)")
     let options = WorkerOptions(count: workers, readyWithin: .seconds(10)) { say("\($0)") }
     try await WorkerProcesses(sharing: [socket], options: options).run()
 }
 
-func work(on listener: TCPListener) async throws {
+func work(on listener: TCPListener, replacingItself: Bool) async throws {
     let hello = Hello()
-    let signals = Signal.notifications(of: .terminate, .interrupt, .user2)
+    var awaited: [Signal] = [.terminate, .interrupt]
+    if replacingItself { awaited.append(.user2) }
+    let signals = Signal.notifications(of: awaited)
     let server = Task {
         try await serve(listener) { connection in try await hello.serve(connection) }
     }
     say("listening on \(listener.localAddress)")
     try ServiceManager.notify(.ready)
 
-    let restart = HotRestart()
-    for await signal in signals {
-        guard signal == .user2 else { break }
-        do {
-            let sockets = try SharedSocket.sockets(of: listener, named: "http")
-            say("process \(try await restart.start(passing: sockets)) has taken over")
-            break
-        } catch {
-            say("serving on: \(error)")
-        }
+    if await isReplaced(on: signals, listener) == false {
+        // Not for one that is replaced: the service goes on.
+        _ = try? ServiceManager.notify(.stopping)
     }
-
-    _ = try? ServiceManager.notify(.stopping)
     // Clients that are busy learn with their next answer that they must connect anew; those that
     // are idle have a moment for a request that may be on its way.
     hello.leave()
@@ -55,4 +49,20 @@ func work(on listener: TCPListener) async throws {
     }
     try await server.value
     patience.cancel()
+}
+
+/// Waits until it is time to leave: true where a new version of the program has taken over.
+func isReplaced(on signals: SignalNotifications, _ listener: TCPListener) async -> Bool {
+    let restart = HotRestart()
+    for await signal in signals {
+        guard signal == .user2 else { break }
+        do {
+            let socket = try SharedSocket(of: listener, named: "http")
+            say("process \(try await restart.start(passing: [socket])) has taken over")
+            return true
+        } catch {
+            say("serving on: \(error)")
+        }
+    }
+    return false
 }

@@ -27,8 +27,8 @@ await runExample("HotRestart [ADDRESS]", arguments: 1) { arguments in
     for await signal in signals {
         guard signal == .user2 else { break }
         do {
-            let sockets = try SharedSocket.sockets(of: listener, named: "echo")
-            say("process \(try await restart.start(passing: sockets)) has taken over")
+            let socket = try SharedSocket(of: listener, named: "echo")
+            say("process \(try await restart.start(passing: [socket])) has taken over")
             break
         } catch {
             say("serving on: \(error)")

@@ -2,7 +2,8 @@
 //
 //     PreforkEcho [ADDRESS] [WORKERS]
 //
-// Kill a worker and see it replaced; SIGHUP replaces all, one by one; SIGTERM lets them finish.
+// Kill a worker and see it replaced; SIGHUP replaces all, one by one; SIGTERM and SIGINT let them
+// finish.
 
 import AsyncSockets
 import ExampleSupport
@@ -22,18 +23,12 @@ await runExample("PreforkEcho [ADDRESS] [WORKERS]", arguments: 2) { arguments in
 }
 
 func work(on listener: TCPListener) async throws {
-    let signals = Signal.notifications(of: .terminate)
-    let server = Task {
+    try await untilAskedToLeave {
+        try ServiceManager.notify(.ready)
         try await serve(listener) { connection in
             for try await chunk in connection {
                 try await connection.write(chunk)
             }
         }
     }
-    try ServiceManager.notify(.ready)
-    let leaving = Task {
-        for await _ in signals { server.cancel() }
-    }
-    try await server.value
-    leaving.cancel()
 }

@@ -29,8 +29,8 @@
 #define P_PIDFD 3
 #endif
 
-// The child of vfork shares our memory and runs until it is another program: it makes system calls
-// and writes to what we prepared, nothing else.
+// The child of vfork(2) has our memory and runs before us until it is another program: it makes
+// system calls and writes to what we prepared, nothing else.
 
 static void write_number(char *text, unsigned number) {
     char digits[11];
@@ -66,7 +66,8 @@ static int become(const struct csock_spawn *request, int *moved, pid_t parent) {
     }
     int result = place_descriptors(request, moved);
     if (result < 0) return result;
-    if (request->process_number) write_number(request->process_number, (unsigned)getpid());
+    for (int i = 0; i < request->process_number_count; i++)
+        write_number(request->process_numbers[i], (unsigned)getpid());
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -74,23 +75,54 @@ static int become(const struct csock_spawn *request, int *moved, pid_t parent) {
     return -errno;
 }
 
+// A pipe for the child's errno, which execve(2) closes. Its end for writing is none of the numbers
+// that the child's descriptors get.
+static int open_report(int limit, int ends[2]) {
+    if (pipe2(ends, O_CLOEXEC) < 0) return -errno;
+    if (ends[1] >= limit) return 0;
+    int higher = OR_ERRNO(fcntl(ends[1], F_DUPFD_CLOEXEC, limit));
+    close(ends[1]);
+    ends[1] = higher;
+    if (higher < 0) close(ends[0]);
+    return higher < 0 ? higher : 0;
+}
+
+// The child's errno, negated, or 0 when it has become another program.
+static int read_report(int descriptor) {
+    int failure = 0;
+    ssize_t count;
+    do count = read(descriptor, &failure, sizeof failure);
+    while (count < 0 && errno == EINTR);
+    return count == sizeof failure ? failure : 0;
+}
+
 int csock_spawn(const struct csock_spawn *request) {
     int *moved = calloc((size_t)request->descriptor_count + 1, sizeof *moved);
     if (!moved) return -ENOMEM;
+    int report[2];
+    int result = open_report(3 + request->descriptor_count, report);
+    if (result < 0) {
+        free(moved);
+        return result;
+    }
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pid_t parent = getpid();
-    volatile int failure = 0;
     pid_t child = vfork();
     if (child == 0) {
-        failure = become(request, moved, parent);
+        // Not by our common memory: a sanitizer makes fork(2) of vfork(2).
+        int failure = become(request, moved, parent);
+        while (write(report[1], &failure, sizeof failure) < 0 && errno == EINTR) {}
         _exit(127);
     }
-    int result = child < 0 ? -errno : child;
+    result = child < 0 ? -errno : child;
+    close(report[1]);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int failure = child < 0 ? 0 : read_report(report[0]);
+    close(report[0]);
     free(moved);
-    if (child > 0 && failure < 0) {
+    if (failure < 0) {
         while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
         result = failure;
     }
@@ -188,7 +220,7 @@ int csock_notify_send(const char *name, const char *bytes, size_t count) {
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
     int result;
     do result = OR_ERRNO((int)sendto(
-        descriptor, bytes, count, MSG_NOSIGNAL, (struct sockaddr *)&address, size));
+        descriptor, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&address, size));
     while (result == -EINTR);
     close(descriptor);
     return result < 0 ? result : 0;

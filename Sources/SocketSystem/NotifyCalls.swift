@@ -42,17 +42,9 @@ package func receiveNotification(
     return (text.split(separator: "\n"), process)
 }
 
-/// Sends an sd_notify(3) message to a path, or to an abstract name that begins with `@`.
+/// Sends an sd_notify(3) message to a path, or to an abstract name that begins with `@`; never waits:
+/// EAGAIN where too many messages were not taken yet.
 package func sendNotification(_ text: String, to name: String) throws(Errno) {
     // SAFETY: both texts are valid during the call.
     try check(unsafe csock_notify_send(name, text, text.utf8.count))
-}
-
-/// Whether a socket listens, SO_ACCEPTCONN in socket(7).
-package func isListening(_ socket: CInt) throws(Errno) -> Bool {
-    var value: CInt = 0
-    var length = socklen_t(MemoryLayout<CInt>.size)
-    // SAFETY: the kernel writes at most `length` bytes to a local of that size.
-    try check(unsafe csock_getsockopt(socket, SOL_SOCKET, SO_ACCEPTCONN, &value, &length))
-    return value != 0
 }

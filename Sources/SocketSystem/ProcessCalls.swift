@@ -9,8 +9,8 @@ package struct ProgramStart: Sendable {
     package var environment: [String: String]
     /// What the child has as descriptors 3, 4, …
     package var descriptors: [CInt]
-    /// The environment variable that gets the child's number, if any.
-    package var numberVariable: String?
+    /// The environment variables that get the child's number.
+    package var numberVariables: [String]
     /// What the child gets when the calling thread ends.
     package var signalAtParentsEnd: SignalNumber?
 
@@ -19,6 +19,7 @@ package struct ProgramStart: Sendable {
         self.arguments = arguments
         self.environment = environment
         descriptors = []
+        numberVariables = []
     }
 }
 
@@ -27,35 +28,51 @@ package struct ProgramStart: Sendable {
 /// The child has default signal actions, an empty mask, and no descriptors but 0 to 2 and those
 /// that it is given.
 package func start(_ program: ProgramStart) throws(Errno) -> CInt {
-    var entries = program.environment.map { "\($0)=\($1)" }
-    if let variable = program.numberVariable {
+    var entries = program.environment
+        .filter { !program.numberVariables.contains($0.key) }
+        .map { "\($0)=\($1)" }
+    let firstNumber = entries.count
+    for variable in program.numberVariables {
         entries.append("\(variable)=" + String(repeating: "0", count: 11))
     }
-    let numberOffset = program.numberVariable.map { $0.utf8.count + 1 }
     // SAFETY: every pointer below stays valid until `deallocate`, after the call; the arrays end
-    // with nil as execve(2) wants; the number's place is inside the entry that was just made.
+    // with nil as execve(2) wants; the numbers' places are inside the entries that were just made.
     let arguments = unsafe cStrings(program.arguments)
     let environment = unsafe cStrings(entries)
+    let numbers = unsafe program.numberVariables.indices.map { index in
+        let name = program.numberVariables[index]
+        return unsafe environment[firstNumber + index].map { unsafe $0 + name.utf8.count + 1 }
+    }
     defer {
         unsafe freeAll(arguments)
         unsafe freeAll(environment)
     }
     let result = unsafe program.path.withCString { path in
-        unsafe program.descriptors.withUnsafeBufferPointer { descriptors in
+        unsafe withBuffers(program.descriptors, numbers) { descriptors, numbers in
             var request = unsafe csock_spawn()
             unsafe request.path = path
             unsafe request.arguments = UnsafePointer(arguments.baseAddress)
             unsafe request.environment = UnsafePointer(environment.baseAddress)
             unsafe request.descriptors = descriptors.baseAddress
             unsafe request.descriptor_count = CInt(descriptors.count)
-            if let numberOffset {
-                unsafe request.process_number = environment[entries.count - 1]! + numberOffset
-            }
+            unsafe request.process_numbers = numbers.baseAddress
+            unsafe request.process_number_count = CInt(numbers.count)
             unsafe request.signal_at_parents_end = program.signalAtParentsEnd?.rawValue ?? 0
             return unsafe csock_spawn(&request)
         }
     }
     return try check(result)
+}
+
+private func withBuffers<First, Second, Result>(
+    _ first: [First],
+    _ second: [Second],
+    _ body: (UnsafeBufferPointer<First>, UnsafeBufferPointer<Second>) -> Result
+) -> Result {
+    // SAFETY: both are valid while the body runs.
+    unsafe first.withUnsafeBufferPointer { first in
+        unsafe second.withUnsafeBufferPointer { second in unsafe body(first, second) }
+    }
 }
 
 private typealias CStrings = UnsafeMutableBufferPointer<UnsafeMutablePointer<CChar>?>
@@ -107,14 +124,31 @@ package func reapProcess(_ pidfd: CInt) throws(Errno) -> ProcessEnd? {
     return status >= 0 ? .exited(status) : .killed(SignalNumber(rawValue: -status))
 }
 
-/// The file that this process was started from, readlink(2) of /proc/self/exe.
+/// The path that this process was started from, readlink(2) of /proc/self/exe: where its file is, or
+/// where the file is that has replaced it.
 package var executablePath: String? {
     // SAFETY: the kernel writes at most `count` bytes.
-    unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
+    let link = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) {
+        buffer -> String? in
         let count = unsafe readlink("/proc/self/exe", buffer.baseAddress!, buffer.count)
         guard count > 0 else { return nil }
         return unsafe String(decoding: UnsafeRawBufferPointer(buffer).prefix(count), as: UTF8.self)
     }
+    return link.map { pathOfProgram(link: $0, fileExists: fileExists) }
+}
+
+/// What a link in /proc to a program's file means: the kernel appends ` (deleted)` where the file
+/// was removed or replaced, proc(5), and a file may have such a name itself.
+package func pathOfProgram(link: String, fileExists: (String) -> Bool) -> String {
+    let mark = " (deleted)"
+    guard link.hasSuffix(mark), !fileExists(link) else { return link }
+    return String(link.dropLast(mark.count))
+}
+
+/// Whether there is a file of any kind, access(2).
+private func fileExists(_ path: String) -> Bool {
+    // SAFETY: the path is valid during the call.
+    unsafe access(path, F_OK) == 0
 }
 
 /// Closes a descriptor at execve(2), and leaves all else as it is, fcntl(2).

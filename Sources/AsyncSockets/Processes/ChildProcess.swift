@@ -1,29 +1,25 @@
 internal import SocketReactor
 internal import SocketSystem
 
-/// A running child: told signals, waited for through the event loop, reaped by whoever waits.
+/// A running child: heard, told signals, waited for by its pidfd, and always reaped.
 final class ChildProcess: Sendable {
+    /// What a child makes known.
+    enum Event: Hashable, Sendable {
+        /// It has said that it is ready, for the first time.
+        case ready
+        /// It has ended, and is no zombie any more. The last event.
+        case ended(ProcessEnd)
+    }
+
     /// The process's number.
     let number: CInt
     /// Readable when the process has ended.
-    private let end: Registration
-    /// Readable when the process has something to say.
-    private let notifications: Registration
+    private let pidfd: Registration
 
-    private init(number: CInt, end: Registration, notifications: Registration) {
+    private init(number: CInt, pidfd: Registration) {
         self.number = number
-        self.end = end
-        self.notifications = notifications
+        self.pidfd = pidfd
     }
-
-    deinit {
-        end.close()
-        notifications.close()
-    }
-
-    /// Who starts the children. The kernel signals a child when the *thread* that started it
-    /// ends (PR_SET_PDEATHSIG in prctl(2)), so that thread must be one that stays.
-    private static let starters = Result { () throws(SocketError) in try EventLoopGroup(loops: 1) }
 
     /// Starts a program with sockets to inherit, and a socket to notify.
     ///
@@ -31,20 +27,20 @@ final class ChildProcess: Sendable {
     ///   - program: What to start; its descriptors and some of its environment are set here.
     ///   - sockets: What it inherits.
     ///   - notifyVariable: Which environment variable tells it whom to notify.
-    ///   - group: The loops that wait for it.
+    ///   - report: Called with what becomes known of it, also when nobody refers to this any more.
     /// - Returns: The process, running.
     /// - Throws: `SocketError` where it could not be started.
     static func start(
         _ program: ProgramStart,
         sockets: [SharedSocket],
         notifyVariable: String,
-        on group: EventLoopGroup
+        report: @escaping @Sendable (Event) -> Void
     ) async throws(SocketError) -> ChildProcess {
-        let starter = try starters.get()
+        let group = try ChildLoop.group.get()
         // Not a child task: a process that was half started by a cancelled task would be lost.
-        let task = Task(executorPreference: starter.taskExecutor) {
+        let task = Task(executorPreference: group.taskExecutor) {
             Result { () throws(SocketError) in
-                try startNow(program, sockets, notifyVariable, on: group)
+                try startNow(program, sockets, notifyVariable, on: group, report)
             }
         }
         return try await task.value.get()
@@ -54,77 +50,127 @@ final class ChildProcess: Sendable {
         _ program: ProgramStart,
         _ sockets: [SharedSocket],
         _ notifyVariable: String,
-        on group: EventLoopGroup
+        on group: EventLoopGroup,
+        _ report: @escaping @Sendable (Event) -> Void
     ) throws(SocketError) -> ChildProcess {
         var program = program
-        let number: CInt
         let notify: (descriptor: CInt, name: String)
         do throws(Errno) { notify = try openNotifySocket() } catch {
             throw SocketError(.startProcess, error)
         }
-        let notifications = try group.register(
-            Descriptor(owning: notify.descriptor),
-            for: .startProcess
-        )
+        let messages = try group.register(Descriptor(owning: notify.descriptor), for: .startProcess)
         program.environment[notifyVariable] = notify.name
-        program.environment["LISTEN_FDS"] = "\(sockets.count)"
-        program.environment["LISTEN_FDNAMES"] = sockets.map(\.name).joined(separator: ":")
-        program.environment["LISTEN_PID"] = nil
-        program.numberVariable = "LISTEN_PID"
         defer { for descriptor in program.descriptors { closeDescriptor(descriptor) } }
-        do throws(Errno) {
-            for socket in sockets { program.descriptors.append(try socket.duplicate()) }
-            number = try SocketSystem.start(program)
+        let process: ChildProcess
+        do throws(SocketError) {
+            try pass(sockets, to: &program)
+            process = try watch(start(program), on: group)
         } catch {
-            notifications.close()
+            messages.close()
+            throw error
+        }
+        let number = process.number
+        let pidfd = process.pidfd
+        let listening = Task(executorPreference: group.taskExecutor) {
+            await waitUntilReady(messages, of: number) { report(.ready) }
+        }
+        Task(executorPreference: group.taskExecutor) {
+            let end = await waitForEnd(of: pidfd, number)
+            pidfd.close()
+            messages.close()
+            await listening.value
+            report(.ended(end))
+        }
+        return process
+    }
+
+    /// Duplicates the sockets, and tells the program of them by the `LISTEN_FDS` protocol.
+    private static func pass(
+        _ sockets: [SharedSocket],
+        to program: inout ProgramStart
+    ) throws(SocketError) {
+        var names: [String] = []
+        for socket in sockets {
+            let numbers = try socket.duplicates()
+            program.descriptors += numbers
+            names += Array(repeating: socket.name, count: numbers.count)
+        }
+        program.environment["LISTEN_FDS"] = "\(names.count)"
+        program.environment["LISTEN_FDNAMES"] = names.joined(separator: ":")
+        program.numberVariables.append("LISTEN_PID")
+    }
+
+    private static func start(_ program: ProgramStart) throws(SocketError) -> CInt {
+        do throws(Errno) {
+            return try SocketSystem.start(program)
+        } catch {
             throw SocketError(.startProcess, error, reason: "\(program.path): \(error)")
         }
+    }
+
+    private static func watch(
+        _ number: CInt,
+        on group: EventLoopGroup
+    ) throws(SocketError) -> ChildProcess {
         do throws(SocketError) {
             let pidfd: CInt
             do throws(Errno) { pidfd = try openProcess(number).release() } catch {
                 throw SocketError(.startProcess, error)
             }
-            let end = try group.register(Descriptor(owning: pidfd), for: .startProcess)
-            return ChildProcess(number: number, end: end, notifications: notifications)
+            let registration = try group.register(Descriptor(owning: pidfd), for: .startProcess)
+            return ChildProcess(number: number, pidfd: registration)
         } catch {
             // Nobody would know of its end.
             killChild(number)
-            notifications.close()
             throw error
         }
     }
 
-    /// Waits until the process has ended, and reaps it. To be called once.
-    func ended() async -> ProcessEnd {
-        while true {
-            do {
-                try await untilReadable(end)
-                if let reaped = try end.use({ (pidfd) throws(Errno) in try reapProcess(pidfd) }) {
-                    guard let how = reaped else { continue }
-                    return how
-                }
-                return .unknown
-            } catch {
-                return .unknown
-            }
-        }
-    }
-
-    /// Waits until the process says that it is ready; false if it will not say so any more.
-    func becameReady() async -> Bool {
-        while (try? await untilReadable(notifications)) != nil {
-            let received = notifications.use { socket in try? receiveNotification(socket) }
-            guard case .some(.some(let message)) = received else { continue }
-            if message.process == number, message.lines.contains("READY=1") { return true }
-        }
-        return false
-    }
-
     /// Sends a signal; a process that has ended already is no error.
     func send(_ signal: SignalNumber) {
-        end.use { pidfd in try? sendSignal(signal, toProcessOf: pidfd) }
+        pidfd.use { pidfd in try? sendSignal(signal, toProcessOf: pidfd) }
+    }
+}
+
+// MARK: - What children make known
+
+extension ChildProcess {
+    /// Waits until the process has ended, and reaps it.
+    private static func waitForEnd(of pidfd: Registration, _ number: CInt) async -> ProcessEnd {
+        while (try? await untilReadable(pidfd)) != nil {
+            do throws(Errno) {
+                if case .some(.some(let end)) = try pidfd.use({ (pidfd) throws(Errno) in
+                    try reapProcess(pidfd)
+                }) {
+                    return end
+                }
+            } catch {
+                break
+            }
+        }
+        // The loop is never shut down, so this cannot be; but nobody would know of the child's end.
+        killChild(number)
+        return .unknown
     }
 
-    /// Ends the waiting for readiness.
-    func stopListening() { notifications.close() }
+    /// Takes what a process has to say, until it has ended: also when it is ready, for a queue that
+    /// nobody reads is full one day. Tells of the first time that it says so.
+    private static func waitUntilReady(
+        _ messages: Registration,
+        of number: CInt,
+        _ report: () -> Void
+    ) async {
+        var isReady = false
+        while (try? await untilReadable(messages)) != nil {
+            let received = messages.use { socket in try? receiveNotification(socket) }
+            if case .some(.some(let message)) = received, !isReady, message.process == number,
+                message.lines.contains("READY=1")
+            {
+                isReady = true
+                report()
+            }
+            // A process that talks without end must not have the loop for itself.
+            await Task.yield()
+        }
+    }
 }

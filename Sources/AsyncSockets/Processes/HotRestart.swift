@@ -7,7 +7,7 @@ internal import Synchronization
 /// let restart = HotRestart()
 /// for await _ in Signal.notifications(of: .user2) {
 ///     do {
-///         try await restart.start(passing: SharedSocket.sockets(of: listener, named: "http"))
+///         try await restart.start(passing: [SharedSocket(of: listener, named: "http")])
 ///         break  // the new version serves: finish with the clients that are here, and leave
 ///     } catch {
 ///         print(error)  // the new version does not work: serve on
@@ -18,6 +18,9 @@ internal import Synchronization
 /// Both versions have the same sockets, so a client that connects meanwhile waits in the queue of
 /// one socket for whoever accepts first; none is refused, and none is lost when the old version
 /// closes its own.
+///
+/// After a success the service is the new version's: the old one must not tell the service manager
+/// that it is stopping, which would be taken for the whole service, with `NotifyAccess=all`.
 public final class HotRestart: Sendable {
     /// How the new version is started.
     public struct Options: Sendable {
@@ -55,19 +58,15 @@ public final class HotRestart: Sendable {
     }
 
     private let options: Options
-    private let group: EventLoopGroup
     private let path: String
     /// Whether a new version is being started, or has taken over.
     private let isUnderWay = Mutex(false)
 
-    /// Prepares restarts: the file of this program is looked up now, for it may be replaced.
+    /// Prepares restarts: the path of this program is looked up now.
     ///
-    /// - Parameters:
-    ///   - options: How the new version is started.
-    ///   - group: The loops that wait for it.
-    public init(options: Options = Options(), on group: EventLoopGroup = .shared) {
+    /// - Parameter options: How the new version is started.
+    public init(options: Options = Options()) {
         self.options = options
-        self.group = group
         path = options.executable ?? executablePath ?? CommandLine.arguments.first ?? ""
     }
 
@@ -110,58 +109,65 @@ public final class HotRestart: Sendable {
     }
 
     private func startNow(_ sockets: [SharedSocket]) async throws(SocketError) -> CInt {
+        let (outcomes, continuation) = AsyncStream.makeStream(of: Outcome.self)
+        let process = try await ChildProcess.start(
+            program,
+            sockets: sockets,
+            notifyVariable: ServiceManager.readySocketVariable
+        ) { continuation.yield(.process($0)) }
+        let readyWithin = options.readyWithin
+        let timer = Task(executorPreference: ChildLoop.executor) {
+            if await ChildLoop.sleep(for: readyWithin) { continuation.yield(.late) }
+        }
+        defer { timer.cancel() }
+        var isLate = false
+        for await outcome in outcomes {
+            switch outcome {
+            case .process(.ready) where !isLate:
+                _ = try? ServiceManager.notify(.mainProcess(process.number))
+                return process.number
+            case .process(.ready): break
+            case .process(.ended(let how)): throw Self.ended(how, isLate ? readyWithin : nil)
+            case .late:
+                isLate = true
+                process.send(.kill)
+            }
+        }
+        throw SocketError(.hotRestart, code: .cancelled)
+    }
+
+    private var program: ProgramStart {
         let arguments = CommandLine.arguments
-        let program = ProgramStart(
+        var program = ProgramStart(
             path: path,
             arguments: [arguments.first ?? path]
                 + (options.arguments ?? Array(arguments.dropFirst())),
             environment: environmentVariables.merging(options.environment) { $1 }
         )
-        let process = try await ChildProcess.start(
-            program,
-            sockets: sockets,
-            notifyVariable: ServiceManager.readySocketVariable,
-            on: group
-        )
-        let readyWithin = options.readyWithin
-        let outcome = await withTaskGroup(of: Outcome.self) { tasks in
-            tasks.addTask { await process.becameReady() ? .ready : .ended(.unknown) }
-            tasks.addTask { .ended(await process.ended()) }
-            tasks.addTask {
-                try? await Task.sleep(for: readyWithin)
-                return .late
-            }
-            let first = await tasks.next() ?? .late
-            tasks.cancelAll()
-            return first
+        // Who is to feed the watchdog is the main process, which the new version will be.
+        if program.environment["WATCHDOG_PID"] == "\(currentProcess)" {
+            program.numberVariables.append("WATCHDOG_PID")
         }
-        switch outcome {
-        case .ready:
-            process.stopListening()
-            // Should it end before us, it is not left a zombie.
-            Task { _ = await process.ended() }
-            _ = try? ServiceManager.notify(.mainProcess(process.number))
-            return process.number
-        case .ended(let how):
-            throw SocketError(
-                .hotRestart,
-                code: .limitExceeded,
-                reason: "the new version ended before it was ready: \(how.text)"
-            )
-        case .late:
-            process.send(.kill)
-            _ = await process.ended()
-            throw SocketError(
+        return program
+    }
+
+    private static func ended(_ how: ProcessEnd, _ lateAfter: Duration?) -> SocketError {
+        if let lateAfter {
+            return SocketError(
                 .hotRestart,
                 code: .timedOut,
-                reason: "the new version was not ready within \(readyWithin)"
+                reason: "the new version was not ready within \(lateAfter)"
             )
         }
+        return SocketError(
+            .hotRestart,
+            code: .limitExceeded,
+            reason: "the new version ended before it was ready: \(how.text)"
+        )
     }
 
     private enum Outcome: Sendable {
-        case ready
-        case ended(ProcessEnd)
+        case process(ChildProcess.Event)
         case late
     }
 }

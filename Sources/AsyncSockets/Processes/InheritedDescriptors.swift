@@ -25,6 +25,7 @@ final class InheritedDescriptors: Sendable {
         for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] {
             removeEnvironmentVariable(name)
         }
+        // A number that is no descriptor is found out by whoever wants to use it.
         for (_, number) in descriptors { try? closeOnExec(number) }
         self.init(descriptors)
     }
@@ -65,6 +66,31 @@ final class InheritedDescriptors: Sendable {
             }
             descriptors.removeAll { matching.contains($0.number) }
             return .success(matching)
+        }
+        return try result.get()
+    }
+
+    /// Makes something of the first descriptor with a name, or of the first that is left for nil.
+    ///
+    /// - Parameters:
+    ///   - name: The name.
+    ///   - make: Takes the descriptor over, unless it throws.
+    /// - Returns: What was made; nil where there is no such descriptor.
+    /// - Throws: What `make` throws, as an error of `.inherit`; then the descriptor stays.
+    func takeFirst<Value>(
+        named name: String?,
+        _ make: (CInt) throws(SocketError) -> Value
+    ) throws(SocketError) -> Value? {
+        let result = descriptors.withLock { descriptors -> Result<Value?, SocketError> in
+            guard let index = descriptors.firstIndex(where: { name == nil || $0.name == name })
+            else { return .success(nil) }
+            do throws(SocketError) {
+                let value = try make(descriptors[index].number)
+                descriptors.remove(at: index)
+                return .success(value)
+            } catch {
+                return .failure(error.during(.inherit))
+            }
         }
         return try result.get()
     }

@@ -15,7 +15,8 @@ public enum ServiceManager {
 
         /// The program has started, or has read its configuration again, and serves.
         public static var ready: Message { Message("READY=1") }
-        /// The program is leaving.
+        /// The program is leaving, and the service with it: not for a program that has handed its
+        /// sockets over to a new version of itself (`HotRestart`).
         public static var stopping: Message { Message("STOPPING=1") }
         /// The program reads its configuration again; `ready` follows.
         public static var reloading: Message {
@@ -37,12 +38,14 @@ public enum ServiceManager {
 
     /// Tells the service manager something, in one message.
     ///
-    /// The environment variable `NOTIFY_SOCKET` says where it listens. The corresponding function
-    /// is `sd_notify(3)`.
+    /// The environment variable `NOTIFY_SOCKET` says where it listens. This never waits: a message
+    /// is not sent where the service manager has not taken the ones before it. The corresponding
+    /// function is `sd_notify(3)`.
     ///
     /// - Parameter messages: What there is to tell.
     /// - Returns: Whether there is a service manager that wants to hear.
-    /// - Throws: `SocketError` where there should be one that cannot be reached.
+    /// - Throws: `SocketError` where there should be one that cannot be reached, or that takes no
+    ///   more messages now (EAGAIN).
     @discardableResult
     public static func notify(_ messages: Message...) throws(SocketError) -> Bool {
         let text = messages.map(\.line).joined(separator: "\n")

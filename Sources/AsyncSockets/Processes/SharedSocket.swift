@@ -2,41 +2,80 @@ internal import SocketReactor
 internal import SocketSystem
 internal import Synchronization
 
-/// A listening socket with a name, to be inherited by other processes.
+/// A socket with a name, or several sockets with one name, to be inherited by other processes.
 ///
-/// It is bound and listens, so clients can connect from the beginning, but this process accepts
-/// nobody: that is for the workers that inherit it (`TCPListener.inherited(named:)`).
+/// A listening one is bound and listens, so clients can connect from the beginning, but this process
+/// accepts nobody: that is for the workers that inherit it (`TCPListener.inherited(named:)`).
 public final class SharedSocket: Sendable {
     /// The name by which it is inherited.
     public let name: String
 
-    /// Where it listens.
+    /// Where it listens; the first address, where there are several.
     public let localAddress: SocketAddress
 
-    /// Nil after `close()`.
-    private let descriptor: Mutex<Descriptor?>
+    /// The sockets; none after `close()`.
+    private let descriptors: Mutex<[CInt]>
 
-    private init(_ name: String, _ descriptor: consuming Descriptor, _ address: SocketAddress) {
+    /// Takes over descriptors, at least one, that nobody else will close.
+    private init(_ name: String, owning descriptors: [CInt]) throws(SocketError) {
         self.name = name
-        self.descriptor = Mutex(descriptor)
-        localAddress = address
+        self.descriptors = Mutex(descriptors)
+        do throws(SocketError) {
+            try Self.require(name)
+            localAddress = try SocketAddress(ofInherited: descriptors[0])
+        } catch {
+            for descriptor in descriptors { closeDescriptor(descriptor) }
+            throw error
+        }
     }
 
-    /// Another descriptor of the socket, which the caller must close.
-    func duplicate() throws(Errno) -> CInt {
-        let result = descriptor.withLock { descriptor -> Result<CInt, Errno> in
-            guard let number = descriptor?.rawValue else { return .failure(.badDescriptor) }
-            return Result { () throws(Errno) in try duplicateDescriptor(number).release() }
+    deinit { close() }
+
+    /// Further descriptors of the sockets, which the caller must close.
+    func duplicates() throws(SocketError) -> [CInt] {
+        let result = descriptors.withLock { descriptors -> Result<[CInt], SocketError> in
+            if descriptors.isEmpty { return .failure(SocketError(.inherit, code: .closed)) }
+            return Result { () throws(SocketError) in
+                try duplicateAll(descriptors) { (descriptor) throws(Errno) in
+                    try duplicateDescriptor(descriptor).release()
+                }
+            }
         }
         return try result.get()
     }
 
     /// Gives this process's share of the socket up. When nobody else has it, clients are refused.
     /// Closing twice is no error.
-    public func close() { descriptor.withLock { $0 = nil } }
+    public func close() {
+        let descriptors = descriptors.withLock { descriptors in
+            defer { descriptors = [] }
+            return descriptors
+        }
+        for descriptor in descriptors { closeDescriptor(descriptor) }
+    }
+}
 
-    /// Binds a TCP socket to an address and listens; or takes over the one that this process has
-    /// itself inherited under the name.
+/// A descriptor for each of some sockets, or none: those that were made are closed again.
+private func duplicateAll<Source>(
+    _ sources: [Source],
+    _ duplicate: (Source) throws(Errno) -> CInt
+) throws(SocketError) -> [CInt] {
+    var numbers: [CInt] = []
+    do throws(Errno) {
+        for source in sources { numbers.append(try duplicate(source)) }
+        return numbers
+    } catch {
+        for number in numbers { closeDescriptor(number) }
+        throw error == .badDescriptor
+            ? SocketError(.inherit, code: .closed) : SocketError(.inherit, error)
+    }
+}
+
+// MARK: - Listening
+
+extension SharedSocket {
+    /// Binds a TCP socket to an address and listens; or takes over all that this process has itself
+    /// inherited under the name.
     ///
     /// - Parameters:
     ///   - address: Where to listen.
@@ -51,20 +90,7 @@ public final class SharedSocket: Sendable {
     ) throws(SocketError) -> SharedSocket {
         try require(name)
         let address = try SocketAddress(address)
-        let inherited: [CInt]
-        do throws(Errno) {
-            inherited = try InheritedDescriptors.shared.take(named: name) {
-                (number) throws(Errno) in
-                guard try isListening(number) else { throw .invalidArgument }
-            }
-        } catch {
-            throw SocketError(.inherit, error)
-        }
-        if let number = inherited.first {
-            for other in inherited.dropFirst() { closeDescriptor(other) }
-            let bound = (try? SocketSystem.localAddress(of: number)).flatMap { SocketAddress($0) }
-            return SharedSocket(name, Descriptor(owning: number), bound ?? address)
-        }
+        if let inherited = try inherited(named: name) { return inherited }
         let socket = try makeSocket(
             try tcpKind(of: address, for: .bind),
             [
@@ -74,45 +100,52 @@ public final class SharedSocket: Sendable {
             local: address,
             for: .bind
         )
-        let bound = try ListenerCore.startListening(
+        _ = try ListenerCore.startListening(
             socket.rawValue,
             at: address,
             backlog: options.backlog
         )
-        return SharedSocket(name, socket, bound)
+        return try SharedSocket(name, owning: [socket.release()])
     }
 
-    /// The sockets of a listener of this process, as others may inherit them: one, or one for each
-    /// shard. The listener stays as it is.
+    /// Listens at every address of a host; or takes over all that this process has itself inherited
+    /// under the name.
     ///
     /// - Parameters:
-    ///   - listener: Whose sockets.
-    ///   - name: The name by which they are inherited.
-    /// - Returns: The sockets.
-    /// - Throws: `SocketError`: `.closed` where the listener is, `.tooManyDescriptors`.
-    public static func sockets(
-        of listener: TCPListener,
-        named name: String
-    ) throws(SocketError) -> [SharedSocket] {
+    ///   - host: A name such as `localhost`, or an IP address.
+    ///   - port: The port; with 0 the kernel chooses one that is free at all the addresses.
+    ///   - name: The name by which the sockets are inherited.
+    ///   - options: How to listen; `shards` has no meaning here.
+    /// - Returns: The sockets, which workers inherit as one listener.
+    /// - Throws: As for `TCPListener.bind(to:port:options:resolver:on:)`.
+    public static func listen(
+        at host: String,
+        port: UInt16,
+        named name: String,
+        options: ListenOptions = ListenOptions()
+    ) async throws -> SharedSocket {
         try require(name)
-        var sockets: [SharedSocket] = []
-        for shard in listener.core.shards {
-            let duplicate: CInt?
-            do throws(Errno) {
-                duplicate = try shard.use { (number) throws(Errno) in
-                    try duplicateDescriptor(number).release()
-                }
-            } catch {
-                throw SocketError(.detach, error, local: listener.localAddress)
+        if let inherited = try inherited(named: name) { return inherited }
+        var options = options
+        options.shards = .none
+        let listener = try await TCPListener.bind(to: host, port: port, options: options)
+        defer { listener.close() }
+        return try SharedSocket(of: listener, named: name)
+    }
+
+    private static func inherited(named name: String) throws(SocketError) -> SharedSocket? {
+        let numbers: [CInt]
+        do throws(Errno) {
+            numbers = try InheritedDescriptors.shared.take(named: name) {
+                (number) throws(Errno) in
+                let families = SocketKind.internetFamilies
+                try requireSocket(number, type: SocketKind.stream, families: families)
+                try requireListening(number)
             }
-            guard let duplicate else {
-                throw SocketError(.detach, code: .closed, local: listener.localAddress)
-            }
-            sockets.append(
-                SharedSocket(name, Descriptor(owning: duplicate), listener.localAddress)
-            )
+        } catch {
+            throw .noInheritedListener(named: name, error)
         }
-        return sockets
+        return numbers.isEmpty ? nil : try SharedSocket(name, owning: numbers)
     }
 
     private static func require(_ name: String) throws(SocketError) {
@@ -123,5 +156,84 @@ public final class SharedSocket: Sendable {
             code: .invalidArgument,
             reason: "a socket's name is printable ASCII without spaces and colons"
         )
+    }
+}
+
+// MARK: - Sockets that this process uses, too
+
+extension SharedSocket {
+    private convenience init(
+        _ name: String,
+        _ registrations: [Registration]
+    ) throws(SocketError) {
+        let numbers = try duplicateAll(registrations) { (registration) throws(Errno) in
+            let duplicate = try registration.use { (number) throws(Errno) in
+                try duplicateDescriptor(number).release()
+            }
+            guard let duplicate else { throw .badDescriptor }
+            return duplicate
+        }
+        try self.init(name, owning: numbers)
+    }
+
+    /// The sockets of a listener of this process, as others may inherit them: one, or one for each
+    /// shard or address. The listener stays as it is.
+    ///
+    /// - Parameters:
+    ///   - listener: Whose sockets.
+    ///   - name: The name by which they are inherited.
+    /// - Throws: `SocketError`: `.closed` where the listener is, `.tooManyDescriptors`,
+    ///   `.invalidArgument` for a name that cannot be passed.
+    public convenience init(of listener: TCPListener, named name: String) throws(SocketError) {
+        try self.init(name, listener.core.shards)
+    }
+
+    /// The socket of a Unix listener of this process, as others may inherit it.
+    ///
+    /// The listener stays as it is, and so does its file: whoever bound it removes it when it
+    /// closes its listener, others do not.
+    ///
+    /// - Parameters:
+    ///   - listener: Whose socket.
+    ///   - name: The name by which it is inherited.
+    /// - Throws: `SocketError`: `.closed`, `.tooManyDescriptors`, `.invalidArgument`.
+    public convenience init(of listener: UnixListener, named name: String) throws(SocketError) {
+        try self.init(name, owning: [listener.duplicateDescriptor().detach()])
+    }
+
+    /// The socket of a Unix packet listener of this process, as others may inherit it; as for a
+    /// `UnixListener`.
+    ///
+    /// - Parameters:
+    ///   - listener: Whose socket.
+    ///   - name: The name by which it is inherited.
+    /// - Throws: `SocketError`: `.closed`, `.tooManyDescriptors`, `.invalidArgument`.
+    public convenience init(
+        of listener: UnixPacketListener,
+        named name: String
+    ) throws(SocketError) {
+        try self.init(name, owning: [listener.duplicateDescriptor().detach()])
+    }
+
+    /// A UDP socket of this process, as others may inherit it: each datagram goes to one of those
+    /// who receive.
+    ///
+    /// - Parameters:
+    ///   - socket: Which socket.
+    ///   - name: The name by which it is inherited.
+    /// - Throws: `SocketError`: `.closed`, `.tooManyDescriptors`, `.invalidArgument`.
+    public convenience init(of socket: UDPSocket, named name: String) throws(SocketError) {
+        try self.init(name, [socket.core.registration])
+    }
+
+    /// A Unix datagram socket of this process, as others may inherit it: each datagram goes to one
+    /// of those who receive.
+    ///
+    /// - Parameters:
+    ///   - socket: Which socket.
+    ///   - name: The name by which it is inherited.
+    /// - Throws: `SocketError`: `.closed`, `.tooManyDescriptors`, `.invalidArgument`.
+    public convenience init(of socket: UnixDatagramSocket, named name: String) throws(SocketError) {
+        try self.init(name, owning: [socket.duplicateDescriptor().detach()])
     }
 }

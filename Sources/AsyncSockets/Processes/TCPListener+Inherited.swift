@@ -14,8 +14,8 @@ extension TCPListener {
     /// `LISTEN_PID`. The first use of anything inherited removes the variables, so it belongs to
     /// the beginning of a program, before other threads look at the environment.
     ///
-    /// Several sockets with the name become one listener, spread over the loops like the shards
-    /// of `ListenOptions`.
+    /// All sockets with the name become one listener: those at one address are spread over the
+    /// loops like the shards of `ListenOptions`.
     ///
     /// - Parameters:
     ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil takes all that are left. A
@@ -23,62 +23,97 @@ extension TCPListener {
     ///   - group: The loops that the listener and its connections join.
     /// - Returns: The listener; nil where no such socket was passed, or it was taken before.
     /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is no listening stream
-    ///   socket, `.wrongAddressFamily` for one that is not TCP. The descriptor is left open, and
-    ///   may be taken as something else.
+    ///   socket, `.wrongAddressFamily` for one that is not TCP. Then the descriptors are left
+    ///   open, and may be taken as something else. Where the loops cannot take the sockets, these
+    ///   are closed.
     public static func inherited(
         named name: String? = nil,
         on group: EventLoopGroup = .shared
     ) throws(SocketError) -> TCPListener? {
-        guard
-            let core = try ListenerCore.inherited(
-                named: name,
-                families: SocketKind.internetFamilies,
-                on: group
-            )
-        else { return nil }
-        return TCPListener(core: core)
+        try inherited(named: name, from: .shared, on: group)
+    }
+
+    /// The same from a list of descriptors.
+    static func inherited(
+        named name: String?,
+        from inherited: InheritedDescriptors,
+        on group: EventLoopGroup
+    ) throws(SocketError) -> TCPListener? {
+        let loops = try group.loops(for: .inherit).loops
+        let numbers: [CInt]
+        do throws(Errno) {
+            numbers = try inherited.take(named: name) { (number) throws(Errno) in
+                let families = SocketKind.internetFamilies
+                try requireSocket(number, type: SocketKind.stream, families: families)
+                try requireListening(number)
+                try adoptDescriptor(number)
+            }
+        } catch {
+            throw .noInheritedListener(named: name, error)
+        }
+        let parts = try ListenerCore.parts(owning: numbers, over: loops, of: group)
+        if parts.isEmpty { return nil }
+        return TCPListener(core: parts.count == 1 ? parts[0] : ListenerCore(joining: parts))
     }
 }
 
 extension ListenerCore {
-    /// Takes over inherited stream listeners of some address families; nil where there is none.
-    static func inherited(
-        named name: String?,
-        families: [CInt],
-        from inherited: InheritedDescriptors = .shared,
-        on group: EventLoopGroup
-    ) throws(SocketError) -> ListenerCore? {
-        let numbers: [CInt]
-        do throws(Errno) {
-            numbers = try inherited.take(named: name) { (number) throws(Errno) in
-                try requireSocket(number, type: SocketKind.stream, families: families)
-                guard try isListening(number) else { throw .invalidArgument }
-                try adoptDescriptor(number)
+    /// A listener for each address that some listening sockets have. Sockets that cannot be taken
+    /// are closed, and so are all others then.
+    fileprivate static func parts(
+        owning numbers: [CInt],
+        over loops: [EventLoop],
+        of group: EventLoopGroup
+    ) throws(SocketError) -> [ListenerCore] {
+        var rest = numbers[...]
+        var shards: [(address: SocketAddress, shards: [Registration])] = []
+        do throws(SocketError) {
+            while let number = rest.first {
+                let address = try SocketAddress(ofInherited: number)
+                let index = shards.firstIndex { $0.address == address } ?? shards.endIndex
+                if index == shards.endIndex { shards.append((address, [])) }
+                let loop = loops[shards[index].shards.count % loops.count]
+                rest.removeFirst()
+                shards[index].shards.append(
+                    try group.register(
+                        Descriptor(owning: number),
+                        on: loop,
+                        for: .inherit,
+                        local: address
+                    )
+                )
             }
         } catch {
-            throw SocketError(
-                .inherit,
-                error,
-                reason: "what was passed as \(name ?? "any socket") is no such listening socket"
-            )
+            for number in rest { closeDescriptor(number) }
+            for shard in shards.flatMap(\.shards) { shard.close() }
+            throw error
         }
-        guard let first = numbers.first else { return nil }
-        guard
-            let bound = try? SocketSystem.localAddress(of: first),
-            let address = SocketAddress(bound)
-        else { throw SocketError(.inherit, code: .wrongAddressFamily) }
-        let loops = try group.loops(for: .inherit).loops
-        var shards: [Registration] = []
-        for (index, number) in numbers.enumerated() {
-            shards.append(
-                try group.register(
-                    Descriptor(owning: number),
-                    on: loops[index % loops.count],
-                    for: .inherit,
-                    local: address
-                )
-            )
+        return shards.map { part in
+            ListenerCore(shards: part.shards, group: group, localAddress: part.address)
         }
-        return ListenerCore(shards: shards, group: group, localAddress: address)
+    }
+}
+
+extension SocketAddress {
+    /// Where a socket is bound that came from another process.
+    init(ofInherited number: CInt) throws(SocketError) {
+        do throws(Errno) {
+            let bound = SocketAddress(try SocketSystem.localAddress(of: number))
+            guard let bound else { throw .wrongAddressFamily }
+            self = bound
+        } catch {
+            throw SocketError(.inherit, error)
+        }
+    }
+}
+
+extension SocketError {
+    /// What was passed under a name is something else than a listening TCP socket.
+    static func noInheritedListener(named name: String?, _ error: Errno) -> SocketError {
+        SocketError(
+            .inherit,
+            error,
+            reason: "\(name ?? "what was passed") is no listening TCP socket: \(error)"
+        )
     }
 }

@@ -22,7 +22,7 @@ public struct WorkerOptions: Sendable {
     /// How long a worker may take to finish after SIGTERM, before it is killed.
     public var drain: Duration
 
-    /// A worker that ends sooner than this has failed to start.
+    /// A worker that ends sooner than this, or before it is ready, has failed to start.
     public var minimumLifetime: Duration
 
     /// How long to wait before a worker is started again that has failed to start, at first; each
@@ -32,10 +32,13 @@ public struct WorkerOptions: Sendable {
     /// The longest wait before a start.
     public var longestBackOff: Duration
 
-    /// After how many failed starts in a row all is given up.
+    /// All is given up when every one of the `count` workers has failed to start so often in a row.
+    /// While at least one of them does better, the others are tried again and again, at last every
+    /// `longestBackOff`.
     public var failedStarts: Int
 
-    /// Called with each thing that happens to a worker.
+    /// Called with each thing that happens to a worker, one after the other; what it does should
+    /// not take long, for nothing else is decided meanwhile.
     public var event: @Sendable (WorkerEvent) -> Void
 
     /// Everything as usual but what is named.
@@ -60,6 +63,19 @@ public struct WorkerOptions: Sendable {
         longestBackOff = .seconds(5)
         failedStarts = 5
         self.event = event
+    }
+
+    /// What counts for deciding about workers.
+    var rules: Supervision.Rules {
+        Supervision.Rules(
+            count: count,
+            readyWithin: readyWithin,
+            drain: drain,
+            minimumLifetime: minimumLifetime,
+            backOff: backOff,
+            longestBackOff: longestBackOff,
+            failedStarts: failedStarts
+        )
     }
 }
 

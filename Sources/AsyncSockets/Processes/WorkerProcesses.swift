@@ -23,27 +23,19 @@ public final class WorkerProcesses: Sendable {
     let sockets: [SharedSocket]
     /// How they are run.
     let options: WorkerOptions
-    /// The loops that wait for them.
-    let group: EventLoopGroup
     /// What to run; its file is named once, at the beginning, for the file may be replaced.
     let program: ProgramStart
     /// Whom commands reach, while `run` runs.
-    private let mailbox = Mutex<AsyncStream<Supervisor.Event>.Continuation?>(nil)
+    private let mailbox = Mutex<AsyncStream<Supervision.Input>.Continuation?>(nil)
 
     /// Prepares workers; `run()` starts them.
     ///
     /// - Parameters:
     ///   - sockets: What the workers inherit.
     ///   - options: How they are run.
-    ///   - group: The loops that wait for them.
-    public init(
-        sharing sockets: [SharedSocket],
-        options: WorkerOptions = WorkerOptions(),
-        on group: EventLoopGroup = .shared
-    ) {
+    public init(sharing sockets: [SharedSocket], options: WorkerOptions = WorkerOptions()) {
         self.sockets = sockets
         self.options = options
-        self.group = group
         let own = CommandLine.arguments
         let path = options.executable ?? executablePath ?? own.first ?? ""
         let name = options.executable ?? own.first ?? path
@@ -64,18 +56,20 @@ public final class WorkerProcesses: Sendable {
 
     /// Runs the workers until the task is cancelled, or SIGTERM or SIGINT comes: then all workers
     /// get SIGTERM, and who has not ended after `options.drain` is killed. SIGHUP replaces the
-    /// workers one by one: each is asked to finish when its successor is ready.
+    /// workers one by one: each is asked to finish when its successor is ready. Where a successor
+    /// fails, the workers that have not been replaced serve on.
     ///
     /// The shared sockets are closed when the workers begin to leave, so new clients are refused as
     /// soon as the last worker has closed its own; the same object cannot run again.
     ///
-    /// The service manager is told when all workers are ready, and when they leave.
+    /// The service manager is told when all workers are ready, when they are being replaced, and
+    /// when they leave; its watchdog is fed.
     ///
-    /// - Throws: `SocketError` with the operation `.supervise`: `.limitExceeded` where workers
-    ///   failed to start too often, `.busy` where the workers already run. When it throws or
-    ///   returns, no worker is left.
+    /// - Throws: `SocketError` with the operation `.supervise`: `.limitExceeded` where all workers
+    ///   failed to start too often (see `WorkerOptions.failedStarts`), `.busy` where the workers
+    ///   already run. When it throws or returns, no worker is left.
     public func run() async throws(SocketError) {
-        let (events, continuation) = AsyncStream.makeStream(of: Supervisor.Event.self)
+        let (inputs, continuation) = AsyncStream.makeStream(of: Supervision.Input.self)
         let isFirst = mailbox.withLock { mailbox in
             if mailbox != nil { return false }
             mailbox = continuation
@@ -91,8 +85,9 @@ public final class WorkerProcesses: Sendable {
         }
         defer { signals.cancel() }
         // Not a child task: after a cancellation there are workers to be waited for.
-        let supervision = Task { [self] in
-            await Supervisor(self, continuation).run(events)
+        let supervision = Task(executorPreference: ChildLoop.executor) { [self] in
+            var supervisor = Supervisor(self, continuation)
+            return await supervisor.run(inputs)
         }
         let failure = await withTaskCancellationHandler {
             await supervision.value

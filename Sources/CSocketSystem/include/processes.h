@@ -13,8 +13,10 @@ struct csock_spawn {
     // The child's descriptors 3, 4, …; it has no others but 0 to 2.
     const int *descriptors;
     int descriptor_count;
-    // Inside an entry of `environment`, room for eleven bytes: the child writes its number there.
-    char *process_number;
+    // Places inside entries of `environment`, each with room for eleven bytes: the child writes its
+    // number there.
+    char *const *process_numbers;
+    int process_number_count;
     // What the child gets when the calling thread, which should be one that stays, ends; 0 for
     // nothing.
     int signal_at_parents_end;
@@ -40,7 +42,8 @@ int csock_pidfd_wait(int pidfd, int *status);
 int csock_notify_open(char *name);
 // One message and who sent it; 0 for a message that is to be ignored, or a negated errno.
 intptr_t csock_notify_receive(int descriptor, char *bytes, size_t count, int *process, int *user);
-// Sends one message to a path, or to an abstract name that begins with `@`.
+// Sends one message to a path, or to an abstract name that begins with `@`; -EAGAIN where the
+// receiver has not taken enough of those that were sent before.
 int csock_notify_send(const char *name, const char *bytes, size_t count);
 
 #endif

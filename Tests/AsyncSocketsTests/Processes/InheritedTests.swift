@@ -1,4 +1,6 @@
+internal import Glibc
 internal import SocketSystem
+internal import TestKit
 import Testing
 
 @testable import AsyncSockets
@@ -25,61 +27,175 @@ struct InheritedTests {
         }
     }
 
-    /// The descriptors of two listeners and one that is no socket.
-    private func listeners(
-        _ group: EventLoopGroup
-    ) throws -> (InheritedDescriptors, [SharedSocket], SocketAddress) {
-        let listener = try TCPListener.bind(
+    /// What another process would inherit.
+    private func passing(_ sockets: [SharedSocket]) throws -> InheritedDescriptors {
+        InheritedDescriptors(
+            try sockets.flatMap { socket in try socket.duplicates().map { (socket.name, $0) } }
+        )
+    }
+
+    @Test("several sockets with one name become one listener over the loops", .descriptorsBalanced)
+    func shards() async throws {
+        let group = try EventLoopGroup(loops: 2)
+        let original = try TCPListener.bind(
             to: "127.0.0.1:0",
             options: ListenOptions(shards: .perLoop),
             on: group
         )
-        let sockets = try SharedSocket.sockets(of: listener, named: "echo")
-        var entries = try sockets.map { ($0.name, try $0.duplicate()) }
-        entries.append(("counter", try openEventCounter().release()))
-        return (InheritedDescriptors(entries), sockets, listener.localAddress)
+        let inherited = try passing([SharedSocket(of: original, named: "echo")])
+        let listener = try #require(
+            try TCPListener.inherited(named: "echo", from: inherited, on: group)
+        )
+        #expect(listener.localAddresses == [original.localAddress])
+        #expect(listener.core.shards.count == 2)
+        original.close()
+        for _ in 0..<20 {
+            async let client = TCPConnection.connect(to: listener.localAddress, on: group)
+            _ = try await listener.accept()
+            _ = try await client
+        }
+        listener.close()
+        await group.shutdown()
     }
 
-    @Test("several sockets with one name become one listener over the loops")
-    func shards() async throws {
-        let group = try EventLoopGroup(loops: 2)
-        let (inherited, sockets, address) = try listeners(group)
-        let core = try #require(
-            try ListenerCore.inherited(
-                named: "echo",
-                families: SocketKind.internetFamilies,
-                from: inherited,
-                on: group
-            )
+    @Test("every address of a host is shared under one name, and inherited as one listener")
+    func severalAddresses() async throws {
+        let shared = try await SharedSocket.listen(at: "localhost", port: 0, named: "echo")
+        #expect(try passing([shared]).take(named: nil) { (_) throws(Never) in }.count == 2)
+        let listener = try #require(
+            try TCPListener.inherited(named: "echo", from: passing([shared]), on: .shared)
         )
-        let listener = TCPListener(core: core)
-        #expect(listener.localAddress == address)
-        #expect(core.shards.count == sockets.count)
-        for _ in 0..<20 {
-            async let client = TCPConnection.connect(to: address, on: group)
+        #expect(Set(listener.localAddresses.map(\.port)).count == 1)
+        #expect(Set(listener.localAddresses.map(\.family)) == [.ipv4, .ipv6])
+        for address in listener.localAddresses {
+            async let client = TCPConnection.connect(to: address)
             _ = try await listener.accept()
             _ = try await client
         }
     }
 
-    @Test("a descriptor of another kind is an error, and stays; a taken one is gone")
-    func wrongKind() throws {
-        let group = try EventLoopGroup(loops: 2)
-        let (inherited, _, _) = try listeners(group)
-        func take(_ name: String) throws(SocketError) -> ListenerCore? {
-            try ListenerCore.inherited(
-                named: name,
-                families: SocketKind.internetFamilies,
-                from: inherited,
-                on: group
-            )
+    @Test("a shared socket that is closed cannot be passed, and refuses its clients")
+    func closedShared() async throws {
+        let shared = try SharedSocket.listen(at: "127.0.0.1:0", named: "echo")
+        shared.close()
+        shared.close()
+        #expect(throws: SocketError.self) { try shared.duplicates() }
+        await #expect(throws: SocketError.self) {
+            try await TCPConnection.connect(to: shared.localAddress)
         }
-        #expect(throws: SocketError.self) { try take("counter") }
-        #expect(try take("echo") != nil)
-        #expect(try take("echo") == nil)
-        #expect(try take("other") == nil)
+        let name = #expect(throws: SocketError.self) {
+            try SharedSocket.listen(at: "127.0.0.1:0", named: "a:b")
+        }
+        #expect(name?.code == .invalidArgument)
+    }
+
+    @Test("Unix listeners of both kinds are inherited, and their file is left alone")
+    func unixListeners() async throws {
+        let directory = TemporaryDirectory()
+        let stream = try UnixListener.bind(to: "unix:\(directory.path)/stream")
+        let packet = try UnixPacketListener.bind(to: "unix:\(directory.path)/packet")
+        let inherited = try passing([
+            SharedSocket(of: stream, named: "stream"), SharedSocket(of: packet, named: "packet"),
+        ])
+        do {
+            let listener = try #require(
+                try UnixListener.inherited(named: "stream", from: inherited, on: .shared)
+            )
+            async let client = UnixConnection.connect(to: listener.localAddress)
+            _ = try await listener.accept()
+            _ = try await client
+            listener.close()
+            let packets = try #require(
+                try UnixPacketListener.inherited(named: "packet", from: inherited, on: .shared)
+            )
+            async let other = UnixPacketConnection.connect(to: packets.localAddress)
+            _ = try await packets.accept()
+            _ = try await other
+            packets.close()
+        }
+        // The first owner goes on.
+        async let client = UnixConnection.connect(to: stream.localAddress)
+        _ = try await stream.accept()
+        _ = try await client
+    }
+
+    @Test("datagram sockets are inherited, one with each call")
+    func datagramSockets() async throws {
+        let udp = try UDPSocket.bind(to: "127.0.0.1:0")
+        let unix = try UnixDatagramSocket.bind(to: "unix:")
+        let inherited = try passing([
+            SharedSocket(of: udp, named: "dns"), SharedSocket(of: udp, named: "dns"),
+            SharedSocket(of: unix, named: "log"),
+        ])
+        let first = try #require(
+            try UDPSocket.inherited(named: "dns", from: inherited, on: .shared)
+        )
+        #expect(first.localAddress == udp.localAddress)
+        #expect(try UDPSocket.inherited(named: "dns", from: inherited, on: .shared) != nil)
+        #expect(try UDPSocket.inherited(named: "dns", from: inherited, on: .shared) == nil)
+        let log = try #require(
+            try UnixDatagramSocket.inherited(named: nil, from: inherited, on: .shared)
+        )
+        let (sender, _) = (try UnixDatagramSocket.bind(to: "unix:"), unix)
+        try await sender.send([1, 2, 3], to: #require(unix.localAddress as SocketAddress?))
+        #expect(try await log.receive().bytes == [1, 2, 3])
+    }
+
+    @Test("a descriptor of another kind is an error of every kind of socket, and stays")
+    func wrongKind() async throws {
+        let counter = try openEventCounter().release()
+        let stream = try await tcpPair().client.detach()
+        let inherited = InheritedDescriptors([("counter", counter), ("stream", stream)])
+        for name in ["counter", "stream"] {
+            // Neither an eventfd nor a connection is any of these.
+            let attempts: [() throws -> Any?] = [
+                { try TCPListener.inherited(named: name, from: inherited, on: .shared) },
+                { try UnixListener.inherited(named: name, from: inherited, on: .shared) },
+                { try UnixPacketListener.inherited(named: name, from: inherited, on: .shared) },
+                { try UDPSocket.inherited(named: name, from: inherited, on: .shared) },
+                { try UnixDatagramSocket.inherited(named: name, from: inherited, on: .shared) },
+            ]
+            for attempt in attempts {
+                let error = #expect(throws: SocketError.self) { try attempt() }
+                #expect(error?.operation == .inherit)
+            }
+        }
+        #expect(try TCPListener.inherited(named: "other", from: inherited, on: .shared) == nil)
         let rest = inherited.take(named: nil) { (_) throws(Never) in }
-        #expect(rest.count == 1)
+        #expect(rest == [counter, stream])
         for descriptor in rest { closeDescriptor(descriptor) }
+    }
+
+    @Test("loops that are shut down take nothing and leak nothing", .descriptorsBalanced)
+    func shutDownLoops() async throws {
+        let shared = try SharedSocket.listen(at: "127.0.0.1:0", named: "echo")
+        let group = try EventLoopGroup(loops: 1)
+        await group.shutdown()
+        let inherited = try passing([shared, shared])
+        #expect(throws: SocketError.self) {
+            try TCPListener.inherited(named: "echo", from: inherited, on: group)
+        }
+        for rest in inherited.take(named: nil, checking: { (_) throws(Never) in }) {
+            closeDescriptor(rest)
+        }
+        shared.close()
+    }
+
+    @Test("inherited descriptors become close-on-exec and non-blocking")
+    func flags() throws {
+        let shared = try SharedSocket.listen(at: "127.0.0.1:0", named: "echo")
+        let numbers = try shared.duplicates()
+        _ = fcntl(numbers[0], F_SETFD, 0)
+        _ = fcntl(numbers[0], F_SETFL, 0)
+        let listener = try #require(
+            try TCPListener.inherited(
+                named: nil,
+                from: InheritedDescriptors(numbers.map { ("echo", $0) }),
+                on: .shared
+            )
+        )
+        #expect(fcntl(numbers[0], F_GETFD) & FD_CLOEXEC != 0)
+        #expect(fcntl(numbers[0], F_GETFL) & O_NONBLOCK != 0)
+        withExtendedLifetime(listener) {}
     }
 }

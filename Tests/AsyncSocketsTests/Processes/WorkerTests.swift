@@ -1,48 +1,13 @@
 import AsyncSockets
+internal import SocketSystem
 import Testing
-
-/// What happened to workers, for tasks that wait until something has.
-private final class Log: Sendable {
-    let stream: AsyncStream<WorkerEvent>
-    private let continuation: AsyncStream<WorkerEvent>.Continuation
-
-    init() { (stream, continuation) = AsyncStream.makeStream() }
-
-    func add(_ event: WorkerEvent) { continuation.yield(event) }
-
-    /// Waits for so many events of a kind; all events until then.
-    func wait(for kind: WorkerEvent.Kind, count: Int = 1) async -> [WorkerEvent] {
-        var seen: [WorkerEvent] = []
-        for await event in stream {
-            seen.append(event)
-            if seen.count(where: { $0.kind == kind }) == count { break }
-        }
-        return seen
-    }
-}
 
 @Suite(.timeLimit(.minutes(1)))
 struct WorkerTests {
-    private func workers(
-        _ script: String,
-        count: Int = 2,
-        _ log: Log,
-        sharing sockets: [SharedSocket] = [],
-        _ change: (inout WorkerOptions) -> Void = { _ in }
-    ) -> WorkerProcesses {
-        var options = WorkerOptions(count: count, event: { log.add($0) })
-        options.executable = "/bin/sh"
-        options.arguments = ["-c", script]
-        options.backOff = .milliseconds(1)
-        change(&options)
-        return WorkerProcesses(sharing: sockets, options: options)
-    }
-
     @Test("workers that end at start are given up clearly, and no worker is left")
     func givingUp() async throws {
-        let log = Log()
         let error = await #expect(throws: SocketError.self) {
-            try await workers("exit 3", count: 1, log).run()
+            try await scriptWorkers("exit 3", count: 1, WorkerLog()).run()
         }
         #expect(error?.code == .limitExceeded)
         #expect("\(try #require(error))".contains("exit status 3"))
@@ -50,47 +15,51 @@ struct WorkerTests {
 
     @Test("a program that is not there is given up too")
     func missingProgram() async throws {
-        let log = Log()
+        let log = WorkerLog()
         let error = await #expect(throws: SocketError.self) {
-            try await workers("", log) { $0.executable = "/nowhere/to/be/found" }.run()
+            try await scriptWorkers("", log) { $0.executable = "/nowhere/to/be/found" }.run()
         }
         #expect(error?.code == .limitExceeded)
         let events = await log.wait(for: .failed)
         #expect(events.last?.detail?.contains("ENOENT") == true)
     }
 
-    @Test("cancelling asks the workers to finish, and kills who does not")
+    @Test("cancelling asks the workers to finish")
     func draining() async throws {
-        let polite = Log()
-        let politeRun = Task {
-            try await workers("trap 'exit 7' TERM; while :; do sleep 0.01; done", polite).run()
+        let (log, lines) = (WorkerLog(), try ScriptLines())
+        let run = Task {
+            let script = "trap 'exit 7' TERM; echo >\"$LINES\"; while :; do sleep 0.01; done"
+            try await scriptWorkers(script, log, lines: lines).run()
         }
-        _ = await polite.wait(for: .ready, count: 2)
-        politeRun.cancel()
-        try await politeRun.value
-        let ends = await polite.wait(for: .ended, count: 2).filter { $0.kind == .ended }
-        #expect(
-            ends.allSatisfy { $0.detail == "exit status 7" || $0.detail == "killed by SIGTERM" }
-        )
+        for _ in 0..<2 { _ = try await lines.next() }
+        run.cancel()
+        try await run.value
+        let ends = await log.wait(for: .ended, count: 2).filter { $0.kind == .ended }
+        #expect(ends.allSatisfy { $0.detail == "exit status 7" }, "\(ends)")
+    }
 
-        let stubborn = Log()
-        let stubbornRun = Task {
-            let script = "trap '' TERM; while :; do sleep 0.01; done"
-            try await workers(script, count: 1, stubborn) { $0.drain = .milliseconds(50) }.run()
+    @Test("a worker that does not finish in time is killed")
+    func stubborn() async throws {
+        let (log, lines) = (WorkerLog(), try ScriptLines())
+        let run = Task {
+            let script = "trap '' TERM; echo >\"$LINES\"; while :; do sleep 0.01; done"
+            try await scriptWorkers(script, count: 1, log, lines: lines) {
+                $0.drain = .milliseconds(50)
+            }.run()
         }
-        _ = await stubborn.wait(for: .ready)
-        // The trap may not be set yet, in which case the worker ends at once.
-        stubbornRun.cancel()
-        try await stubbornRun.value
-        let events = await stubborn.wait(for: .ended)
-        #expect(events.last?.detail?.hasPrefix("killed by SIG") == true)
+        _ = try await lines.next()
+        run.cancel()
+        try await run.value
+        let events = await log.wait(for: .ended)
+        #expect(events.last?.detail == "killed by SIGKILL")
+        #expect(events.contains { $0.detail == "it did not finish in time" })
     }
 
     @Test("a worker that is not ready in time is killed")
     func notReady() async throws {
-        let log = Log()
+        let log = WorkerLog()
         let error = await #expect(throws: SocketError.self) {
-            try await workers("exec sleep 60", count: 1, log) {
+            try await scriptWorkers("exec sleep 60", count: 1, log) {
                 $0.readyWithin = .milliseconds(20)
                 $0.failedStarts = 2
             }.run()
@@ -99,9 +68,50 @@ struct WorkerTests {
         #expect(await log.wait(for: .killed, count: 2).last?.detail == "it was not ready in time")
     }
 
+    @Test("a slot that cannot keep its worker does not end the service")
+    func limping() async throws {
+        let (log, lines) = (WorkerLog(), try ScriptLines())
+        // The first to make the directory lives; all others end at once.
+        let script = """
+            mkdir "$LINES.taken" 2>/dev/null || exit 1
+            trap 'rmdir "$LINES.taken"; exit 0' TERM
+            while :; do sleep 0.01; done
+            """
+        let run = Task {
+            try await scriptWorkers(script, log, lines: lines) {
+                $0.failedStarts = 2
+                $0.longestBackOff = .milliseconds(1)
+            }.run()
+        }
+        _ = await log.wait(for: .ended, count: 10)
+        run.cancel()
+        try await run.value
+    }
+
+    @Test("a worker killed by a signal is replaced, and replaceAll replaces every worker once")
+    func replacing() async throws {
+        let (log, lines) = (WorkerLog(), try ScriptLines())
+        let script = "trap 'exit 0' TERM; echo $$ >\"$LINES\"; while :; do sleep 0.01; done"
+        let workers = scriptWorkers(script, log, lines: lines) { $0.minimumLifetime = .zero }
+        let run = Task { try await workers.run() }
+        let first = try await Set([lines.next(), lines.next()])
+        workers.replaceAll()
+        let second = try await Set([lines.next(), lines.next()])
+        #expect(first.isDisjoint(with: second))
+        let ended = await log.wait(for: .ended, count: 2).compactMap {
+            $0.kind == .ended ? $0.process.map { "\($0)" } : nil
+        }
+        #expect(Set(ended) == first)
+        try sendKill(to: second.first)
+        let third = try await lines.next()
+        #expect(!second.contains(third) && !first.contains(third))
+        run.cancel()
+        try await run.value
+    }
+
     @Test("workers inherit descriptors, their names and their own process number")
     func inheriting() async throws {
-        let log = Log()
+        let log = WorkerLog()
         let socket = try SharedSocket.listen(at: "127.0.0.1:0", named: "echo")
         let script = """
             test "$LISTEN_PID" = $$ && test $LISTEN_FDS = 1 && test $LISTEN_FDNAMES = echo \
@@ -110,7 +120,7 @@ struct WorkerTests {
             exit 1
             """
         let error = await #expect(throws: SocketError.self) {
-            try await workers(script, count: 1, log, sharing: [socket]) {
+            try await scriptWorkers(script, count: 1, log, sharing: [socket]) {
                 $0.failedStarts = 1
             }.run()
         }
@@ -119,8 +129,8 @@ struct WorkerTests {
 
     @Test("workers that run cannot be run a second time")
     func runningTwice() async throws {
-        let log = Log()
-        let supervisor = workers("exec sleep 60", count: 1, log)
+        let log = WorkerLog()
+        let supervisor = scriptWorkers("exec sleep 60", count: 1, log)
         let run = Task { try await supervisor.run() }
         _ = await log.wait(for: .started)
         let error = await #expect(throws: SocketError.self) { try await supervisor.run() }
@@ -130,57 +140,8 @@ struct WorkerTests {
     }
 }
 
-@Suite(.timeLimit(.minutes(1)))
-struct HotRestartTests {
-    private func restart(_ script: String, within time: Duration = .seconds(10)) -> HotRestart {
-        HotRestart(
-            options: .init(
-                executable: "/bin/sh",
-                arguments: ["-c", script],
-                readyWithin: time
-            )
-        )
-    }
-
-    @Test("a new version that ends before it is ready changes nothing")
-    func endsEarly() async throws {
-        let listener = try TCPListener.bind(to: "127.0.0.1:0")
-        let restart = restart("exit 5")
-        for _ in 0..<2 {
-            let error = await #expect(throws: SocketError.self) {
-                try await restart.start(passing: SharedSocket.sockets(of: listener, named: "echo"))
-            }
-            #expect(error?.code == .limitExceeded)
-            #expect("\(try #require(error))".contains("exit status 5"))
-        }
-        async let client = TCPConnection.connect(to: listener.localAddress)
-        _ = try await listener.accept()
-        _ = try await client
-    }
-
-    @Test("a new version that is not ready in time is killed")
-    func late() async throws {
-        let error = await #expect(throws: SocketError.self) {
-            try await restart("exec sleep 60", within: .milliseconds(20)).start(passing: [])
-        }
-        #expect(error?.code == .timedOut)
-    }
-
-    @Test("a second restart at the same time is refused")
-    func busy() async throws {
-        let restart = restart("exec sleep 60", within: .milliseconds(500))
-        @Sendable func attempt() async -> SocketError.Code? {
-            do throws(SocketError) {
-                try await restart.start(passing: [])
-                return nil
-            } catch {
-                return error.code
-            }
-        }
-        // Of the two, one is first.
-        async let first = attempt()
-        async let second = attempt()
-        let codes: Set<SocketError.Code?> = await [first, second]
-        #expect(codes == [.busy, .timedOut])
-    }
+/// Kills a process whose number is given as text.
+private func sendKill(to process: String?) throws {
+    let number = try #require(process.flatMap { CInt($0) })
+    try sendSignal(.kill, to: number)
 }

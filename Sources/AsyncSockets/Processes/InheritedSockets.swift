@@ -1,0 +1,135 @@
+// What programs inherit beside TCP listeners: each kind of socket by its own `inherited(named:)`.
+
+extension UnixListener {
+    /// Takes over a listening Unix stream socket from whoever started the program, by the `LISTEN_FDS`
+    /// protocol; see `TCPListener.inherited(named:on:)`.
+    ///
+    /// Of several with the name each call takes the next one.
+    ///
+    /// The file of a path belongs to whoever bound it: `close()` does not remove it.
+    ///
+    /// - Parameters:
+    ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil for the first that is left.
+    ///   - group: The loops that the listener and its connections join.
+    /// - Returns: The listener; nil where no such socket was passed, or all were taken before.
+    /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is no listening
+    ///   stream socket, `.wrongAddressFamily` for one that is no Unix socket. The
+    ///   descriptor is left open then, and may be taken as something else.
+    public static func inherited(
+        named name: String? = nil,
+        on group: EventLoopGroup = .shared
+    ) throws(SocketError) -> UnixListener? {
+        try inherited(named: name, from: .shared, on: group)
+    }
+
+    /// The same from a list of descriptors.
+    static func inherited(
+        named name: String?,
+        from inherited: InheritedDescriptors,
+        on group: EventLoopGroup
+    ) throws(SocketError) -> UnixListener? {
+        try inherited.takeFirst(named: name) { (number) throws(SocketError) in
+            try UnixListener(adopting: number, on: group)
+        }
+    }
+}
+
+extension UnixPacketListener {
+    /// Takes over a listening Unix packet socket from whoever started the program, by the `LISTEN_FDS`
+    /// protocol; see `TCPListener.inherited(named:on:)`.
+    ///
+    /// Of several with the name each call takes the next one.
+    ///
+    /// The file of a path belongs to whoever bound it: `close()` does not remove it.
+    ///
+    /// - Parameters:
+    ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil for the first that is left.
+    ///   - group: The loops that the listener and its connections join.
+    /// - Returns: The listener; nil where no such socket was passed, or all were taken before.
+    /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is no listening
+    ///   packet socket, `.wrongAddressFamily` for one that is no Unix socket. The
+    ///   descriptor is left open then, and may be taken as something else.
+    public static func inherited(
+        named name: String? = nil,
+        on group: EventLoopGroup = .shared
+    ) throws(SocketError) -> UnixPacketListener? {
+        try inherited(named: name, from: .shared, on: group)
+    }
+
+    /// The same from a list of descriptors.
+    static func inherited(
+        named name: String?,
+        from inherited: InheritedDescriptors,
+        on group: EventLoopGroup
+    ) throws(SocketError) -> UnixPacketListener? {
+        try inherited.takeFirst(named: name) { (number) throws(SocketError) in
+            try UnixPacketListener(adopting: number, on: group)
+        }
+    }
+}
+
+extension UDPSocket {
+    /// Takes over a UDP socket from whoever started the program, by the `LISTEN_FDS`
+    /// protocol; see `TCPListener.inherited(named:on:)`.
+    ///
+    /// Of several with the name each call takes the next one.
+    ///
+    /// - Parameters:
+    ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil for the first that is left.
+    ///   - group: The loops that the socket joins.
+    /// - Returns: The socket; nil where no such socket was passed, or all were taken before.
+    /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is no datagram
+    ///   socket, `.wrongAddressFamily` for one that is not UDP. The
+    ///   descriptor is left open then, and may be taken as something else.
+    public static func inherited(
+        named name: String? = nil,
+        on group: EventLoopGroup = .shared
+    ) throws(SocketError) -> UDPSocket? {
+        try inherited(named: name, from: .shared, on: group)
+    }
+
+    /// The same from a list of descriptors.
+    static func inherited(
+        named name: String?,
+        from inherited: InheritedDescriptors,
+        on group: EventLoopGroup
+    ) throws(SocketError) -> UDPSocket? {
+        try inherited.takeFirst(named: name) { (number) throws(SocketError) in
+            try UDPSocket(adopting: number, on: group)
+        }
+    }
+}
+
+extension UnixDatagramSocket {
+    /// Takes over a Unix datagram socket from whoever started the program, by the `LISTEN_FDS`
+    /// protocol; see `TCPListener.inherited(named:on:)`.
+    ///
+    /// Of several with the name each call takes the next one.
+    ///
+    /// The file of a path belongs to whoever bound it: `close()` does not remove it.
+    ///
+    /// - Parameters:
+    ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil for the first that is left.
+    ///   - group: The loops that the socket joins.
+    /// - Returns: The socket; nil where no such socket was passed, or all were taken before.
+    /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is no datagram
+    ///   socket, `.wrongAddressFamily` for one that is no Unix socket. The
+    ///   descriptor is left open then, and may be taken as something else.
+    public static func inherited(
+        named name: String? = nil,
+        on group: EventLoopGroup = .shared
+    ) throws(SocketError) -> UnixDatagramSocket? {
+        try inherited(named: name, from: .shared, on: group)
+    }
+
+    /// The same from a list of descriptors.
+    static func inherited(
+        named name: String?,
+        from inherited: InheritedDescriptors,
+        on group: EventLoopGroup
+    ) throws(SocketError) -> UnixDatagramSocket? {
+        try inherited.takeFirst(named: name) { (number) throws(SocketError) in
+            try UnixDatagramSocket(adopting: number, on: group)
+        }
+    }
+}

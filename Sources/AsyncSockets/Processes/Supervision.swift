@@ -1,0 +1,329 @@
+internal import SocketSystem
+
+/// What a supervisor decides: a value that is told what has happened and answers what to do. It
+/// knows no process, clock or socket.
+///
+/// There is a *slot* for each worker that shall run. A worker goes this way; what stands beside an
+/// arrow is the input, in brackets what is done:
+///
+///     launching ──started──▶ starting ──ready──▶ serving ──its successor serves──▶ leaving
+///         │                     │                   │            [SIGTERM]            │
+///     notStarted              ended               ended                             ended
+///         └─────────────────────┴───────────────────┴─▶ [another one, perhaps later]  ▼
+///
+/// A slot's *current* worker is one that is not leaving. In a *renewal* of a slot its successor is
+/// launched beside it, which becomes the current one when it serves; then the old one leaves. One
+/// slot is renewed at a time. When all is stopped every worker leaves.
+struct Supervision: Hashable, Sendable {
+    /// Something that has happened.
+    enum Input: Hashable, Sendable {
+        /// The beginning.
+        case begin
+        /// A process runs, as was asked for by `Output.start`.
+        case started(worker: Int, process: CInt)
+        /// It does not.
+        case notStarted(worker: Int, String)
+        /// A worker has said that it is ready.
+        case ready(worker: Int)
+        /// A worker's process has ended.
+        case ended(worker: Int, ProcessEnd)
+        /// The time of `Output.wake` has passed.
+        case due(Alarm)
+        /// All workers shall be replaced.
+        case replaceAll
+        /// All shall end.
+        case stop
+    }
+
+    /// What there is to be done after some time.
+    enum Alarm: Hashable, Sendable {
+        /// The slot needs a worker.
+        case start(slot: Int)
+        /// The worker should be ready by now.
+        case ready(worker: Int)
+        /// The worker has lived as long as one does that was not started in vain.
+        case proven(worker: Int)
+        /// The worker should be gone by now.
+        case gone(worker: Int)
+    }
+
+    /// Something to do.
+    enum Output: Hashable, Sendable {
+        /// Start a process; `started` or `notStarted` follows.
+        case start(worker: Int)
+        case send(SignalNumber, worker: Int)
+        case wake(Alarm, after: Duration)
+        /// Give the shared sockets up.
+        case closeSockets
+        /// Tell the service manager.
+        case tell(News)
+        /// Tell the user.
+        case report(WorkerEvent)
+    }
+
+    /// What service managers hear.
+    enum News: Hashable, Sendable {
+        case ready
+        case reloading
+        case stopping
+        case status(String)
+    }
+
+    private enum Phase { case launching, starting, serving, leaving }
+
+    private struct Worker: Hashable {
+        let slot: Int
+        var process: CInt?
+        var phase = Phase.launching
+        /// Whether it has lived as long as one does that was not started in vain.
+        var isOld = false
+
+        /// Whether it was worth starting.
+        var isProven: Bool { isOld && (phase == .serving || phase == .leaving) }
+    }
+
+    private struct Slot: Hashable {
+        var current: Int?
+        /// How many workers in a row have failed to start.
+        var failures = 0
+    }
+
+    /// How far the renewal of a slot has come.
+    private enum Renewal: Hashable {
+        case starting(slot: Int, successor: Int)
+        /// The successor serves.
+        case leaving(old: Int)
+    }
+
+    private let rules: Rules
+    private var slots: [Slot]
+    private var workers: [Int: Worker] = [:]
+    private var nextWorker = 0
+    private var renewal: Renewal?
+    private var slotsToRenew: [Int] = []
+    private var isRenewing = false
+    private var hasBeenReady = false
+    private var isStopping = false
+
+    /// Why all was given up; nil where it was not.
+    private(set) var failure: String?
+    /// Whether nothing is left to be done.
+    var isOver: Bool { isStopping && workers.isEmpty }
+
+    /// How workers are to be run: what counts of `WorkerOptions`.
+    struct Rules: Hashable, Sendable {
+        var count: Int
+        var readyWithin: Duration?
+        var drain: Duration
+        var minimumLifetime: Duration
+        var backOff: Duration
+        var longestBackOff: Duration
+        var failedStarts: Int
+    }
+
+    init(_ rules: Rules) {
+        self.rules = rules
+        slots = Array(repeating: Slot(), count: max(rules.count, 1))
+    }
+
+    /// Takes in what has happened; what is to be done, in order.
+    mutating func handle(_ input: Input) -> [Output] {
+        var outputs: [Output] = []
+        switch input {
+        case .begin: for slot in slots.indices { fill(slot, &outputs) }
+        case .started(let worker, let process): started(worker, process, &outputs)
+        case .notStarted(let worker, let why):
+            outputs.append(.report(WorkerEvent(.failed, nil, why)))
+            if let lost = workers.removeValue(forKey: worker) {
+                replace(worker, lost, "it could not be started: \(why)", &outputs)
+            }
+        case .ready(let worker): becameReady(worker, &outputs)
+        case .ended(let worker, let how):
+            guard let lost = workers.removeValue(forKey: worker) else { break }
+            outputs.append(.report(WorkerEvent(.ended, lost.process, how.text)))
+            replace(worker, lost, how.text, &outputs)
+        case .due(let alarm): due(alarm, &outputs)
+        case .replaceAll: replaceAll(&outputs)
+        case .stop: stop(&outputs)
+        }
+        return outputs
+    }
+
+    private mutating func due(_ alarm: Alarm, _ outputs: inout [Output]) {
+        switch alarm {
+        case .start(let slot):
+            if !isStopping, slots[slot].current == nil { fill(slot, &outputs) }
+        case .ready(let worker):
+            if workers[worker]?.phase == .starting {
+                kill(worker, "it was not ready in time", &outputs)
+            }
+        case .proven(let worker):
+            workers[worker]?.isOld = true
+            prove(worker)
+        case .gone(let worker): kill(worker, "it did not finish in time", &outputs)
+        }
+    }
+}
+
+// MARK: - Starting
+
+extension Supervision {
+    private mutating func launch(for slot: Int, _ outputs: inout [Output]) -> Int {
+        let worker = nextWorker
+        nextWorker += 1
+        workers[worker] = Worker(slot: slot)
+        outputs.append(.start(worker: worker))
+        return worker
+    }
+
+    private mutating func fill(_ slot: Int, _ outputs: inout [Output]) {
+        slots[slot].current = launch(for: slot, &outputs)
+    }
+
+    private mutating func started(_ worker: Int, _ process: CInt, _ outputs: inout [Output]) {
+        guard let phase = workers[worker]?.phase else { return }
+        workers[worker]?.process = process
+        outputs.append(.report(WorkerEvent(.started, process)))
+        if phase == .leaving { return askToLeave(worker, &outputs) }
+        workers[worker]?.phase = .starting
+        outputs.append(.wake(.proven(worker: worker), after: rules.minimumLifetime))
+        if let time = rules.readyWithin {
+            outputs.append(.wake(.ready(worker: worker), after: time))
+        } else {
+            becameReady(worker, &outputs)
+        }
+    }
+
+    private mutating func becameReady(_ worker: Int, _ outputs: inout [Output]) {
+        guard let process = workers[worker]?.process, workers[worker]?.phase == .starting else {
+            return
+        }
+        workers[worker]?.phase = .serving
+        prove(worker)
+        outputs.append(.report(WorkerEvent(.ready, process)))
+        if case .starting(let slot, worker) = renewal {
+            let old = slots[slot].current
+            slots[slot].current = worker
+            renewal = old.map { .leaving(old: $0) }
+            if let old { leave(old, &outputs) } else { renewNext(&outputs) }
+        }
+        if !hasBeenReady, slots.allSatisfy({ isServing($0.current) }) {
+            hasBeenReady = true
+            outputs.append(.tell(.ready))
+        }
+    }
+
+    private func isServing(_ worker: Int?) -> Bool {
+        worker.flatMap { workers[$0] }?.phase == .serving
+    }
+
+    /// A worker that was worth starting ends a row of failures.
+    private mutating func prove(_ worker: Int) {
+        if let proven = workers[worker], proven.isProven { slots[proven.slot].failures = 0 }
+    }
+}
+
+// MARK: - Ending
+
+extension Supervision {
+    /// Sees to a slot whose worker is gone.
+    private mutating func replace(
+        _ id: Int,
+        _ lost: Worker,
+        _ how: String,
+        _ outputs: inout [Output]
+    ) {
+        if isStopping { return }
+        let slot = lost.slot
+        switch renewal {
+        case .leaving(id):
+            renewal = nil
+            renewNext(&outputs)
+        case .starting(slot, id):
+            // What is new does not work: what is old serves on.
+            renewal = nil
+            slotsToRenew = []
+            outputs.append(.tell(.status("the workers were not replaced: \(how)")))
+            if slots[slot].current == nil { startAgain(slot, failed: true, how, &outputs) }
+            renewNext(&outputs)
+        case .starting(slot, _):
+            // The successor comes anyway.
+            slots[slot].current = nil
+        default:
+            slots[slot].current = nil
+            startAgain(slot, failed: !lost.isProven, how, &outputs)
+        }
+    }
+
+    /// Starts another worker for a slot: at once, or later where the last one failed to start.
+    private mutating func startAgain(
+        _ slot: Int,
+        failed: Bool,
+        _ how: String,
+        _ outputs: inout [Output]
+    ) {
+        guard failed else { return fill(slot, &outputs) }
+        slots[slot].failures += 1
+        // As long as it goes better for one slot, a service that limps is better than none.
+        if slots.allSatisfy({ $0.failures >= rules.failedStarts }) {
+            let failures = slots.reduce(0) { $0 + $1.failures }
+            failure = "\(failures) workers in a row failed to start; of the last: \(how)"
+            return stop(&outputs)
+        }
+        let factor = 1 << min(slots[slot].failures - 1, 20)
+        let pause = min(rules.backOff * factor, rules.longestBackOff)
+        outputs.append(.wake(.start(slot: slot), after: pause))
+    }
+
+    private mutating func replaceAll(_ outputs: inout [Output]) {
+        if isStopping { return }
+        slotsToRenew = Array(slots.indices)
+        isRenewing = true
+        outputs.append(.tell(.reloading))
+        renewNext(&outputs)
+    }
+
+    /// Goes on with the next slot, unless one is being renewed.
+    private mutating func renewNext(_ outputs: inout [Output]) {
+        while renewal == nil, let slot = slotsToRenew.first {
+            slotsToRenew.removeFirst()
+            // A slot without a worker gets a new one anyway.
+            if slots[slot].current == nil { continue }
+            renewal = .starting(slot: slot, successor: launch(for: slot, &outputs))
+        }
+        if renewal == nil, isRenewing {
+            isRenewing = false
+            if hasBeenReady { outputs.append(.tell(.ready)) }
+        }
+    }
+
+    private mutating func leave(_ id: Int, _ outputs: inout [Output]) {
+        guard let worker = workers[id], worker.phase != .leaving else { return }
+        workers[id]?.phase = .leaving
+        if worker.process != nil { askToLeave(id, &outputs) }
+    }
+
+    private func askToLeave(_ id: Int, _ outputs: inout [Output]) {
+        outputs.append(.report(WorkerEvent(.leaving, workers[id]?.process)))
+        outputs.append(.send(.terminate, worker: id))
+        outputs.append(.wake(.gone(worker: id), after: rules.drain))
+    }
+
+    private mutating func stop(_ outputs: inout [Output]) {
+        if isStopping { return }
+        isStopping = true
+        renewal = nil
+        slotsToRenew = []
+        isRenewing = false
+        outputs.append(.tell(.stopping))
+        // Who comes now shall be refused, not wait in the queue of a socket that nobody serves.
+        outputs.append(.closeSockets)
+        for id in workers.keys.sorted() { leave(id, &outputs) }
+    }
+
+    private func kill(_ id: Int, _ why: String, _ outputs: inout [Output]) {
+        guard let worker = workers[id] else { return }
+        outputs.append(.report(WorkerEvent(.killed, worker.process, why)))
+        outputs.append(.send(.kill, worker: id))
+    }
+}

@@ -1,0 +1,131 @@
+internal import SocketSystem
+internal import TestKit
+import Testing
+
+@testable import AsyncSockets
+
+/// Starts what stays open for ever before descriptors are counted.
+private struct ChildLoopRuns: TestTrait, TestScoping {
+    @concurrent
+    func provideScope(
+        for test: Test,
+        testCase: Test.Case?,
+        performing function: @concurrent @Sendable () async throws -> Void
+    ) async throws {
+        _ = ChildLoop.executor
+        try await function()
+    }
+}
+
+@Suite(.timeLimit(.minutes(1)))
+struct ChildProcessTests {
+    /// Starts a program and takes in what becomes known of it.
+    private func start(
+        _ arguments: [String],
+        sockets: [SharedSocket] = []
+    ) async throws -> (ChildProcess, AsyncStream<ChildProcess.Event>) {
+        let (events, continuation) = AsyncStream.makeStream(of: ChildProcess.Event.self)
+        let process = try await ChildProcess.start(
+            ProgramStart(
+                path: arguments[0],
+                arguments: arguments,
+                environment: environmentVariables
+            ),
+            sockets: sockets,
+            notifyVariable: "NOTIFY_SOCKET"
+        ) { event in
+            continuation.yield(event)
+            if case .ended = event { continuation.finish() }
+        }
+        return (process, events)
+    }
+
+    private static let python = "/usr/bin/python3"
+    private static let hasPython = fileExists(python)
+
+    @Test("a child that goes on talking is never blocked", .enabled(if: hasPython))
+    func talkative() async throws {
+        let script = """
+            import os, socket
+            s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            s.connect(os.environ["NOTIFY_SOCKET"].replace("@", "\\0", 1))
+            s.send(b"READY=1")
+            for i in range(5000): s.send(b"STATUS=%d" % i)
+            """
+        let (_, events) = try await start([Self.python, "-c", script])
+        var seen: [ChildProcess.Event] = []
+        for await event in events { seen.append(event) }
+        #expect(seen == [.ready, .ended(.exited(0))])
+    }
+
+    @Test("a child that nobody refers to any more is reaped, and tells of its end")
+    func reaped() async throws {
+        let number: CInt
+        let events: AsyncStream<ChildProcess.Event>
+        do {
+            let (process, its) = try await start(["/bin/sh", "-c", "exit 3"])
+            (number, events) = (process.number, its)
+        }
+        var seen: [ChildProcess.Event] = []
+        for await event in events { seen.append(event) }
+        #expect(seen == [.ended(.exited(3))])
+        #expect(throws: Errno.self) { try sendSignal(SignalNumber(rawValue: 0), to: number) }
+    }
+
+    @Test("a signal to a child that has ended is no error", ChildLoopRuns(), .descriptorsBalanced)
+    func ended() async throws {
+        let (process, events) = try await start(["/bin/sh", "-c", "kill -KILL $$"])
+        for await event in events { #expect(event == .ended(.killed(.kill))) }
+        process.send(.terminate)
+    }
+
+    @Test("a failed start says why and leaves nothing", ChildLoopRuns(), .descriptorsBalanced)
+    func notStarted() async throws {
+        let socket = try SharedSocket.listen(at: "127.0.0.1:0", named: "echo")
+        for (path, name) in [("/nowhere/to/be/found", "ENOENT"), ("/etc/passwd", "EACCES")] {
+            let error = await #expect(throws: SocketError.self) {
+                _ = try await start([path], sockets: [socket])
+            }
+            #expect("\(try #require(error))".contains(name))
+        }
+        socket.close()
+        let closed = await #expect(throws: SocketError.self) {
+            _ = try await start(["/bin/true"], sockets: [socket])
+        }
+        #expect(closed?.code == .closed)
+    }
+
+    @Test("many descriptors are passed in order, whatever numbers they have here")
+    func manyDescriptors() async throws {
+        let sockets = try (0..<40).map { number in
+            try SharedSocket.listen(at: "127.0.0.1:0", named: "s\(number)")
+        }
+        let script = """
+            test $LISTEN_FDS = 40 && test -e /proc/self/fd/42 && ! test -e /proc/self/fd/43 || exit 1
+            for fd in $(seq 3 42); do
+                readlink /proc/self/fd/$fd
+            done | sort -u | wc -l | grep -qx 40 && exit 5
+            """
+        let (_, events) = try await start(["/bin/sh", "-c", script], sockets: sockets)
+        for await event in events { #expect(event == .ended(.exited(5))) }
+    }
+
+    @Test("telling a service manager that takes nothing fails and does not wait")
+    func fullQueue() throws {
+        let (descriptor, name) = try openNotifySocket()
+        defer { closeDescriptor(descriptor) }
+        let error = #expect(throws: Errno.self) {
+            for _ in 0..<100_000 { try sendNotification("STATUS=nobody listens", to: name) }
+        }
+        #expect(error == .again)
+        #expect(try receiveNotification(descriptor)?.process == currentProcess)
+    }
+
+    @Test("a program's path is where its file is, or the one that has replaced it")
+    func replacedFile() {
+        #expect(pathOfProgram(link: "/bin/x", fileExists: { _ in true }) == "/bin/x")
+        #expect(pathOfProgram(link: "/bin/x (deleted)", fileExists: { _ in false }) == "/bin/x")
+        let odd = "/bin/x (deleted)"
+        #expect(pathOfProgram(link: odd, fileExists: { $0 == odd }) == odd)
+    }
+}
