@@ -19,9 +19,11 @@ await runExample("HTTPHello [ADDRESS] [WORKERS]", arguments: 2) { arguments in
     }
     if workers == 0 { return try await work(on: .bind(to: address), replacingItself: true) }
     let socket = try SharedSocket.listen(at: address, named: "http")
-    say("listening on \(socket.localAddress)")
     let options = WorkerOptions(count: workers, readyWithin: .seconds(10)) { say("\($0)") }
-    try await WorkerProcesses(sharing: [socket], options: options).run()
+    try await untilAskedToLeave {
+        say("listening on \(socket.localAddress)")
+        try await WorkerProcesses(sharing: [socket], options: options).run()
+    }
 }
 
 func work(on listener: TCPListener, replacingItself: Bool) async throws {

@@ -17,9 +17,12 @@ await runExample("PreforkEcho [ADDRESS] [WORKERS]", arguments: 2) { arguments in
     }
     let address = arguments.first ?? "127.0.0.1:9999"
     let socket = try SharedSocket.listen(at: address, named: "echo")
-    say("listening on \(socket.localAddress)")
     let options = WorkerOptions(count: workers, readyWithin: .seconds(10)) { say("\($0)") }
-    try await WorkerProcesses(sharing: [socket], options: options).run()
+    // Signals are heard before anybody is told that there is something to end.
+    try await untilAskedToLeave {
+        say("listening on \(socket.localAddress)")
+        try await WorkerProcesses(sharing: [socket], options: options).run()
+    }
 }
 
 func work(on listener: TCPListener) async throws {

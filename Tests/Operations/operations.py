@@ -315,6 +315,15 @@ def test_supervisor_killed():
         until("workers end by themselves", lambda: not any(is_alive(one) for one in workers))
 
 
+def test_interrupted():
+    # At any moment after the first line: also before the workers are ready.
+    for lines in (1, 3):
+        port = free_port()
+        with Server("PreforkEcho", f"127.0.0.1:{port}", "2") as server:
+            server.wait_for("ready" if lines == 3 else "listening on", 2 if lines == 3 else 1)
+            assert server.terminate(signal.SIGINT) == 0, server.text
+
+
 def test_systemd():
     if not shutil.which("systemd-socket-activate"):
         print("    systemd-socket-activate is not installed: left out")
@@ -325,7 +334,7 @@ def test_systemd():
         server.wait_for("Listening on")
         # The first client is what starts the server.
         assert b"Hello" in get(port)
-        assert f"listening on 127.0.0.1:{port}" in server.text
+        server.wait_for(f"listening on 127.0.0.1:{port}")
         without_errors(Load(port, 2).finish())
         assert server.terminate() == 0
 
