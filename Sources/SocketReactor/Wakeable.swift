@@ -41,6 +41,13 @@ struct Wakeable {
         unsafe Wakeable(form, outcome)
     }
 
+    /// Whether the task goes on where its executor wants it.
+    @inline(__always)
+    var isContinuation: Bool {
+        // SAFETY: only looked at.
+        if case .continuation = unsafe form { true } else { false }
+    }
+
     @inline(__always)
     func resume() {
         // SAFETY: see the initializers.
