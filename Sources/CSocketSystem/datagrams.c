@@ -54,21 +54,6 @@ intptr_t csock_send_to(int descriptor,
                        length);
 }
 
-intptr_t csock_receive_from(int descriptor,
-                            void *bytes,
-                            size_t count,
-                            int flags,
-                            struct sockaddr *address,
-                            socklen_t *length) {
-    return raw_syscall(SYS_recvfrom,
-                       descriptor,
-                       (long)bytes,
-                       (long)count,
-                       flags,
-                       (long)address,
-                       (long)length);
-}
-
 int csock_change_membership(int descriptor,
                             int change,
                             unsigned int interface,

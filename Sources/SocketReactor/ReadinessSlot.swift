@@ -196,6 +196,11 @@ extension ReadinessSlot {
         return action
     }
 
+    /// A call that would have reported an error found none: a short transfer proves again that
+    /// nothing is left.
+    @inline(__always)
+    package mutating func calm() { flags &= ~Self.eager }
+
     /// The line is empty.
     package mutating func queueEmptied() { flags &= ~Self.queued }
 

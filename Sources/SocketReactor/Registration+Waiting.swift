@@ -170,8 +170,16 @@ extension Registration {
         }
     }
 
+    /// The holder's call found nothing, and no error either, on a socket whose errors are gone once
+    /// they are reported: datagrams'. A stream's hang-up stays, so this is not for streams.
+    package func calm(_ direction: Direction) {
+        guard state.load(ordering: .relaxed)[direction].has(ReadinessSlot.eager) else { return }
+        step { $0[direction].calm() }
+    }
+
     /// Says which object is touched whenever the socket becomes ready.
     public func prefetches(_ object: AnyObject) {
+        // SAFETY: the address is prefetched, never followed.
         let address = unsafe UInt(bitPattern: Unmanaged.passUnretained(object).toOpaque())
         companion.store(address, ordering: .relaxed)
     }

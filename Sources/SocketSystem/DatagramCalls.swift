@@ -64,29 +64,6 @@ package func receiveMessage(
     )
 }
 
-/// The same without control data, recvfrom(2).
-package func receive(
-    from socket: CInt,
-    into bytes: inout MutableSpan<UInt8>,
-    source: inout AddressStorage
-) -> Transfer {
-    // SAFETY: the kernel writes within both, whose addresses stay valid during the call.
-    unsafe source.withMutableSockaddr { name, nameLength in
-        unsafe bytes.withUnsafeMutableBytes { bytes in
-            uninterrupted {
-                unsafe csock_receive_from(
-                    socket,
-                    bytes.baseAddress,
-                    bytes.count,
-                    CInt(MSG_TRUNC),
-                    name,
-                    &nameLength
-                )
-            }
-        }
-    }
-}
-
 /// Sends a datagram to an address, sendto(2).
 package func send(
     _ bytes: Span<UInt8>,
@@ -98,6 +75,35 @@ package func send(
         unsafe address.withSockaddr { name, length in
             uninterrupted {
                 unsafe csock_send_to(socket, buffer.baseAddress, buffer.count, 0, name, length)
+            }
+        }
+    }
+}
+
+/// Sends a datagram to an IPv4 address and port, both in host order, sendto(2).
+package func send(
+    _ bytes: Span<UInt8>,
+    toIPv4 address: UInt32,
+    port: UInt16,
+    from socket: CInt
+) -> Transfer {
+    var name = sockaddr_in()
+    name.sin_family = sa_family_t(AF_INET)
+    name.sin_port = port.bigEndian
+    name.sin_addr.s_addr = address.bigEndian
+    // SAFETY: bytes and address are readable during the call.
+    return unsafe bytes.withUnsafeBytes { buffer in
+        unsafe withUnsafeBytes(of: &name) { name in
+            let address = unsafe name.assumingMemoryBound(to: sockaddr.self)
+            return uninterrupted {
+                unsafe csock_send_to(
+                    socket,
+                    buffer.baseAddress,
+                    buffer.count,
+                    0,
+                    address.baseAddress,
+                    socklen_t(MemoryLayout<sockaddr_in>.size)
+                )
             }
         }
     }

@@ -74,3 +74,16 @@ extension Errno {
     package static var noBufferSpace: Errno { Errno(rawValue: ENOBUFS) }
     package static var noMemory: Errno { Errno(rawValue: ENOMEM) }
 }
+
+extension Errno {
+    /// Whether ICMP is translated to it, so that a call may fail with it for an earlier datagram's
+    /// sake.
+    package var comesFromNetwork: Bool {
+        switch rawValue {
+        case ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENONET, EPROTO, ENOPROTOOPT,
+            EOPNOTSUPP, EMSGSIZE, EACCES:
+            true
+        default: false
+        }
+    }
+}

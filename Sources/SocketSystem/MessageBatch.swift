@@ -15,48 +15,62 @@ package final class MessageBatch {
     package let messageSize: Int
     /// How many bytes of control data fit into one message.
     package let controlSize: Int
-    /// How far one message's bytes are from the next one's. Not a power of two, so that small
-    /// messages do not all compete for the same lines of the cache.
-    private let stride: Int
-    private let bytes: UnsafeMutableRawPointer
-    private let controls: UnsafeMutableRawPointer
-    private let names: UnsafeMutableRawPointer
-    private let headers: UnsafeMutablePointer<csock_message>
-    private let vectors: UnsafeMutablePointer<iovec>
+    /// How much memory there is for addresses, control data and bytes.
+    package internal(set) var size: Int
+    /// Where they lie; the headers and vectors below say what is where.
+    var memory: UnsafeMutableRawPointer
+    let headers: UnsafeMutablePointer<csock_message>
+    let vectors: UnsafeMutablePointer<iovec>
+    /// How many messages from the first on may be other than a receiving call needs them.
+    var used: Int
 
-    private static var nameSize: Int { Int(AddressStorage.capacity) }
+    static var nameSize: Int { Int(AddressStorage.capacity) }
 
     /// Reserves the memory.
     package init(capacity: Int, messageSize: Int, controlSize: Int) {
         self.capacity = capacity
         self.messageSize = messageSize
         self.controlSize = ControlMessage.aligned(controlSize)
-        stride = (messageSize + 63) & ~63 + 192
-        // SAFETY: all five are freed once, by deinit, and never leave this class. What the kernel
+        used = capacity
+        // Not a power of two, so that small messages do not all compete for the same lines of the
+        // cache.
+        let stride = (messageSize + 63) & ~63 + 192
+        let controls = (capacity * self.controlSize + 63) & ~63
+        size = capacity * (Self.nameSize + stride) + controls
+        // SAFETY: all three are freed once, by deinit, and never leave this class. What the kernel
         // has not written is not read: lengths are those that it reported.
-        unsafe bytes = .allocate(byteCount: capacity * stride, alignment: 64)
-        unsafe controls = .allocate(byteCount: capacity * self.controlSize, alignment: 16)
-        unsafe names = .allocate(byteCount: capacity * Self.nameSize, alignment: 16)
+        unsafe memory = .allocate(byteCount: size, alignment: 64)
         unsafe headers = .allocate(capacity: capacity)
         unsafe vectors = .allocate(capacity: capacity)
+        let names = unsafe memory
+        let control = unsafe names + capacity * Self.nameSize
+        let bytes = unsafe control + controls
         for index in 0..<capacity {
-            unsafe vectors[index] = iovec(
-                iov_base: bytes + index * stride,
-                iov_len: messageSize
-            )
+            unsafe vectors[index] = iovec(iov_base: bytes + index * stride, iov_len: messageSize)
             unsafe headers[index] = csock_message()
             unsafe headers[index].header.msg_name = names + index * Self.nameSize
-            unsafe headers[index].header.msg_control = controls + index * self.controlSize
+            unsafe headers[index].header.msg_control = control + index * self.controlSize
             unsafe headers[index].header.msg_iov = vectors + index
             unsafe headers[index].header.msg_iovlen = 1
         }
     }
 
+    /// A batch without memory of its own, for copies of another's messages; see `keep`.
+    package init(copies capacity: Int) {
+        self.capacity = capacity
+        messageSize = 0
+        controlSize = 0
+        used = 0
+        size = 0
+        // SAFETY: as above.
+        unsafe memory = .allocate(byteCount: 0, alignment: 64)
+        unsafe headers = .allocate(capacity: capacity)
+        unsafe vectors = .allocate(capacity: capacity)
+    }
+
     deinit {
         // SAFETY: allocated by init; the elements are trivial.
-        unsafe bytes.deallocate()
-        unsafe controls.deallocate()
-        unsafe names.deallocate()
+        unsafe memory.deallocate()
         unsafe headers.deallocate()
         unsafe vectors.deallocate()
     }
@@ -65,37 +79,43 @@ package final class MessageBatch {
 // MARK: - Calls
 
 extension MessageBatch {
-    /// Receives what has arrived, at most `limit` messages, recvmmsg(2), with their control data
-    /// where that is wanted. The count is that of the messages: the first ones of the batch.
-    package func receive(from socket: CInt, limit: Int, withControl: Bool) -> Transfer {
-        let count = min(max(limit, 0), capacity)
+    /// Receives what has arrived, as many messages as fit, recvmmsg(2), with their control data. The
+    /// count is that of the messages: the first ones of the batch.
+    package func receive(from socket: CInt) -> Transfer {
         // SAFETY: indices are below `capacity`; the kernel writes within what each header says.
-        for index in 0..<count {
-            unsafe headers[index].header.msg_namelen = AddressStorage.capacity
-            unsafe headers[index].header.msg_controllen = withControl ? controlSize : 0
-            unsafe headers[index].header.msg_flags = 0
-            unsafe vectors[index].iov_len = messageSize
-        }
-        return uninterrupted {
+        for index in 0..<used { unsafe reset(index, messageSize) }
+        let transfer = uninterrupted {
             // MSG_TRUNC: the true length of a message that does not fit is reported.
             unsafe Int(
-                csock_receive_messages(socket, headers, UInt32(count), CInt(MSG_TRUNC))
+                csock_receive_messages(socket, headers, UInt32(capacity), CInt(MSG_TRUNC))
             )
         }
+        // The kernel leaves the headers of messages that it has not received as they were.
+        used = transfer.count ?? 1
+        return transfer
     }
 
     /// Receives one message into the memory of all of them: for messages larger than one's share.
-    package func receiveLarge(from socket: CInt, withControl: Bool) -> Transfer {
-        // SAFETY: the memory of all messages is one block, which the first header describes here.
-        unsafe vectors[0].iov_len = capacity * stride
-        unsafe headers[0].header.msg_namelen = AddressStorage.capacity
-        unsafe headers[0].header.msg_controllen = withControl ? controlSize : 0
-        unsafe headers[0].header.msg_flags = 0
+    package func receiveLarge(from socket: CInt) -> Transfer {
+        // SAFETY: the first message's bytes begin where those of all of them do, which reach to the
+        // end of the memory.
+        let start = unsafe vectors[0].iov_base!
+        unsafe reset(0, size - (start - memory))
+        used = max(used, 1)
         let transfer = uninterrupted {
             unsafe csock_receive_message(socket, &headers[0].header, CInt(MSG_TRUNC))
         }
         unsafe headers[0].length = UInt32(transfer.count ?? 0)
         return transfer
+    }
+
+    @unsafe
+    private func reset(_ index: Int, _ size: Int) {
+        // SAFETY: the callers' indices are below `capacity`.
+        unsafe headers[index].header.msg_namelen = AddressStorage.capacity
+        unsafe headers[index].header.msg_controllen = controlSize
+        unsafe headers[index].header.msg_flags = 0
+        unsafe vectors[index].iov_len = size
     }
 
     /// Sends messages of the batch, sendmmsg(2).
@@ -116,34 +136,53 @@ extension MessageBatch {
 
 extension MessageBatch {
     /// The length of a received message as it was sent, also where less of it is here.
+    @inline(__always)
     package func length(of index: Int) -> Int {
         precondition(index >= 0 && index < capacity)
         return unsafe Int(headers[index].length)
     }
 
     /// Whether control data was lost for want of room.
+    @inline(__always)
     package func isControlTruncated(_ index: Int) -> Bool {
         precondition(index >= 0 && index < capacity)
         return unsafe headers[index].header.msg_flags & CInt(MSG_CTRUNC) != 0
     }
 
-    /// Whether the message marks the end of a record, MSG_EOR.
-    package func endsRecord(_ index: Int) -> Bool {
-        precondition(index >= 0 && index < capacity)
-        return unsafe headers[index].header.msg_flags & CInt(MSG_EOR) != 0
-    }
-
     /// How many bytes of a message are here.
+    @inline(__always)
     package func count(of index: Int) -> Int {
         precondition(index >= 0 && index < capacity)
+        // SAFETY: `init` or `keep` has set up the header and the vector of every index.
         return unsafe min(Int(headers[index].length), vectors[index].iov_len)
     }
 
     /// A copy of a message's bytes.
-    package func copy(_ index: Int) -> [UInt8] {
-        let count = count(of: index)
-        // SAFETY: `count` bytes were written by the kernel or by `set`.
-        return unsafe [UInt8](UnsafeRawBufferPointer(start: start(of: index), count: count))
+    package func copy(_ index: Int) -> [UInt8] { copy(whole(index)) }
+
+    /// A copy of a part of a message's bytes.
+    @inline(__always)
+    package func copy(_ part: MessagePart) -> [UInt8] {
+        // SAFETY: `range` checks the part; its bytes were written by the kernel, `set` or `keep`.
+        // From a typed buffer, because that initialiser is specialised here.
+        let source = unsafe range(of: part)
+        let start = unsafe source.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        return unsafe [UInt8](UnsafeBufferPointer(start: start, count: source.count))
+    }
+
+    /// Copies a part of a message's bytes into memory of the caller's.
+    ///
+    /// - Returns: How many bytes: all, or as many as there is room for.
+    @inline(__always)
+    package func copy(_ part: MessagePart, into buffer: inout MutableSpan<UInt8>) -> Int {
+        // SAFETY: as above; no more is copied than either side has.
+        unsafe buffer.withUnsafeMutableBytes { buffer in
+            let source = unsafe range(of: part)
+            let count = min(source.count, buffer.count)
+            guard count > 0 else { return 0 }
+            unsafe buffer.baseAddress!.copyMemory(from: source.baseAddress!, byteCount: count)
+            return count
+        }
     }
 
     /// Lends a message's bytes.
@@ -170,25 +209,46 @@ extension MessageBatch {
         )
     }
 
+    /// The same for IPv4, in host order and with less to copy; nil for another family.
+    @inline(__always)
+    package func ipv4Address(of index: Int) -> (address: UInt32, port: UInt16)? {
+        precondition(index >= 0 && index < capacity)
+        guard unsafe Int(headers[index].header.msg_namelen) >= MemoryLayout<sockaddr_in>.size
+        else { return nil }
+        // SAFETY: the name has that many bytes and is aligned to 16.
+        let name = unsafe name(of: index).load(as: sockaddr_in.self)
+        guard CInt(name.sin_family) == AF_INET else { return nil }
+        return (UInt32(bigEndian: name.sin_addr.s_addr), UInt16(bigEndian: name.sin_port))
+    }
+
+    /// Whether the kernel said anything of a message, or had no room to.
+    @inline(__always)
+    package func hasControl(_ index: Int) -> Bool {
+        precondition(index >= 0 && index < capacity)
+        return unsafe headers[index].header.msg_controllen > 0 || isControlTruncated(index)
+    }
+
+    /// The size of the datagrams that the kernel has joined into a message; nil for a single one.
+    package func segmentSize(of index: Int) -> Int? {
+        guard hasControl(index) else { return nil }
+        let size = withControl(of: index) { PacketControl($0).segmentSize }
+        return size.flatMap { $0 < count(of: index) ? $0 : nil }
+    }
+
     /// A copy of a message's control data; no memory is taken where there is none.
     package func control(of index: Int) -> [UInt8] {
-        precondition(index >= 0 && index < capacity)
-        let count = unsafe min(headers[index].header.msg_controllen, controlSize)
-        if count == 0 { return [] }
-        // SAFETY: the kernel wrote `count` bytes, or `set` did.
-        return unsafe [UInt8](
-            UnsafeRawBufferPointer(start: controls + index * controlSize, count: count)
-        )
+        let control = unsafe controlBytes(of: index)
+        // SAFETY: the kernel wrote these bytes, or `set` or `keep` did.
+        return unsafe control.isEmpty ? [] : [UInt8](control)
     }
 
     /// Lends a message's control data.
     package func withControl<Result>(of index: Int, _ body: (Span<UInt8>) -> Result) -> Result {
-        precondition(index >= 0 && index < capacity)
-        let count = unsafe min(headers[index].header.msg_controllen, controlSize)
-        // SAFETY: as in `control(of:)`.
+        // SAFETY: as in `control(of:)`; the class, and so the memory, lives until the call returns.
+        let control = unsafe controlBytes(of: index)
         let buffer = unsafe UnsafeBufferPointer(
-            start: (controls + index * controlSize).assumingMemoryBound(to: UInt8.self),
-            count: count
+            start: control.baseAddress?.assumingMemoryBound(to: UInt8.self),
+            count: control.count
         )
         return unsafe body(buffer.span)
     }
@@ -209,6 +269,7 @@ extension MessageBatch {
             guard let base = source.baseAddress else { return }
             unsafe start(of: index).copyMemory(from: base, byteCount: source.count)
         }
+        used = max(used, index + 1)
         unsafe headers[index].length = UInt32(source.count)
         prepare(index, count: source.count, control: control)
         set(address: address, of: index)
@@ -219,12 +280,13 @@ extension MessageBatch {
     package func prepare(_ index: Int, count: Int, control: [UInt8]) {
         precondition(index >= 0 && index < capacity)
         precondition(count <= messageSize && control.count <= controlSize)
+        used = max(used, index + 1)
         // SAFETY: within the message's share, as was just checked.
         unsafe vectors[index].iov_len = count
         unsafe headers[index].header.msg_controllen = control.count
         if control.isEmpty { return }
         unsafe control.withUnsafeBytes { control in
-            unsafe (controls + index * controlSize)
+            unsafe self.control(at: index)
                 .copyMemory(from: control.baseAddress!, byteCount: control.count)
         }
     }
@@ -243,9 +305,37 @@ extension MessageBatch {
         }
     }
 
-    private func start(of index: Int) -> UnsafeMutableRawPointer { unsafe bytes + index * stride }
+    // SAFETY: of the pointers below: `init` or `keep` has set them for every index that the callers
+    // have checked, to memory of this object.
 
-    private func name(of index: Int) -> UnsafeMutableRawPointer {
-        unsafe names + index * Self.nameSize
+    @inline(__always)
+    func start(of index: Int) -> UnsafeMutableRawPointer {
+        unsafe vectors[index].iov_base!
+    }
+
+    @inline(__always)
+    func name(of index: Int) -> UnsafeMutableRawPointer {
+        unsafe headers[index].header.msg_name!
+    }
+
+    func control(at index: Int) -> UnsafeMutableRawPointer {
+        unsafe headers[index].header.msg_control!
+    }
+
+    @inline(__always)
+    func controlBytes(of index: Int) -> UnsafeRawBufferPointer {
+        precondition(index >= 0 && index < capacity)
+        let count = unsafe Int(headers[index].header.msg_controllen)
+        return unsafe UnsafeRawBufferPointer(start: control(at: index), count: count)
+    }
+
+    @inline(__always)
+    func range(of part: MessagePart) -> UnsafeRawBufferPointer {
+        precondition(part.start >= 0 && part.count >= 0)
+        precondition(part.start + part.count <= count(of: part.index))
+        return unsafe UnsafeRawBufferPointer(
+            start: start(of: part.index) + part.start,
+            count: part.count
+        )
     }
 }

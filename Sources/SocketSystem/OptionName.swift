@@ -74,6 +74,12 @@ extension OptionName {
     package static let tcpWindowClamp = Self(level: CInt(IPPROTO_TCP), name: TCP_WINDOW_CLAMP)
 }
 
+// UDP.
+extension OptionName {
+    /// UDP_GRO of udp(7), which Glibc's module does not show.
+    package static let udpJoinsSegments = Self(level: CInt(IPPROTO_UDP), name: 104)
+}
+
 // IPv4.
 extension OptionName {
     package static let ipBindAddressNoPort = Self(

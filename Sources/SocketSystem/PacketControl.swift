@@ -4,6 +4,9 @@ internal import Glibc
 package struct PacketControl: Sendable {
     /// The address that the datagram was sent to; its port is 0.
     package var destination: AddressStorage?
+    /// The address of this machine that an answer comes from: the same, or for a group or a
+    /// broadcast one of the interface, where the kernel says which; its port is 0.
+    package var local: AddressStorage?
     /// The interface that it came in by.
     package var interface: UInt32?
     /// How many more routers it could have passed.
@@ -46,6 +49,8 @@ package struct PacketControl: Sendable {
             interface = UInt32(bitPattern: data.integer(at: 0) as CInt)
             let address: UInt32 = data.integer(at: 8)
             destination = AddressStorage(ipv4: UInt32(bigEndian: address), port: 0)
+            let chosen: UInt32 = data.integer(at: 4)
+            if chosen != 0 { local = AddressStorage(ipv4: UInt32(bigEndian: chosen), port: 0) }
         case IP_TTL where data.count >= 4:
             hopLimit = UInt8(truncatingIfNeeded: data.integer(at: 0) as CInt)
         case IP_TOS where data.count >= 1:
@@ -64,6 +69,9 @@ package struct PacketControl: Sendable {
             // An address of a link means something with its interface only.
             let isOfLink = high >> 54 == 0xfe80 >> 6 || high >> 48 == 0xff02 || high >> 48 == 0xff01
             destination = AddressStorage(ipv6: high, low, port: 0, scope: isOfLink ? index : 0)
+            // IPv4's own answer is better, whichever comes first: it knows of groups too.
+            let isMapped = high == 0 && low >> 32 == 0xffff
+            if high >> 56 != 0xff, !isMapped { local = destination }
         case IPV6_HOPLIMIT where data.count >= 4:
             hopLimit = UInt8(truncatingIfNeeded: data.integer(at: 0) as CInt)
         case IPV6_TCLASS where data.count >= 4:
@@ -127,4 +135,4 @@ extension ControlBuilder {
 
 /// UDP_SEGMENT and UDP_GRO of udp(7), which the C library's headers do not show to Swift.
 private let udpSegment: CInt = 103
-private let udpGRO: CInt = 104
+private let udpGRO: CInt = OptionName.udpJoinsSegments.name

@@ -23,7 +23,8 @@ public struct Datagram: Sendable {
     /// What the kernel said of the datagram, as far as the socket was asked to know it; see
     /// ``UDPOptions/metadata``.
     public var metadata: DatagramMetadata {
-        control.map { DatagramMetadata($0.packet) } ?? DatagramMetadata()
+        guard let control else { return DatagramMetadata() }
+        return DatagramMetadata(control.packet, isIncomplete: control.isTruncated)
     }
 }
 
@@ -38,20 +39,21 @@ extension Datagram: CustomStringConvertible {
 /// All of a received datagram but its bytes, which are in the caller's buffer.
 public struct DatagramHeader: Sendable {
     /// How many bytes of the buffer are the datagram's; 0 for an empty datagram.
-    public let count: Int
+    public internal(set) var count = 0
 
     /// How many bytes were sent: more than `count` where the buffer was too small.
-    public let length: Int
+    public internal(set) var length = 0
 
     /// Who sent it.
-    public let source: SocketAddress
+    public internal(set) var source = SocketAddress.unixUnnamed
 
     /// What the kernel said of the datagram, as far as the socket was asked to know it; see
     /// ``UDPOptions/metadata``.
-    public let metadata: DatagramMetadata
+    public internal(set) var metadata = DatagramMetadata()
 
-    /// Descriptors and credentials that came with a Unix datagram.
-    let control: ReceivedControl?
+    /// To be filled in by a receive.
+    @usableFromInline
+    init() {}
 
     /// Whether only the beginning of the datagram is in the buffer. The rest is lost.
     public var truncated: Bool { length > count }

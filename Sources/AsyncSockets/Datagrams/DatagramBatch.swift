@@ -39,7 +39,7 @@ public final class DatagramBatch {
         messages = MessageBatch(
             capacity: self.capacity,
             messageSize: self.datagramSize,
-            controlSize: 256
+            controlSize: 512
         )
     }
 
@@ -66,17 +66,19 @@ extension DatagramBatch {
     /// - Parameters:
     ///   - bytes: What it carries.
     ///   - address: Where it goes; nil for the peer that the socket is connected to.
-    ///   - segmentSize: Where given, the kernel cuts the bytes into datagrams of this size: 64 at
+    ///   - segmentSize: Where given, the kernel cuts the bytes into datagrams of this size, 64 at
     ///     most.
     /// - Returns: False if the batch is full or the bytes do not fit; nothing was added then.
+    /// - Throws: `SocketError`: `.invalidArgument` for a segment size that no datagram can have, or
+    ///   of which there would be more than 64. Nothing was added then.
     public func append(
         _ bytes: Span<UInt8>,
         to address: SocketAddress?,
         segmentSize: Int? = nil
-    ) -> Bool {
+    ) throws(SocketError) -> Bool {
+        let size = try Self.segmentSize(segmentSize, of: bytes.count)
         guard count < capacity else { return false }
         if isReceived { prepareReceived() }
-        let size = segmentSize.flatMap { UInt16(exactly: $0) } ?? 0
         let cuts = size > 0 && Int(size) < bytes.count
         let fits = messages.set(
             count,
@@ -97,23 +99,40 @@ extension DatagramBatch {
     ///   - address: Where it goes; nil for the peer that the socket is connected to.
     ///   - segmentSize: Where given, the kernel cuts the bytes into datagrams of this size.
     /// - Returns: False if the batch is full or the bytes do not fit; nothing was added then.
+    /// - Throws: As for a span.
     public func append(
         _ bytes: [UInt8],
         to address: SocketAddress?,
         segmentSize: Int? = nil
-    ) -> Bool {
-        append(bytes.span, to: address, segmentSize: segmentSize)
+    ) throws(SocketError) -> Bool {
+        try append(bytes.span, to: address, segmentSize: segmentSize)
+    }
+
+    /// A segment size as the kernel takes it; 0 for none.
+    private static func segmentSize(
+        _ size: Int?,
+        of count: Int
+    ) throws(SocketError) -> UInt16 {
+        guard let size else { return 0 }
+        let reason: String
+        if !(1...65_507).contains(size) {
+            reason = "datagrams cannot have \(size) bytes each"
+        } else if (count - 1) / size >= 64 {
+            reason = "\(count) bytes are more than 64 datagrams of \(size)"
+        } else {
+            return UInt16(size)
+        }
+        throw SocketError(.send, code: .invalidArgument, reason: reason)
     }
 
     /// A copy of an entry.
     public subscript(index: Int) -> Datagram {
         check(index)
-        let control = isReceived ? messages.control(of: index) : []
         return Datagram(
             bytes: messages.copy(index),
             source: address(at: index) ?? .unixUnnamed,
             length: messages.length(of: index),
-            control: control.isEmpty ? nil : ReceivedControl(control, isTruncated: false)
+            control: isReceived ? ReceivedControl(index, of: messages) : nil
         )
     }
 
@@ -174,7 +193,7 @@ extension DatagramBatch {
     public func metadata(at index: Int) -> DatagramMetadata {
         check(index)
         guard isReceived else { return DatagramMetadata() }
-        return messages.withControl(of: index) { DatagramMetadata(PacketControl($0)) }
+        return DatagramMetadata(index, of: messages)
     }
 
     private func check(_ index: Int) {
@@ -190,11 +209,7 @@ extension DatagramBatch {
         self.count = count
         isReceived = true
         for index in 0..<count {
-            let size = messages.withControl(of: index) { control in
-                control.isEmpty ? nil : PacketControl(control).segmentSize
-            }
-            guard let size, size < messages.count(of: index) else { continue }
-            setSegmentSize(size, at: index)
+            if let size = messages.segmentSize(of: index) { setSegmentSize(size, at: index) }
         }
     }
 

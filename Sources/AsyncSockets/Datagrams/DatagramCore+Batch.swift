@@ -1,5 +1,6 @@
 internal import SocketReactor
 internal import SocketSystem
+internal import Synchronization
 
 extension DatagramCore {
     /// Waits until a datagram has arrived and receives as many as have and fit.
@@ -9,33 +10,43 @@ extension DatagramCore {
         while true {
             if !operation.isReady { try await operation.ready() }
             let attempt = takeOrReceive(operation.descriptor, into: batch)
-            guard let count = try operation.result(of: attempt) else { continue }
-            return count
+            if try operation.result(of: attempt) != nil { return batch.count }
         }
     }
 
-    private func takeOrReceive(_ socket: CInt, into batch: DatagramBatch) -> Attempt<Int> {
+    private func takeOrReceive(_ socket: CInt, into batch: DatagramBatch) -> Attempt<Void> {
         // What an earlier receive has left comes first.
-        while batch.count < batch.capacity, let datagram = takeQueued() {
-            _ = batch.append(
-                datagram.bytes.span.extracting(first: batch.datagramSize),
-                to: datagram.source
-            )
+        if !queue.isEmpty {
+            takeQueued(into: batch)
+            return .undrained(())
         }
-        if !batch.isEmpty { return .undrained(batch.count) }
         while true {
-            let transfer = batch.messages.receive(
-                from: socket,
-                limit: batch.capacity,
-                withControl: true
-            )
-            if let count = transfer.count {
-                batch.received(count)
-                return Attempt(count, drained: count < batch.capacity)
-            }
-            let failure = Attempt<Int>(failureOf: transfer)
-            if !errors.explain(failure, of: socket) { return failure }
+            let attempt = receive(from: socket, into: batch)
+            if !mustRepeat(attempt, of: socket) { return attempt }
         }
+    }
+
+    private func takeQueued(into batch: DatagramBatch) {
+        var count = 0
+        while count < batch.capacity, let part = queue.takeJoined(limit: batch.datagramSize) {
+            batch.messages.set(count, to: part, of: queue.messages)
+            count += 1
+        }
+        batch.received(count)
+    }
+
+    private func receive(from socket: CInt, into batch: DatagramBatch) -> Attempt<Void> {
+        // Joined, they may be longer than an entry is: then they are taken apart.
+        if batch.datagramSize < 65_535, joinsSegments.load(ordering: .relaxed),
+            let attempt = fillQueue(from: socket, always: true)
+        {
+            takeQueued(into: batch)
+            return queue.isEmpty ? attempt : .undrained(())
+        }
+        let transfer = batch.messages.receive(from: socket)
+        guard let count = transfer.count else { return Attempt(failureOf: transfer) }
+        batch.received(count)
+        return Attempt((), drained: count < batch.capacity)
     }
 
     /// Sends the entries of a batch from its `sentCount` on.
@@ -49,14 +60,16 @@ extension DatagramCore {
     }
 
     private func send(_ batch: DatagramBatch, from socket: CInt) -> Attempt<Void> {
+        var excuse = SendExcuse()
         while batch.sentCount < batch.count {
             let transfer = batch.messages.send(batch.sentCount..<batch.count, to: socket)
             if let count = transfer.count {
                 batch.sentCount += count
+                excuse = SendExcuse()
                 continue
             }
             let failure = Attempt<Void>(failureOf: transfer)
-            if !errors.explain(failure, of: socket) { return failure }
+            if !errors.excusesSend(failure, of: socket, &excuse) { return failure }
         }
         return .undrained(())
     }

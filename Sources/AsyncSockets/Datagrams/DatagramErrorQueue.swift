@@ -10,7 +10,7 @@ internal import Synchronization
 final class DatagramErrorQueue: Sendable {
     /// The socket that sends and receives.
     private let socket: Registration
-    /// Whether errors are queued.
+    /// Whether the kernel queues errors.
     private let isOn = Atomic<Bool>(false)
     private let state = Mutex(State())
 
@@ -20,6 +20,10 @@ final class DatagramErrorQueue: Sendable {
         /// A second membership of the same socket in the loop, which waits for errors alone.
         var watch: Registration?
         var isClosed = false
+        /// How many were ever taken that the network had reported.
+        var networkCount = 0
+        /// How many were ever taken that this machine had reported: of the send that failed.
+        var localCount = 0
     }
 
     /// More are dropped, oldest first: nobody reads them.
@@ -27,8 +31,8 @@ final class DatagramErrorQueue: Sendable {
 
     init(socket: Registration) { self.socket = socket }
 
-    /// The kernel queues errors from now on; the caller has set the socket's options.
-    func turnOn() { isOn.store(true, ordering: .relaxed) }
+    /// Whether the kernel queues errors from now on: the socket's options say so.
+    func turn(on isOn: Bool) { self.isOn.store(isOn, ordering: .relaxed) }
 
     var isTurnedOn: Bool { isOn.load(ordering: .relaxed) }
 
@@ -41,24 +45,44 @@ final class DatagramErrorQueue: Sendable {
         watch?.close()
     }
 
-    /// Whether a failed call is to be tried again, because what it reported is the failure of an
-    /// earlier datagram, which is now in this queue.
-    ///
-    /// Empties the kernel's queue also where a call had to wait: while it holds something, every
-    /// wait of a level-triggered poller would end at once.
-    func explain<Value>(_ attempt: Attempt<Value>, of socket: CInt) -> Bool {
-        guard isOn.load(ordering: .relaxed) else { return false }
-        switch attempt {
-        case .drained, .undrained: return false
-        case .mustWait:
-            drain(socket)
-            return false
-        case .failed(let errno):
-            return drain(socket).contains { $0.errno == errno && $0.origin != localOrigin }
-        }
+    /// Empties the kernel's queue before a wait: while it holds something, every wait of a
+    /// level-triggered poller would end at once.
+    func drainBeforeWaiting(_ socket: CInt) {
+        if isTurnedOn { drain(socket) }
     }
 
-    private var localOrigin: UInt8 { QueuedError.localOrigin }
+    /// Whether a receive that failed is to be tried again. What the network reports is never a
+    /// receive's own fault, whoever takes the report out of the kernel's queue.
+    func excusesReceive(_ errno: Errno, of socket: CInt) -> Bool {
+        guard isTurnedOn, errno.comesFromNetwork else { return false }
+        drain(socket)
+        return true
+    }
+
+    /// Whether a send that failed is to be tried again, because what it reported is the failure of
+    /// an earlier datagram.
+    ///
+    /// An unreachable network or a datagram that is too long may be its own fault too. Then it
+    /// fails again, and no report of the network has come between; or the kernel itself has
+    /// reported it.
+    func excusesSend<Value>(
+        _ attempt: Attempt<Value>,
+        of socket: CInt,
+        _ excuse: inout SendExcuse
+    ) -> Bool {
+        guard isTurnedOn, case .failed(let errno) = attempt, errno.comesFromNetwork else {
+            return false
+        }
+        let taken = drain(socket)
+        let (network, local) = state.withLock { ($0.networkCount, $0.localCount) }
+        defer { (excuse.networkCount, excuse.localCount) = (network, local) }
+        // Nobody answers before the datagram was sent.
+        if errno == .connectionRefused { return true }
+        guard let networkCount = excuse.networkCount, let localCount = excuse.localCount else {
+            return !taken.contains { $0.isLocal && $0.errno == errno }
+        }
+        return local == localCount && network > networkCount
+    }
 
     /// Takes what the kernel has queued, and tells the watch: epoll reports nothing to it where the
     /// queue is empty again by the time that it looks.
@@ -71,12 +95,16 @@ final class DatagramErrorQueue: Sendable {
             {
                 taken.append(entry)
             }
+            for entry in taken {
+                if entry.isLocal { state.localCount += 1 } else { state.networkCount += 1 }
+            }
             state.entries.append(contentsOf: taken)
             let excess = state.entries.count - Self.limit
             if excess > 0 { state.entries.removeFirst(excess) }
             return (taken, state.watch)
         }
         if !taken.isEmpty { watch?.signal(.read) }
+        watch?.calm(.read)
         return taken
     }
 
@@ -120,4 +148,15 @@ final class DatagramErrorQueue: Sendable {
         guard let used, !isClosed else { throw .closed }
         return used
     }
+}
+
+/// What a send that is tried again has seen at its last try.
+struct SendExcuse {
+    var networkCount: Int?
+    var localCount: Int?
+}
+
+extension QueuedError {
+    /// Whether this machine refused the datagram, before it left.
+    fileprivate var isLocal: Bool { origin == Self.localOrigin }
 }

@@ -79,7 +79,7 @@ extension UDPSocket {
             try use(.setOption, reason: "receiveErrors") { socket throws(Errno) in
                 for setting in settings { try setting.apply(to: socket) }
             }
-            core.errors.turnOn()
+            core.errors.turn(on: true)
         }
         do throws(OperationFailure) {
             return DatagramError(try await core.errors.next())

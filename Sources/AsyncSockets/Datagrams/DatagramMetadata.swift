@@ -4,8 +4,13 @@ internal import SocketSystem
 /// socket was asked for it, see ``UDPOptions/metadata``.
 public struct DatagramMetadata: Hashable, Sendable {
     /// The address that the datagram was sent to: this machine's, or a broadcast or multicast
-    /// address. Answers that shall come from there name it in ``SendOptions/source``.
+    /// address.
     public var destination: IPAddress?
+
+    /// The address of this machine that an answer should come from, for ``SendOptions/source``: the
+    /// destination or, where that is a group or a broadcast address, which nobody can send from, an
+    /// address of the interface. Nil for an IPv6 group: leave the choice to the routing table.
+    public var localAddress: IPAddress?
 
     /// The index of the interface that it came in by.
     public var interfaceIndex: UInt32?
@@ -26,10 +31,17 @@ public struct DatagramMetadata: Hashable, Sendable {
     /// at 2³².
     public var dropCount: UInt32?
 
+    /// Whether the kernel had more to say than there was room for, so that facts may be missing
+    /// (MSG_CTRUNC). There is room for all that ``Kinds`` names and more; options that a program
+    /// sets by their numbers can ask for too much.
+    public var isIncomplete = false
+
     /// Nothing is known.
     public init() {}
 
-    init(_ packet: PacketControl) {
+    init(_ packet: PacketControl, isIncomplete: Bool) {
+        self.isIncomplete = isIncomplete
+        localAddress = packet.local.flatMap { SocketAddress($0)?.ip }
         destination = packet.destination.flatMap { SocketAddress($0)?.ip }
         interfaceIndex = packet.interface
         hopLimit = packet.hopLimit
@@ -47,8 +59,8 @@ public struct DatagramMetadata: Hashable, Sendable {
         /// Kinds by their bits.
         public init(rawValue: UInt8) { self.rawValue = rawValue }
 
-        /// ``DatagramMetadata/destination`` and ``DatagramMetadata/interfaceIndex``
-        /// (IP_PKTINFO, IPV6_RECVPKTINFO).
+        /// ``DatagramMetadata/destination``, ``DatagramMetadata/localAddress`` and
+        /// ``DatagramMetadata/interfaceIndex`` (IP_PKTINFO, IPV6_RECVPKTINFO).
         public static let destination = Kinds(rawValue: 1)
         /// ``DatagramMetadata/hopLimit`` (IP_RECVTTL, IPV6_RECVHOPLIMIT).
         public static let hopLimit = Kinds(rawValue: 2)
@@ -84,62 +96,4 @@ public struct ECN: Hashable, Sendable, CustomStringConvertible {
 
     /// The name of RFC 3168: `Not-ECT`, `ECT(1)`, `ECT(0)` or `CE`.
     public var description: String { ["Not-ECT", "ECT(1)", "ECT(0)", "CE"][Int(rawValue)] }
-}
-
-/// How one datagram shall be sent, beside where to.
-public struct SendOptions: Hashable, Sendable {
-    /// The local address to send from; nil for the socket's, or the routing table's choice.
-    public var source: IPAddress?
-
-    /// The index of the interface to send by; nil leaves it to the routing table.
-    public var interfaceIndex: UInt32?
-
-    /// How many routers the datagram may pass.
-    public var hopLimit: UInt8?
-
-    /// The class of service to ask for, 0...63: the DSCP of RFC 2474.
-    public var dscp: UInt8?
-
-    /// Whether to take part in explicit congestion notification.
-    public var ecn: ECN?
-
-    /// As usual but for what is named.
-    ///
-    /// - Parameters:
-    ///   - source: The local address to send from.
-    ///   - interfaceIndex: The index of the interface to send by.
-    ///   - hopLimit: How many routers the datagram may pass.
-    ///   - dscp: The class of service to ask for, 0...63.
-    ///   - ecn: Whether to take part in explicit congestion notification.
-    public init(
-        source: IPAddress? = nil,
-        interfaceIndex: UInt32? = nil,
-        hopLimit: UInt8? = nil,
-        dscp: UInt8? = nil,
-        ecn: ECN? = nil
-    ) {
-        self.source = source
-        self.interfaceIndex = interfaceIndex
-        self.hopLimit = hopLimit
-        self.dscp = dscp
-        self.ecn = ecn
-    }
-
-    /// The control data for a datagram of a version of IP.
-    func control(family: CInt) -> [UInt8] {
-        var builder = ControlBuilder()
-        if source != nil || interfaceIndex != nil {
-            builder.append(
-                source: source.map { SocketAddress($0, port: 0).storage },
-                interface: interfaceIndex ?? 0,
-                family: family
-            )
-        }
-        if let hopLimit { builder.append(hopLimit: hopLimit, family: family) }
-        if dscp != nil || ecn != nil {
-            let value = (dscp ?? 0) << 2 | (ecn?.rawValue ?? 0)
-            builder.append(trafficClass: value, family: family)
-        }
-        return builder.bytes
-    }
 }

@@ -104,7 +104,9 @@ extension DatagramMetadata.Kinds {
 
 extension SocketOption where Value == Int {
     /// UDP_GRO of udp(7).
-    fileprivate static var joinsSegments: SocketOption<Int> { .integer(level: 17, name: 104) }
+    fileprivate static var joinsSegments: SocketOption<Int> {
+        integer("joinsSegments", .udpJoinsSegments)
+    }
 }
 
 extension SocketOption where Value == Bool {

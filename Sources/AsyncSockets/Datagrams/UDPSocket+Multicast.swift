@@ -83,7 +83,7 @@ extension UDPSocket {
     ///   - group: The group.
     ///   - interface: The interface that the group was joined on.
     /// - Throws: `SocketError`: `.addressNotAvailable` where the sender is blocked already,
-    ///   `.invalidArgument` where the socket is no member of the group, `.closed`.
+    ///   `.invalidArgument` where the socket has not joined the group for all sources, `.closed`.
     public func block(
         _ source: IPAddress,
         in group: IPAddress,
@@ -173,13 +173,18 @@ extension UDPSocket {
                 )
             }
         } catch {
-            throw SocketError(
-                operation,
-                error,
-                local: localAddress,
-                remote: target,
-                reason: Self.reason(error, operation, group, source, interface)
-            )
+            let (code, reason) = Self.meaning(error, change, group, source, interface)
+            let local = localAddress
+            guard code == SocketError.Code(error) else {
+                throw SocketError(
+                    operation,
+                    code: code,
+                    local: local,
+                    remote: target,
+                    reason: reason
+                )
+            }
+            throw SocketError(operation, error, local: local, remote: target, reason: reason)
         }
         if value == nil { throw SocketError(operation, code: .closed, remote: target) }
     }
@@ -206,22 +211,38 @@ extension UDPSocket {
         return nil
     }
 
-    private static func reason(
+    /// What the kernel's answer means: one number stands for many things, and one thing has several
+    /// numbers.
+    private static func meaning(
         _ errno: Errno,
-        _ operation: SocketError.Operation,
+        _ change: MembershipChange,
         _ group: IPAddress,
         _ source: IPAddress?,
         _ interface: NetworkInterface?
-    ) -> String? {
-        let from = source.map { " from \($0)" } ?? ""
+    ) -> (SocketError.Code, String?) {
         let on = interface.map { " on \($0.name)" } ?? ""
-        switch errno {
-        case .addressInUse: return "already a member of \(group)\(from)\(on)"
-        case .addressNotAvailable where operation == .block: return "already blocked\(on)"
-        case .addressNotAvailable where operation == .unblock: return "not blocked\(on)"
-        case .addressNotAvailable, .invalidArgument: return "not a member of \(group)\(from)\(on)"
-        case .noSuchDevice: return interface == nil ? "no route to \(group)" : "no interface\(on)"
-        default: return nil
+        let group = "\(group)" + (source.map { " from \($0)" } ?? "")
+        let notMember = "not a member of \(group)\(on)"
+        switch (errno, change) {
+        case (.noSuchDevice, _):
+            return (
+                SocketError.Code(errno),
+                interface == nil ? "no route to \(group)" : "no interface\(on)"
+            )
+        case (.addressInUse, _), (.addressNotAvailable, .joinSource):
+            return (.addressInUse, "already a member of \(group)\(on)")
+        case (.invalidArgument, .joinSource):
+            return (.invalidArgument, "of this group all but blocked sources are received\(on)")
+        case (.addressNotAvailable, .blockSource):
+            return (.addressNotAvailable, "already blocked\(on)")
+        case (.addressNotAvailable, .unblockSource):
+            return (.addressNotAvailable, "not blocked\(on)")
+        case (.invalidArgument, .blockSource), (.invalidArgument, .unblockSource):
+            return (.invalidArgument, "the group is not joined for all sources\(on)")
+        case (.addressNotAvailable, _), (.invalidArgument, .leaveSource):
+            return (.addressNotAvailable, notMember)
+        case (.invalidArgument, .leave): return (.invalidArgument, notMember)
+        default: return (SocketError.Code(errno), nil)
         }
     }
 }

@@ -17,8 +17,9 @@ extension UDPSocket: AsyncSequence {
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws -> Datagram? {
-            if let datagram = try socket.receiveNow() { return datagram }
-            return try await socket.receive()
+            var start = OperationStart.done
+            if let datagram = try socket.receiveNow(&start) { return datagram }
+            return try await socket.receiveRest(start)
         }
 
         /// The same, for callers without isolation.
@@ -27,8 +28,9 @@ extension UDPSocket: AsyncSequence {
         /// - Throws: As `receive()`.
         @inlinable
         public mutating func next() async throws -> Datagram? {
-            if let datagram = try socket.receiveNow() { return datagram }
-            return try await socket.receive()
+            var start = OperationStart.done
+            if let datagram = try socket.receiveNow(&start) { return datagram }
+            return try await socket.receiveRest(start)
         }
     }
 
@@ -48,19 +50,43 @@ extension UDPSocket {
     /// - Throws: `SocketError`: `.closed` after `close()`; on a connected socket
     ///   `.connectionRefused` and the like, once for each time that the network reported it.
     ///   `CancellationError` where the task was cancelled: no datagram is lost then.
+    @inlinable
     public func receive() async throws -> Datagram {
+        // Often it is here already, and then nothing is asynchronous.
+        var start = OperationStart.done
+        if let datagram = try receiveNow(&start) { return datagram }
+        return try await receiveRest(start)
+    }
+
+    /// The next datagram if it is here already; nil where the caller has to wait.
+    @usableFromInline
+    func receiveNow(_ start: inout OperationStart) throws -> Datagram? {
         do throws(OperationFailure) {
-            return try await core.receive()
+            return try core.receiveNow(&start)
         } catch {
             throw self.error(error, .receive)
         }
     }
 
-    /// The next datagram if it is here already; nil where the caller has to wait.
+    /// Goes on where `receiveNow` could not.
     @usableFromInline
-    func receiveNow() throws -> Datagram? {
+    func receiveRest(_ start: OperationStart) async throws -> Datagram {
         do throws(OperationFailure) {
-            return try core.receiveNow()
+            return try await core.receiveRest(start)
+        } catch {
+            throw self.error(error, .receive)
+        }
+    }
+
+    /// The datagrams that were taken from the kernel together with others and that nobody has
+    /// received yet, without a system call: for a program that is about to `detach()`.
+    ///
+    /// - Returns: The datagrams, oldest first; most often none.
+    /// - Throws: `SocketError`: `.busy` while another task receives, `.closed` after `close()`.
+    ///   `CancellationError` where the task was cancelled.
+    public func receiveQueued() throws -> [Datagram] {
+        do throws(OperationFailure) {
+            return try core.takeAllQueued()
         } catch {
             throw self.error(error, .receive)
         }
@@ -68,16 +94,43 @@ extension UDPSocket {
 
     /// Waits for the next datagram and puts it into memory of the caller's, without allocating any.
     ///
-    /// The corresponding system call is `recvmsg(2)`.
+    /// Several may be taken from the kernel at once, as by `receive()`. The corresponding system
+    /// calls are `recvmmsg(2)` and, among large datagrams, `recvmsg(2)`.
     ///
     /// - Parameter buffer: Where the datagram goes, from its beginning. What does not fit is lost;
     ///   the header's `length` tells how long the datagram was.
     /// - Returns: All of the datagram but its bytes.
     /// - Throws: As `receive()`.
+    @inlinable
     public func receive(into buffer: inout MutableSpan<UInt8>) async throws -> DatagramHeader {
+        var header = DatagramHeader()
+        var start = OperationStart.done
+        if try receiveNow(into: &buffer, &header, &start) { return header }
+        return try await receiveRest(start, into: &buffer)
+    }
+
+    /// Takes the next datagram if it is here already; false where the caller has to wait.
+    @usableFromInline
+    func receiveNow(
+        into buffer: inout MutableSpan<UInt8>,
+        _ header: inout DatagramHeader,
+        _ start: inout OperationStart
+    ) throws -> Bool {
         do throws(OperationFailure) {
-            if let header = try core.receiveNow(into: &buffer) { return header }
-            return try await core.receive(into: &buffer)
+            return try core.receiveNow(into: &buffer, &header, &start)
+        } catch {
+            throw self.error(error, .receive)
+        }
+    }
+
+    /// Goes on where `receiveNow` could not.
+    @usableFromInline
+    func receiveRest(
+        _ start: OperationStart,
+        into buffer: inout MutableSpan<UInt8>
+    ) async throws -> DatagramHeader {
+        do throws(OperationFailure) {
+            return try await core.receiveRest(start, into: &buffer)
         } catch {
             throw self.error(error, .receive)
         }

@@ -15,13 +15,12 @@ extension UDPSocket {
     ///   `.closed`. On a connected socket also `.connectionRefused` and the like, once for each
     ///   time that the network reported it of an earlier datagram; this one was not sent then.
     ///   `CancellationError` where the task was cancelled; nothing was sent then.
+    @inlinable
     public func send(_ bytes: Span<UInt8>, to address: SocketAddress) async throws {
-        do throws(OperationFailure) {
-            if try core.sendNow(bytes, to: address) { return }
-            try await core.send(bytes, to: address)
-        } catch {
-            throw self.error(error, .send, remote: address, count: bytes.count)
-        }
+        // Nearly always the kernel has room, and then nothing here is asynchronous.
+        var start = OperationStart.done
+        try sendNow(bytes, to: address, &start)
+        if start != .done { try await sendRest(bytes, to: address, start) }
     }
 
     /// Sends one datagram; see ``send(_:to:)-(Span<UInt8>,_)``.
@@ -31,12 +30,7 @@ extension UDPSocket {
     ///   - address: Where it goes.
     /// - Throws: As `send(_:to:)` of a span.
     public func send(_ bytes: [UInt8], to address: SocketAddress) async throws {
-        do throws(OperationFailure) {
-            if try core.sendNow(bytes.span, to: address) { return }
-            try await core.send(bytes.span, to: address)
-        } catch {
-            throw self.error(error, .send, remote: address, count: bytes.count)
-        }
+        try await send(bytes.span, to: address)
     }
 
     /// Sends a text as UTF-8 in one datagram; see ``send(_:to:)-(Span<UInt8>,_)``.
@@ -76,19 +70,18 @@ extension UDPSocket {
     ///
     /// - Parameter bytes: What it carries.
     /// - Throws: As `send(_:to:)`; `.destinationRequired` where the socket is not connected.
+    @inlinable
     public func send(_ bytes: Span<UInt8>) async throws {
-        do throws(OperationFailure) {
-            if try core.sendNow(bytes, to: nil) { return }
-            try await core.send(bytes, to: nil)
-        } catch {
-            throw self.error(error, .send, count: bytes.count)
-        }
+        var start = OperationStart.done
+        try sendNow(bytes, to: nil, &start)
+        if start != .done { try await sendRest(bytes, to: nil, start) }
     }
 
     /// Sends one datagram to the peer that the socket is connected to.
     ///
     /// - Parameter bytes: What it carries.
     /// - Throws: As `send(_:)` of a span.
+    @inlinable
     public func send(_ bytes: [UInt8]) async throws { try await send(bytes.span) }
 
     /// Sends a text as UTF-8 in one datagram to the peer that the socket is connected to.
@@ -97,25 +90,29 @@ extension UDPSocket {
     /// - Throws: As `send(_:)` of a span.
     public func send(_ text: String) async throws { try await send(text.utf8.span) }
 
-    /// Sends one datagram in a way of its own: from an address, by an interface, with a hop limit
-    /// or a class of service.
-    ///
-    /// The corresponding system call is `sendmsg(2)` with control messages.
-    ///
-    /// - Parameters:
-    ///   - bytes: What it carries.
-    ///   - address: Where it goes; nil for the peer that the socket is connected to.
-    ///   - options: How it is sent.
-    /// - Throws: As `send(_:to:)`; `.invalidArgument` for a source that is no address of this
-    ///   machine, or an interface that is none.
-    public func send(
-        _ bytes: [UInt8],
+    /// Sends what the kernel takes at once, and says what is left to do.
+    @usableFromInline
+    func sendNow(
+        _ bytes: Span<UInt8>,
         to address: SocketAddress?,
-        options: SendOptions
-    ) async throws {
-        let control = try control(options, to: address)
+        _ start: inout OperationStart
+    ) throws {
         do throws(OperationFailure) {
-            try await core.send(bytes.span, to: address, control: control)
+            try core.sendNow(bytes, to: address, &start)
+        } catch {
+            throw self.error(error, .send, remote: address, count: bytes.count)
+        }
+    }
+
+    /// Goes on where `sendNow` could not.
+    @usableFromInline
+    func sendRest(
+        _ bytes: Span<UInt8>,
+        to address: SocketAddress?,
+        _ start: OperationStart
+    ) async throws {
+        do throws(OperationFailure) {
+            try await core.sendRest(bytes, to: address, start)
         } catch {
             throw self.error(error, .send, remote: address, count: bytes.count)
         }
@@ -143,27 +140,6 @@ extension UDPSocket {
                 count: failed < batch.count ? batch.byteCount(at: failed) : 0
             )
         }
-    }
-
-    private func control(
-        _ options: SendOptions,
-        to address: SocketAddress?
-    ) throws(SocketError) -> [UInt8] {
-        let target = (address ?? remoteAddress)?.ip?.unmapped ?? options.source?.unmapped
-        var options = options
-        options.source = options.source?.unmapped
-        let isIPv4: Bool
-        if case .v4 = target { isIPv4 = true } else { isIPv4 = !isIPv6 }
-        if let source = options.source, isIPv4 != (SocketAddress(source, port: 0).family == .ipv4) {
-            throw SocketError(
-                .send,
-                code: .wrongAddressFamily,
-                remote: address,
-                reason: "a datagram cannot go there from \(source)"
-            )
-        }
-        let family: SocketAddress.Family = isIPv4 ? .ipv4 : .ipv6
-        return options.control(family: family.rawValue)
     }
 }
 

@@ -158,17 +158,23 @@ public final class UDPSocket: Sendable {
             throw SocketError(.adopt, error)
         }
         let registration = try group.register(adopting: descriptor, for: .adopt, remote: remote)
-        self.init(registration, isIPv6: isIPv6, peer: remote, options: UDPOptions())
+        self.init(registration, isIPv6: isIPv6, peer: remote, options: nil)
     }
 
+    /// `options` are what was set; nil where somebody else has set the socket's options.
     private convenience init(
         _ registration: Registration,
         isIPv6: Bool,
         peer: SocketAddress?,
-        options: UDPOptions
+        options: UDPOptions?
     ) {
         let core = DatagramCore(registration: registration, style: .many)
-        if options.queuesErrors { core.errors.turnOn() }
+        if let options, options.socketOptions.isEmpty {
+            core.joinsSegments.store(options.joinsSegments, ordering: .relaxed)
+            core.errors.turn(on: options.queuesErrors)
+        } else {
+            registration.use { core.learnOptions(of: $0) }
+        }
         self.init(core: core, isIPv6: isIPv6, peer: peer)
     }
 
@@ -268,6 +274,7 @@ extension UDPSocket {
     ) throws(SocketError) {
         try use(.setOption, reason: "\(option.name) = \(value)") { socket throws(Errno) in
             try option.write(value, to: socket)
+            core.learnOptions(of: socket)
         }
     }
 
@@ -282,6 +289,9 @@ extension UDPSocket {
     public func close() { core.close() }
 
     /// Takes the descriptor out of the socket, which is then closed without closing it.
+    ///
+    /// Datagrams that were taken from the kernel together with others and that nobody has received
+    /// yet do not go along: ``receiveQueued()`` gives them. Errors that wait in ``errors`` are gone.
     ///
     /// - Returns: The descriptor, non-blocking and close-on-exec. The caller must close it.
     /// - Throws: `SocketError`: `.busy` while an operation is in progress, `.closed` after

@@ -18,7 +18,7 @@ extension StreamConnection {
     @inlinable
     public final func write(_ bytes: Span<UInt8>) async throws {
         // Nearly always the kernel has room, and then nothing here is asynchronous.
-        var start = WriteStart.done
+        var start = OperationStart.done
         let sent = try writeNow(bytes, &start)
         if start != .done { try await writeRest(bytes, sent, start) }
     }
@@ -78,35 +78,12 @@ extension StreamConnection {
     }
 }
 
-/// How far a write came without waiting.
-@usableFromInline
-enum WriteStart: Sendable {
-    /// The kernel has every byte.
-    case done
-    /// The turn is held; the kernel has no more room.
-    case mustWait
-    /// Another task writes.
-    case contended
-    /// The turn is held; others must have the thread first.
-    case givesWay
-}
-
-extension WriteStart {
-    fileprivate var rest: OperationRest {
-        switch self {
-        case .done, .mustWait: .waits
-        case .contended: .contended
-        case .givesWay: .givesWay
-        }
-    }
-}
-
 extension StreamConnection {
     /// Sends what the kernel takes at once, and says what is left to do.
     ///
     /// - Returns: How many bytes went out.
     @usableFromInline
-    final func writeNow(_ bytes: Span<UInt8>, _ start: inout WriteStart) throws -> Int {
+    final func writeNow(_ bytes: Span<UInt8>, _ start: inout OperationStart) throws -> Int {
         var sent = 0
         do throws(OperationFailure) {
             var operation = try Operation(registration, .write, .inLine)
@@ -114,12 +91,7 @@ extension StreamConnection {
                 let attempt = send(bytes, from: &sent, to: operation.descriptor)
                 if try operation.result(of: attempt) != nil { return sent }
             }
-            start =
-                switch operation.rest {
-                case .waits: .mustWait
-                case .contended: .contended
-                case .givesWay: .givesWay
-                }
+            start = OperationStart(operation.rest)
             return sent
         } catch {
             throw self.error(error, .write, bytesWritten: sent)
@@ -128,7 +100,7 @@ extension StreamConnection {
 
     /// Goes on where `writeNow` could not.
     @usableFromInline
-    final func writeRest(_ bytes: Span<UInt8>, _ sent: Int, _ start: WriteStart) async throws {
+    final func writeRest(_ bytes: Span<UInt8>, _ sent: Int, _ start: OperationStart) async throws {
         var sent = sent
         do throws(OperationFailure) {
             var operation = Operation(goingOnWith: registration, .write, start.rest)

@@ -33,12 +33,6 @@ intptr_t csock_send_to(int descriptor,
                        int flags,
                        const struct sockaddr *address,
                        socklen_t length);
-intptr_t csock_receive_from(int descriptor,
-                            void *bytes,
-                            size_t count,
-                            int flags,
-                            struct sockaddr *address,
-                            socklen_t *length);
 
 // Multicast membership by RFC 3678's protocol-independent options, MCAST_JOIN_GROUP and its like.
 // Without a source, `source_length` is 0.

@@ -44,17 +44,17 @@ struct DatagramBatchTests {
         let socket = try UDPSocket.onLoopback()
         let sender = try UDPSocket.bind(to: "0.0.0.0:0")
         let batch = DatagramBatch(capacity: 3)
-        #expect(batch.append([1], to: socket.here))
-        #expect(batch.append([2], to: .ipv4(IPv4Address(127, 255, 255, 255), port: 9)))
-        #expect(batch.append([3], to: socket.here))
-        #expect(!batch.append([4], to: socket.here))
+        #expect(try batch.append([1], to: socket.here))
+        #expect(try batch.append([2], to: .ipv4(IPv4Address(127, 255, 255, 255), port: 9)))
+        #expect(try batch.append([3], to: socket.here))
+        #expect(try !batch.append([4], to: socket.here))
         #expect(await failure { try await sender.send(batch) } == .permissionDenied)
         #expect(batch.sentCount == 1)
         try await sender.send(batch, from: batch.sentCount + 1)
         #expect(try await socket.receive().bytes == [1])
         #expect(try await socket.receive().bytes == [3])
         batch.removeAll()
-        #expect(!batch.append([UInt8](repeating: 0, count: 2049), to: socket.here))
+        #expect(try !batch.append([UInt8](repeating: 0, count: 2049), to: socket.here))
         try await sender.send(batch)
     }
 
@@ -142,5 +142,70 @@ struct DatagramBatchTests {
             }
             #expect(code == .invalidArgument)
         }
+    }
+
+    @Test("a segment size that cannot be is an error of the entry")
+    func badEntrySize() async throws {
+        let socket = try UDPSocket.onLoopback()
+        let batch = DatagramBatch(capacity: 2, datagramSize: 65_535)
+        for size in [0, -1, 65_508, .max] {
+            let code = await failure { _ = try batch.append([1, 2], to: nil, segmentSize: size) }
+            #expect(code == .invalidArgument)
+        }
+        let bytes = [UInt8](repeating: 1, count: 641)
+        let many = await failure { _ = try batch.append(bytes, to: nil, segmentSize: 10) }
+        #expect(many == .invalidArgument)
+        #expect(batch.isEmpty)
+        #expect(try batch.append(Array(bytes[1...]), to: socket.here, segmentSize: 10))
+        try await socket.send(batch)
+        for _ in 0..<64 { #expect(try await socket.receive().bytes.count == 10) }
+    }
+
+    @Test("entries with and without segments go together")
+    func mixedSegments() async throws {
+        let socket = try UDPSocket.onLoopback()
+        let sender = try UDPSocket.onLoopback()
+        let batch = DatagramBatch(capacity: 3, datagramSize: 1000)
+        #expect(try batch.append([1], to: socket.here))
+        let cut = [UInt8](repeating: 2, count: 250)
+        #expect(try batch.append(cut, to: socket.here, segmentSize: 100))
+        #expect(try batch.append([3, 3], to: socket.here, segmentSize: 100))
+        try await sender.send(batch)
+        var received: [[UInt8]] = []
+        for _ in 0..<5 { received.append(try await socket.receive().bytes) }
+        #expect(received.map(\.count) == [1, 100, 100, 50, 2])
+        #expect(received.map { $0[0] } == [1, 2, 2, 2, 3])
+    }
+
+    @Test("more datagrams than the kernel takes at once are all sent, and all received")
+    func lotsOfData() async throws {
+        let socket = try UDPSocket.onLoopback(
+            UDPOptions(socketOptions: [.set(.receiveBufferSize, 4 << 20)])
+        )
+        let sender = try UDPSocket.connect(
+            to: socket.here,
+            options: UDPOptions(socketOptions: [.set(.sendBufferSize, 4608)])
+        )
+        let count = 1024
+        let here = socket.here
+        let sending = Task {
+            let batch = DatagramBatch(capacity: count, datagramSize: 2)
+            for number in 0..<count {
+                let bytes = [UInt8(number & 255), UInt8(number >> 8)]
+                #expect(try batch.append(bytes, to: here))
+            }
+            try await sender.send(batch)
+            return batch.sentCount
+        }
+        var numbers: [Int] = []
+        let batch = DatagramBatch(capacity: 1000, datagramSize: 2)
+        while numbers.count < count {
+            try await socket.receive(into: batch)
+            for index in batch.indices {
+                batch.withBytes(at: index) { numbers.append(Int($0[0]) | Int($0[1]) << 8) }
+            }
+        }
+        #expect(numbers == Array(0..<count))
+        #expect(try await sending.value == count)
     }
 }

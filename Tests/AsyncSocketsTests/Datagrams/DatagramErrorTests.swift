@@ -93,4 +93,74 @@ struct DatagramErrorTests {
         socket.close()
         #expect(await waiting == .closed)
     }
+
+    @Test("blames no call of many tasks for another's datagram")
+    func manyTasks() async throws {
+        let socket = try UDPSocket.onLoopback(UDPOptions(queuesErrors: true))
+        let here = socket.here
+        let deserted = try (0..<4).map { _ in try Self.deserted() }
+        let watching = Task { for try await _ in socket.errors {} }
+        let receiving = (0..<3).map { _ in Task { for try await _ in socket {} } }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for address in deserted {
+                group.addTask {
+                    for _ in 0..<200 {
+                        try await socket.send("lost", to: address)
+                        try await socket.send("found", to: here)
+                        let batch = DatagramBatch(capacity: 2)
+                        #expect(try batch.append([1], to: address))
+                        #expect(try batch.append([2], to: here))
+                        try await socket.send(batch)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        socket.close()
+        #expect(await failure { try await watching.value } == .closed)
+        for task in receiving { #expect(await failure { try await task.value } == .closed) }
+    }
+
+    @Test("leaves a send its own failure")
+    func ownFailure() async throws {
+        let socket = try UDPSocket.onLoopback(UDPOptions(queuesErrors: true))
+        try await socket.send("lost", to: Self.deserted())
+        let long = [UInt8](repeating: 0, count: 65_508)
+        #expect(await failure { try await socket.send(long, to: socket.here) } == .messageTooLong)
+        let batch = DatagramBatch(capacity: 3, datagramSize: 65_535)
+        #expect(try batch.append([1], to: socket.here))
+        #expect(try batch.append(long, to: socket.here))
+        #expect(try batch.append([3], to: socket.here))
+        #expect(await failure { try await socket.send(batch) } == .messageTooLong)
+        #expect(batch.sentCount == 1)
+        try await socket.send(batch, from: 2)
+        #expect(try await socket.receive().bytes == [1])
+        #expect(try await socket.receive().bytes == [3])
+    }
+
+    @Test(
+        "is found where only the option was set",
+        arguments: EventLoopGroup.Backend.all,
+        ["127.0.0.1", "[::1]"]
+    )
+    func optionAlone(backend: EventLoopGroup.Backend, host: String) async throws {
+        let group = try EventLoopGroup(loops: 1, backend: backend)
+        let socket = try UDPSocket.bind(to: "\(host):0", on: group)
+        if host == "127.0.0.1" {
+            try socket.set(.receiveErrors, to: true)
+        } else {
+            try socket.set(.receiveErrorsIPv6, to: true)
+        }
+        let address = try Self.deserted(host)
+        let receiving = Task { try await socket.receive().bytes }
+        for _ in 0..<5 {
+            try await socket.send("lost", to: address)
+            var errors = socket.errors.makeAsyncIterator()
+            #expect(try await errors.next()?.destination == address)
+        }
+        try await socket.send([1], to: socket.here)
+        #expect(try await receiving.value == [1])
+        socket.close()
+        await group.shutdown()
+    }
 }

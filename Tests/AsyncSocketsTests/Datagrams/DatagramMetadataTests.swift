@@ -76,4 +76,80 @@ struct DatagramMetadataTests {
                 == .wrongAddressFamily
         )
     }
+
+    @Test("a class of service and ECN are set apart, the other stays the socket's")
+    func classAndECN() async throws {
+        for host in ["127.0.0.1", "[::1]"] {
+            let socket = try UDPSocket.bind(
+                to: "\(host):0",
+                options: UDPOptions(metadata: .trafficClass)
+            )
+            let sender = try UDPSocket.bind(to: "\(host):0")
+            if host == "127.0.0.1" {
+                try sender.set(.typeOfService, to: 46 << 2 | 1)
+            } else {
+                try sender.set(.trafficClass, to: 46 << 2 | 1)
+            }
+            try await sender.send([1], to: socket.here, options: SendOptions(ecn: .capable0))
+            let first = try await socket.receive().metadata
+            #expect(first.dscp == 46 && first.ecn == .capable0)
+            try await sender.send([1], to: socket.here, options: SendOptions(dscp: 10))
+            let second = try await socket.receive().metadata
+            #expect(second.dscp == 10 && second.ecn == .capable1)
+        }
+    }
+
+    @Test("a class of service that there is not is an error")
+    func badClass() async throws {
+        let socket = try UDPSocket.onLoopback()
+        for dscp in [64, 255] as [UInt8] {
+            let code = await failure {
+                try await socket.send([1], to: socket.here, options: SendOptions(dscp: dscp))
+            }
+            #expect(code == .invalidArgument)
+        }
+        try await socket.send([2], to: socket.here, options: SendOptions(dscp: 63))
+        #expect(try await socket.receive().bytes == [2])
+    }
+
+    @Test("options go with bytes of every kind")
+    func kindsOfBytes() async throws {
+        let socket = try UDPSocket.onLoopback(UDPOptions(metadata: .hopLimit))
+        let options = SendOptions(hopLimit: 7)
+        let bytes: [UInt8] = [0, 1, 2, 3]
+        try await socket.send(bytes.span.extracting(1..<3), to: socket.here, options: options)
+        try await socket.send(bytes, to: socket.here, options: options)
+        try await socket.send("text", to: socket.here, options: options)
+        for expected in [[1, 2], bytes, Array("text".utf8)] {
+            let datagram = try await socket.receive()
+            #expect(datagram.bytes == expected && datagram.metadata.hopLimit == 7)
+        }
+    }
+
+    @Test("what a group or a broadcast address was sent is answered from an own address")
+    func answersGroups() async throws {
+        let options = UDPOptions(reuseAddress: true, metadata: .destination)
+        let member = try UDPSocket.bind(to: "0.0.0.0:0", options: options)
+        try member.join("239.0.0.71", on: .loopback)
+        let asker = try UDPSocket.bind(to: "127.0.0.1:0", options: UDPOptions(broadcast: true))
+        try asker.set(.multicastInterface, to: NetworkInterface.loopback.index)
+        for host in ["239.0.0.71", "127.255.255.255", "127.0.0.9"] {
+            try await asker.send("?", to: "\(host):\(member.port)")
+            let question = try await member.receive()
+            #expect(question.metadata.destination == (try IPAddress(host)))
+            let own = host == "127.0.0.9" ? IPv4Address(127, 0, 0, 9) : .loopback
+            #expect(question.metadata.localAddress == .v4(own))
+            let answer = SendOptions(source: question.metadata.localAddress)
+            try await member.send("!", to: question.source, options: answer)
+            #expect(try await asker.receive().source == .ipv4(own, port: member.port))
+        }
+        do {
+            let group = SendOptions(source: try IPAddress("239.0.0.71"))
+            try await member.send("!", to: asker.here, options: group)
+            Issue.record("it was sent from a group")
+        } catch let error as SocketError {
+            #expect(error.code == .invalidArgument)
+            #expect("\(error)".contains("239.0.0.71 is a group"))
+        }
+    }
 }

@@ -145,4 +145,67 @@ struct MulticastTests {
         let other: () async throws -> Void = { try member.leave("239.0.0.62", on: .loopback) }
         #expect(await failure(other) == .addressNotAvailable)
     }
+
+    /// The text of the error that a change of membership throws.
+    static func text(_ code: SocketError.Code, _ body: () throws(SocketError) -> Void) -> String {
+        do throws(SocketError) {
+            try body()
+            return "no error"
+        } catch {
+            #expect(error.code == code, "\(error)")
+            return "\(error)"
+        }
+    }
+
+    @Test("what is wrong with a source is said", arguments: [4, 6])
+    func sourceErrors(version: Int) throws {
+        let group = version == 4 ? "239.0.0.81" : "ff02::1:81"
+        let (first, second) = version == 4 ? ("127.0.0.2", "127.0.0.3") : ("::2", "::3")
+        func member() throws(SocketError) -> UDPSocket {
+            try UDPSocket.bind(
+                to: version == 4 ? "0.0.0.0:0" : "[::]:0",
+                options: UDPOptions(reuseAddress: true)
+            )
+        }
+        let ofSource = try member()
+        try ofSource.join(group, from: first, on: .loopback)
+        let again = Self.text(.addressInUse) { () throws(SocketError) in
+            try ofSource.join(group, from: first, on: .loopback)
+        }
+        #expect(again.contains("already a member of \(group) from \(first) on lo"))
+        let all = Self.text(.addressInUse) { () throws(SocketError) in
+            try ofSource.join(group, on: .loopback)
+        }
+        #expect(all.contains("already a member of \(group) on lo"))
+        let other = Self.text(.addressNotAvailable) { () throws(SocketError) in
+            try ofSource.leave(group, from: second, on: .loopback)
+        }
+        #expect(other.contains("not a member of \(group) from \(second) on lo"))
+        let blocking = Self.text(.invalidArgument) { () throws(SocketError) in
+            try ofSource.block(second, in: group, on: .loopback)
+        }
+        #expect(blocking.contains("the group is not joined for all sources on lo"))
+
+        let stranger = try member()
+        let leaving = Self.text(.addressNotAvailable) { () throws(SocketError) in
+            try stranger.leave(group, from: first, on: .loopback)
+        }
+        #expect(leaving.contains("not a member of \(group) from \(first) on lo"))
+
+        let ofAll = try member()
+        try ofAll.join(group, on: .loopback)
+        try ofAll.block(first, in: group, on: .loopback)
+        let twice = Self.text(.addressNotAvailable) { () throws(SocketError) in
+            try ofAll.block(first, in: group, on: .loopback)
+        }
+        #expect(twice.contains("already blocked"))
+        let joining = Self.text(.invalidArgument) { () throws(SocketError) in
+            try ofAll.join(group, from: second, on: .loopback)
+        }
+        #expect(joining.contains("all but blocked sources"))
+        let unblocking = Self.text(.addressNotAvailable) { () throws(SocketError) in
+            try ofAll.unblock(second, in: group, on: .loopback)
+        }
+        #expect(unblocking.contains("not blocked"))
+    }
 }

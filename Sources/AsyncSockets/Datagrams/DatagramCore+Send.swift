@@ -1,0 +1,95 @@
+internal import SocketReactor
+internal import SocketSystem
+
+extension DatagramCore {
+    /// Sends one datagram; waits while the socket's send buffer is full.
+    ///
+    /// An `address` of nil is the peer that the socket is connected to. `control` says how the
+    /// datagram is sent and what is passed along; a `ControlBuilder` makes it.
+    func send(
+        _ bytes: Span<UInt8>,
+        to address: SocketAddress?,
+        control: [UInt8] = []
+    ) async throws(OperationFailure) {
+        var operation = try Operation(registration, .write, .inLine)
+        while true {
+            if !operation.isReady { try await operation.ready() }
+            let attempt = send(bytes, to: address, control: control, from: operation.descriptor)
+            if try operation.result(of: attempt) != nil { return }
+        }
+    }
+
+    /// Sends one datagram if that is possible at once, and says what is left to do where not.
+    func sendNow(
+        _ bytes: Span<UInt8>,
+        to address: SocketAddress?,
+        _ start: inout OperationStart
+    ) throws(OperationFailure) {
+        var operation = try Operation(registration, .write, .inLine)
+        if operation.isReady {
+            let attempt = send(bytes, to: address, control: [], from: operation.descriptor)
+            if try operation.result(of: attempt) != nil { return }
+        }
+        start = OperationStart(operation.rest)
+    }
+
+    /// Goes on where `sendNow` could not.
+    func sendRest(
+        _ bytes: Span<UInt8>,
+        to address: SocketAddress?,
+        _ start: OperationStart
+    ) async throws(OperationFailure) {
+        var operation = Operation(goingOnWith: registration, .write, start.rest)
+        while true {
+            try await operation.ready()
+            let attempt = send(bytes, to: address, control: [], from: operation.descriptor)
+            if try operation.result(of: attempt) != nil { return }
+        }
+    }
+
+    private func send(
+        _ bytes: Span<UInt8>,
+        to address: SocketAddress?,
+        control: [UInt8],
+        from socket: CInt
+    ) -> Attempt<Void> {
+        let transfer = sendOnce(bytes, to: address, control: control, from: socket)
+        if transfer.count != nil { return .undrained(()) }
+        return sendAgain(bytes, to: address, control: control, from: socket, after: transfer)
+    }
+
+    /// Goes on after a try that has failed, until it is sure that the failure is its own.
+    @inline(never)
+    private func sendAgain(
+        _ bytes: Span<UInt8>,
+        to address: SocketAddress?,
+        control: [UInt8],
+        from socket: CInt,
+        after transfer: Transfer
+    ) -> Attempt<Void> {
+        var failure = Attempt<Void>(failureOf: transfer)
+        var excuse = SendExcuse()
+        while errors.excusesSend(failure, of: socket, &excuse) {
+            let transfer = sendOnce(bytes, to: address, control: control, from: socket)
+            if transfer.count != nil { return .undrained(()) }
+            failure = Attempt(failureOf: transfer)
+        }
+        return failure
+    }
+
+    private func sendOnce(
+        _ bytes: Span<UInt8>,
+        to address: SocketAddress?,
+        control: [UInt8],
+        from socket: CInt
+    ) -> Transfer {
+        if !control.isEmpty {
+            return sendMessage(bytes, to: address?.storage, control: control, from: socket)
+        }
+        guard let address else { return SocketSystem.send(bytes, to: socket) }
+        if case .ipv4(let address, let port) = address.parts {
+            return SocketSystem.send(bytes, toIPv4: address.rawValue, port: port, from: socket)
+        }
+        return SocketSystem.send(bytes, to: address.storage, from: socket)
+    }
+}

@@ -1,0 +1,100 @@
+internal import SocketReactor
+internal import SocketSystem
+
+extension UDPSocket {
+    /// Sends one datagram in a way of its own: from an address, by an interface, with a hop limit
+    /// or a class of service.
+    ///
+    /// The corresponding system call is `sendmsg(2)` with control messages.
+    ///
+    /// - Parameters:
+    ///   - bytes: What it carries; may be empty.
+    ///   - address: Where it goes; nil for the peer that the socket is connected to.
+    ///   - options: How it is sent.
+    /// - Throws: As `send(_:to:)`; `.invalidArgument` for a source that is no address of this
+    ///   machine, an interface that is none, or a class of service above 63.
+    public func send(
+        _ bytes: Span<UInt8>,
+        to address: SocketAddress?,
+        options: SendOptions
+    ) async throws {
+        let control = try control(options, to: address)
+        do throws(OperationFailure) {
+            try await core.send(bytes, to: address, control: control)
+        } catch {
+            throw self.error(error, .send, remote: address, count: bytes.count)
+        }
+    }
+
+    /// Sends one datagram in a way of its own; see ``send(_:to:options:)-(Span<UInt8>,_,_)``.
+    ///
+    /// - Parameters:
+    ///   - bytes: What it carries.
+    ///   - address: Where it goes; nil for the peer that the socket is connected to.
+    ///   - options: How it is sent.
+    /// - Throws: As for a span.
+    public func send(
+        _ bytes: [UInt8],
+        to address: SocketAddress?,
+        options: SendOptions
+    ) async throws {
+        try await send(bytes.span, to: address, options: options)
+    }
+
+    /// Sends a text as UTF-8 in one datagram in a way of its own; see
+    /// ``send(_:to:options:)-(Span<UInt8>,_,_)``.
+    ///
+    /// - Parameters:
+    ///   - text: What it carries.
+    ///   - address: Where it goes; nil for the peer that the socket is connected to.
+    ///   - options: How it is sent.
+    /// - Throws: As for a span.
+    public func send(
+        _ text: String,
+        to address: SocketAddress?,
+        options: SendOptions
+    ) async throws {
+        try await send(text.utf8.span, to: address, options: options)
+    }
+
+    private func control(
+        _ options: SendOptions,
+        to address: SocketAddress?
+    ) throws(SocketError) -> [UInt8] {
+        let target = (address ?? remoteAddress)?.ip?.unmapped ?? options.source?.unmapped
+        var options = options
+        options.source = options.source?.unmapped
+        let isIPv4: Bool
+        if case .v4 = target { isIPv4 = true } else { isIPv4 = !isIPv6 }
+        if let fault = fault(options, isIPv4: isIPv4) {
+            throw SocketError(.send, code: fault.code, remote: address, reason: fault.reason)
+        }
+        var socketClass: UInt8 = 0
+        if (options.dscp == nil) != (options.ecn == nil) {
+            // The kernel takes the two together: what is not named stays as the socket has it.
+            let option: SocketOption<Int> = isIPv4 ? .typeOfService : .trafficClass
+            socketClass = UInt8(truncatingIfNeeded: try get(option))
+        }
+        let family: SocketAddress.Family = isIPv4 ? .ipv4 : .ipv6
+        return options.control(family: family.rawValue, socketClass: socketClass)
+    }
+
+    /// What is wrong with the options, before the kernel is asked.
+    private func fault(
+        _ options: SendOptions,
+        isIPv4: Bool
+    ) -> (code: SocketError.Code, reason: String)? {
+        if let source = options.source {
+            if isIPv4 != (SocketAddress(source, port: 0).family == .ipv4) {
+                return (.wrongAddressFamily, "a datagram cannot go there from \(source)")
+            }
+            if source.isMulticast {
+                return (.invalidArgument, "\(source) is a group, from which nobody can send")
+            }
+        }
+        if let dscp = options.dscp, dscp > 63 {
+            return (.invalidArgument, "the class of service \(dscp) is greater than 63")
+        }
+        return nil
+    }
+}

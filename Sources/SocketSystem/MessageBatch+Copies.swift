@@ -1,0 +1,128 @@
+internal import CSocketSystem
+internal import Glibc
+
+// MARK: - Copies
+
+extension MessageBatch {
+    /// All of a message.
+    @inline(__always)
+    package func whole(_ index: Int) -> MessagePart {
+        MessagePart(index: index, start: 0, count: count(of: index))
+    }
+
+    /// How long a part was when it was sent: longer than it is here where the message's end was cut
+    /// off.
+    @inline(__always)
+    package func length(of part: MessagePart) -> Int {
+        let count = count(of: part.index)
+        return part.start + part.count < count
+            ? part.count : part.count + length(of: part.index) - count
+    }
+
+    /// What is asked of every message that is handed out.
+    @inline(__always)
+    package func facts(of part: MessagePart) -> MessageFacts {
+        MessageFacts(
+            index: part.index,
+            count: part.count,
+            length: length(of: part),
+            ipv4: ipv4Address(of: part.index),
+            hasControl: hasControl(part.index)
+        )
+    }
+
+    /// Becomes a copy of some of another's messages, in just as much memory as they need. For a
+    /// batch that was made for copies.
+    package func keep(_ range: Range<Int>, of other: MessageBatch) {
+        precondition(messageSize == 0 && range.count <= capacity)
+        precondition(range.lowerBound >= 0 && range.upperBound <= other.capacity)
+        let needed = range.reduce(0) { $0 + other.sizeOfCopy($1) }
+        if needed > size {
+            // SAFETY: the memory is this object's.
+            unsafe memory.deallocate()
+            size = max(needed, 1024)
+            unsafe memory = .allocate(byteCount: size, alignment: 64)
+        }
+        var free = unsafe memory
+        for index in range {
+            let target = index - range.lowerBound
+            // SAFETY: whatever is copied was counted above; the positions are multiples of 16.
+            let source = unsafe other.headers + index
+            let nameLength = unsafe min(Int(source.pointee.header.msg_namelen), Self.nameSize)
+            let controlCount = unsafe Int(source.pointee.header.msg_controllen)
+            let count = other.count(of: index)
+            unsafe headers[target] = source.pointee
+            unsafe headers[target].header.msg_name = free
+            unsafe free.copyMemory(from: source.pointee.header.msg_name, byteCount: nameLength)
+            unsafe free += Self.aligned(nameLength)
+            unsafe headers[target].header.msg_control = free
+            if controlCount > 0 {
+                unsafe free.copyMemory(
+                    from: source.pointee.header.msg_control,
+                    byteCount: controlCount
+                )
+                unsafe free += Self.aligned(controlCount)
+            }
+            unsafe vectors[target] = iovec(iov_base: free, iov_len: count)
+            unsafe free.copyMemory(from: other.start(of: index), byteCount: count)
+            unsafe free += Self.aligned(count)
+        }
+    }
+
+    private func sizeOfCopy(_ index: Int) -> Int {
+        // SAFETY: the caller has checked the index.
+        let header = unsafe headers + index
+        return unsafe Self.aligned(min(Int(header.pointee.header.msg_namelen), Self.nameSize))
+            + Self.aligned(Int(header.pointee.header.msg_controllen))
+            + Self.aligned(count(of: index))
+    }
+
+    /// Makes a message the copy of a part of another batch's, as if it had been received here: what
+    /// does not fit is cut off.
+    package func set(_ index: Int, to part: MessagePart, of other: MessageBatch) {
+        precondition(index >= 0 && index < capacity)
+        used = max(used, index + 1)
+        let bytes = unsafe other.range(of: part)
+        let control = unsafe other.controlBytes(of: part.index)
+        let controlCount = min(control.count, controlSize)
+        // SAFETY: no more is copied than the message has room for.
+        unsafe start(of: index)
+            .copyMemory(from: bytes.baseAddress!, byteCount: min(bytes.count, messageSize))
+        unsafe self.control(at: index)
+            .copyMemory(from: control.baseAddress!, byteCount: controlCount)
+        unsafe vectors[index].iov_len = messageSize
+        unsafe headers[index].length = UInt32(other.length(of: part))
+        unsafe headers[index].header.msg_controllen = controlCount
+        unsafe headers[index].header.msg_flags = other.headers[part.index].header.msg_flags
+        if controlCount < control.count {
+            unsafe headers[index].header.msg_flags |= CInt(MSG_CTRUNC)
+        }
+        set(address: other.address(of: part.index), of: index)
+    }
+
+    private static func aligned(_ count: Int) -> Int { (count + 15) & ~15 }
+}
+
+/// A message's bytes, or some of them: one of several datagrams that the kernel has joined.
+package struct MessagePart: Sendable {
+    /// Which message.
+    package let index: Int
+    /// Where in it the part begins.
+    package let start: Int
+    /// How many bytes it has.
+    package let count: Int
+}
+
+/// What is asked of every message that is handed out, in one piece.
+package struct MessageFacts: Sendable {
+    /// Which message it is, for what else may be asked of its batch.
+    package let index: Int
+    /// How many bytes are here.
+    package let count: Int
+    /// How many bytes were sent.
+    package let length: Int
+    /// Where it came from, in host order; nil for another family than IPv4.
+    package let ipv4: (address: UInt32, port: UInt16)?
+    /// Whether the kernel said anything of it, or had no room to.
+    package let hasControl: Bool
+}
