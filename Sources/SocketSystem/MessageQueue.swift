@@ -18,14 +18,17 @@ package final class MessageQueue: @unchecked Sendable {
     private var offset = 0
     /// The size of the datagrams that the oldest was joined of; 0 for a single one.
     private var segmentSize = 0
-    /// Whether the last datagram was so large that receiving the next by a call of its own costs
-    /// less than copying it once more.
-    package private(set) var expectsLarge = false
+    /// Whether the last datagram had more than 4 KiB.
+    private var lastWasLarge = false
 
     package init() {}
 
     /// Whether there is nothing to be taken.
     package var isEmpty: Bool { next == end }
+
+    /// Whether the last datagram was so large that receiving the next by a call of its own costs
+    /// less than copying it once more.
+    package var expectsLarge: Bool { lastWasLarge }
 
     /// The messages that `take` speaks of.
     package var messages: MessageBatch {
@@ -63,7 +66,7 @@ package final class MessageQueue: @unchecked Sendable {
     }
 
     /// Notes how large a datagram was.
-    package func noteSize(_ count: Int) { expectsLarge = count > 4096 }
+    package func noteSize(_ count: Int) { lastWasLarge = count > 4096 }
 
     /// Takes the oldest message as the kernel has joined it, without what was taken of it before;
     /// where that is more than `limit` bytes, only its first datagram.
