@@ -165,9 +165,14 @@ extension ReadinessSlot {
     }
 
     /// The socket closes. True if the waiter must be resumed with `.closed`.
+    ///
+    /// Who waits is in no system call, so the descriptor need not wait until it runs again: an
+    /// address is free as soon as its listener is closed.
     package mutating func close() -> Bool {
         flags |= Self.closed
-        return stopWaiting()
+        guard stopWaiting() else { return false }
+        flags &= ~Self.held
+        return true
     }
 
     /// The program leaves. True if the waiter must be resumed with `.ready`, to look a last time.

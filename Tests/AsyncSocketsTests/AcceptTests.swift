@@ -46,6 +46,28 @@ struct AcceptTests {
         #expect(listener.localAddress.port != 0)
     }
 
+    @Test("frees its address at once when it is closed under who accepts")
+    func closingFrees() async throws {
+        var address = try SocketAddress("127.0.0.1:0")
+        let group = try EventLoopGroup(loops: 1)
+        for _ in 0..<20 {
+            let listener = try TCPListener.bind(to: address, on: group)
+            address = listener.localAddress
+            // On the loop's own thread nothing runs between the wait and the closing.
+            await withEventLoops(on: group) {
+                await withTaskGroup { tasks in
+                    tasks.addTask { _ = try? await listener.accept() }
+                    tasks.addTask {
+                        listener.close()
+                        let again = Result { try TCPListener.bind(to: listener.localAddress) }
+                        #expect(throws: Never.self) { try again.get() }
+                    }
+                }
+            }
+        }
+        await group.shutdown()
+    }
+
     @Test("gives each of many connections to exactly one of many acceptors")
     func manyAcceptors() async throws {
         let count = 200
