@@ -154,8 +154,3 @@ package func disconnectSocket(_ socket: CInt) throws(Errno) {
         unsafe csock_connect(socket, &address, socklen_t(MemoryLayout<sockaddr>.size))
     )
 }
-
-/// Another number for the same open socket, to be closed by the caller, fcntl(2).
-package func duplicateSocket(_ socket: CInt) throws(Errno) -> CInt {
-    try check(csock_duplicate(socket))
-}

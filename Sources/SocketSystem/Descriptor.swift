@@ -18,11 +18,11 @@ package struct Descriptor: ~Copyable, Sendable {
         discard self
         return rawValue
     }
+}
 
-    /// Another descriptor of the same open socket, `fcntl(F_DUPFD_CLOEXEC)`.
-    package borrowing func duplicate() throws(Errno) -> Descriptor {
-        Descriptor(owning: try check(csock_duplicate(rawValue)))
-    }
+/// Another descriptor of the same open file, close-on-exec, `fcntl(F_DUPFD_CLOEXEC)`.
+package func duplicateDescriptor(_ descriptor: CInt) throws(Errno) -> Descriptor {
+    Descriptor(owning: try check(csock_duplicate(descriptor)))
 }
 
 /// Closes a descriptor, close(2).

@@ -24,8 +24,3 @@ private func pollNow(_ descriptor: CInt, _ events: CInt) throws(Errno) -> Bool {
         }
     }
 }
-
-/// Another descriptor of the same open file, close-on-exec, `fcntl(F_DUPFD_CLOEXEC)`.
-package func duplicateDescriptor(_ descriptor: CInt) throws(Errno) -> Descriptor {
-    Descriptor(owning: try check(csock_duplicate(descriptor)))
-}

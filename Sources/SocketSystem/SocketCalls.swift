@@ -107,6 +107,11 @@ package func requireSocket(_ socket: CInt, type: CInt, families: [CInt]) throws(
     guard families.contains(family) else { throw .wrongAddressFamily }
 }
 
+/// Fails unless a socket listens, SO_ACCEPTCONN in socket(7).
+package func requireListening(_ socket: CInt) throws(Errno) {
+    guard try integerOption(socket, SOL_SOCKET, SO_ACCEPTCONN) != 0 else { throw .invalidArgument }
+}
+
 func integerOption(_ socket: CInt, _ level: CInt, _ name: CInt) throws(Errno) -> CInt {
     var value: CInt = 0
     var length = socklen_t(MemoryLayout<CInt>.size)

@@ -21,13 +21,6 @@ package func openSocketPair(type: CInt) throws(Errno) -> (CInt, CInt) {
     return ends
 }
 
-/// Fails unless a socket listens, SO_ACCEPTCONN in socket(7).
-package func requireListening(_ socket: CInt) throws(Errno) {
-    guard try integerOption(socket, SOL_SOCKET, SO_ACCEPTCONN) != 0 else {
-        throw .invalidArgument
-    }
-}
-
 /// Gives each packet of a socket something beside its bytes, so that an empty one is told apart
 /// from the end of the connection, which recvmsg(2) answers with 0 as well.
 package func markPackets(of socket: CInt) throws(Errno) {

@@ -134,7 +134,9 @@ final class DatagramErrorQueue: Sendable {
         if let watch = state.withLock({ $0.watch }) { return watch }
         let number: CInt?
         do throws(Errno) {
-            number = try socket.use { (number) throws(Errno) in try duplicateSocket(number) }
+            number = try socket.use { (number) throws(Errno) in
+                try duplicateDescriptor(number).release()
+            }
         } catch {
             throw .system(error)
         }
