@@ -4,11 +4,9 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <time.h>
 
 // Newer than some C libraries.
 #ifndef SO_PEERPIDFD
@@ -126,18 +124,3 @@ int csock_set_file_mode(const char *path, const struct csock_file_identity *file
 }
 
 int csock_unlink(const char *path) { return OR_ERRNO(unlink(path)); }
-
-int csock_lock_directory(const char *path) {
-    int directory = OR_ERRNO(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (directory < 0) return directory;
-    const struct timespec pause = {.tv_nsec = 1000000};
-    for (int attempt = 0;; attempt++) {
-        int result = OR_ERRNO(flock(directory, LOCK_EX | LOCK_NB));
-        if (result == 0) return directory;
-        if (result != -EINTR && (result != -EWOULDBLOCK || attempt == 200)) {
-            close(directory);
-            return result;
-        }
-        nanosleep(&pause, NULL);
-    }
-}

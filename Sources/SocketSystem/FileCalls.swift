@@ -12,6 +12,8 @@ package struct FileIdentity: Hashable, Sendable {
 
     /// Whether it is a socket.
     package var isSocket: Bool { mode & S_IFMT == S_IFSOCK }
+    /// Device and inode, as text.
+    package var text: String { String(device, radix: 16) + "." + String(inode, radix: 16) }
     /// The permission bits.
     package var permissions: UInt32 { mode & 0o7777 }
 
@@ -65,17 +67,6 @@ package func setPermissions(
 package func removeFile(atPath path: [UInt8]) throws(Errno) {
     // SAFETY: as in `fileIdentity`.
     try unsafe withPath(path) { (path) throws(Errno) in try check(unsafe csock_unlink(path)) }
-}
-
-/// Locks a directory against others that lock it, flock(2), until the descriptor is closed.
-///
-/// Waits for 200 ms at most; `again` where another still holds it then.
-package func lockDirectory(atPath path: [UInt8]) throws(Errno) -> Descriptor {
-    // SAFETY: as in `fileIdentity`.
-    let number = try unsafe withPath(path) { (path) throws(Errno) in
-        try check(unsafe csock_lock_directory(path))
-    }
-    return Descriptor(owning: number)
 }
 
 /// Lends a path as C wants it.

@@ -5,10 +5,15 @@ internal import Glibc
 ///
 /// The kernel ends a read behind a message that carries descriptors.
 ///
+/// - Parameters:
+///   - socket: The stream.
+///   - scratch: Where the bytes go before they are copied.
+///   - limit: How many bytes are taken at most; positive.
 /// - Returns: The bytes; the control data, if there was any; and how it went.
 package func receiveUnixMessage(
     from socket: CInt,
-    through scratch: borrowing ScratchBuffer
+    through scratch: borrowing ScratchBuffer,
+    atMost limit: Int
 ) -> ([UInt8], ReceivedControl?, Transfer) {
     // SAFETY: the scratch buffer is writable for its whole size, used by one thread only.
     let buffer = unsafe scratch.bytes
@@ -25,7 +30,7 @@ package func receiveUnixMessage(
             return unsafe csock_unix_receive_message(
                 socket,
                 buffer.baseAddress,
-                buffer.count,
+                min(buffer.count, limit),
                 control.baseAddress,
                 &controlCount,
                 &truncated
@@ -40,6 +45,27 @@ package func receiveUnixMessage(
         )
         return (bytes, received, transfer)
     }
+}
+
+/// Receives a Unix datagram or packet into memory of the caller's, recvmsg(2), with all that was
+/// passed along and the address it came from.
+///
+/// - Returns: The message's true length, which may be more than the span holds; and the control
+///   data, nil where nothing came beside the bytes.
+package func receiveUnixMessage(
+    from socket: CInt,
+    into bytes: inout MutableSpan<UInt8>,
+    source: inout AddressStorage
+) -> (Transfer, ReceivedControl?) {
+    // As much as `unixSpace`, which a test sees to.
+    var control = InlineArray<1728, UInt8>(repeating: 0)
+    var span = control.mutableSpan
+    let received = receiveMessage(from: socket, into: &bytes, control: &span, source: &source)
+    if received.controlCount == 0, !received.isControlTruncated { return (received.transfer, nil) }
+    var copy: [UInt8] = []
+    copy.reserveCapacity(received.controlCount)
+    for index in 0..<received.controlCount { copy.append(control[index]) }
+    return (received.transfer, ReceivedControl(copy, isTruncated: received.isControlTruncated))
 }
 
 extension ControlMessage {

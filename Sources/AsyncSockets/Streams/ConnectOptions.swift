@@ -5,14 +5,14 @@ public struct ConnectOptions: Sendable {
     public var localAddress: SocketAddress?
 
     /// The network interface to connect through, by name, whatever the routes say; nil lets the
-    /// routes decide. `SO_BINDTODEVICE` in `socket(7)`; Unix sockets have none.
+    /// routes decide. `SO_BINDTODEVICE` in `socket(7)`; `.notSupported` for Unix sockets.
     public var interface: String?
 
     /// Whether the first bytes may travel with the connection's first packet, RFC 7413.
     ///
     /// Where the peer has handed out a cookie before, connecting returns at once, the first write
     /// makes the connection, and it is that write, or the first read, which fails where nobody
-    /// listens. `TCP_FASTOPEN_CONNECT` in `tcp(7)`; TCP only.
+    /// listens. `TCP_FASTOPEN_CONNECT` in `tcp(7)`; `.notSupported` for Unix sockets.
     public var fastOpen: Bool
 
     /// How a host that is given by name is reached.
@@ -100,17 +100,18 @@ public struct ListenOptions: Sendable {
     public var backlog: Int?
 
     /// Whether other sockets of the same user may listen at the same address and share its
-    /// connections, `SO_REUSEPORT` in `socket(7)`.
+    /// connections, `SO_REUSEPORT` in `socket(7)`; `.notSupported` for Unix sockets.
     public var reusePort: Bool
 
-    /// Whether each loop of the group has a listening socket of its own.
+    /// Whether each loop of the group has a listening socket of its own; `.notSupported` for Unix
+    /// sockets.
     public var shards: ListenShards
 
     /// Options that the socket gets before it is bound, in order. Accepted connections inherit
     /// most of them.
     public var socketOptions: [SocketOptionSetting]
 
-    /// How the file of a Unix socket's path comes and goes.
+    /// How the file of a Unix socket's path comes and goes; of no meaning for other addresses.
     public var socketFile: SocketFileOptions
 
     /// Everything as usual but what is named.

@@ -151,8 +151,10 @@ enum BufferedRead<Value: Sendable>: Sendable {
 extension StreamConnection {
     /// Collects chunks in `leftover` until `extract` is content, all in one turn.
     ///
-    /// What `extract` does not take stays, however the operation ends.
+    /// What `extract` does not take stays, however the operation ends. With a `limit`, no more is
+    /// taken from the kernel than makes that many bytes, where that makes a difference.
     final func readBuffered<Value: Sendable>(
+        upTo limit: Int = .max,
         _ extract: (inout Leftover) -> BufferedRead<Value>,
         atEnd: (Leftover) throws -> Value
     ) async throws -> Value {
@@ -160,7 +162,7 @@ extension StreamConnection {
             var operation = try Operation(registration, .read, .exclusive)
             while true {
                 try await operation.ready()
-                let attempt = collect(from: operation.descriptor, extract)
+                let attempt = collect(from: operation.descriptor, upTo: limit, extract)
                 switch try operation.result(of: attempt) {
                 case .found(let value): return value
                 case .failed(let error): throw error
@@ -176,6 +178,7 @@ extension StreamConnection {
     /// Receives until `extract` is content; `.needsMore` at the end of the stream.
     private final func collect<Value: Sendable>(
         from socket: CInt,
+        upTo limit: Int,
         _ extract: (inout Leftover) -> BufferedRead<Value>
     ) -> Attempt<BufferedRead<Value>> {
         var isDrained = false
@@ -191,17 +194,28 @@ extension StreamConnection {
             case _ where isEmpty && isDrained: return .drained(answer)
             case _: return .undrained(answer)
             }
-            let chunk: [UInt8]
-            switch receive(from: socket) {
-            case .drained(let received): (chunk, isDrained) = (received, true)
-            case .undrained(let received): (chunk, isDrained) = (received, false)
+            switch receiveLeftover(from: socket, upTo: limit) {
+            case .drained(true): isDrained = true
+            case .undrained(true): isDrained = false
+            case .drained(false), .undrained(false): return .undrained(.needsMore)
             case .mustWait: return .mustWait
             case .failed(let errno): return .failed(errno)
             }
-            if chunk.isEmpty { return .undrained(.needsMore) }
-            hasLeftover.store(true, ordering: .relaxed)
-            leftover.withLock { $0.append(chunk) }
         }
+    }
+
+    /// Adds bytes to what is left over; an empty array is the end of the stream.
+    final func keep(
+        _ chunk: [UInt8],
+        with passed: PassedAlong? = nil,
+        drained: Bool
+    ) -> Attempt<Bool> {
+        if chunk.isEmpty { return .undrained(false) }
+        hasLeftover.store(true, ordering: .relaxed)
+        leftover.withLock { kept in
+            if let passed { kept.append(chunk, with: passed) } else { kept.append(chunk) }
+        }
+        return Attempt(true, drained: drained)
     }
 
     private final func takeLeftover() -> Attempt<[UInt8]>? {
@@ -230,7 +244,7 @@ extension StreamConnection {
         return Attempt(count, drained: transfer.emptied(buffer.count))
     }
 
-    private final func receive(from socket: CInt) -> Attempt<[UInt8]> {
+    final func receive(from socket: CInt) -> Attempt<[UInt8]> {
         let attempt = receiveChunk(
             from: socket,
             expected: lastChunkSize.load(ordering: .relaxed),

@@ -77,6 +77,19 @@ public class StreamConnection: @unchecked Sendable {
     /// What a kind of connection does before it is closed.
     func willClose() {}
 
+    /// What a kind of connection does when its descriptor was taken out.
+    func didDetach() {}
+
+    /// Takes what the kernel has into `leftover`; false at the end of the stream.
+    func receiveLeftover(from socket: CInt, upTo limit: Int) -> Attempt<Bool> {
+        switch receive(from: socket) {
+        case .drained(let chunk): keep(chunk, drained: true)
+        case .undrained(let chunk): keep(chunk, drained: false)
+        case .mustWait: .mustWait
+        case .failed(let errno): .failed(errno)
+        }
+    }
+
     /// Translates why an operation ended to what users catch.
     final func error(
         _ failure: OperationFailure,
@@ -162,13 +175,16 @@ extension StreamConnection {
     /// Takes the descriptor out of the connection, which is then closed without closing it.
     ///
     /// Unread bytes that the connection has already taken from the kernel are lost to the
-    /// descriptor; `unreadBytes` has them.
+    /// descriptor; `unreadBytes` has them. The file of a Unix connection's own path stays.
     ///
     /// - Returns: The descriptor, non-blocking and close-on-exec. The caller must close it.
     /// - Throws: `SocketError`: `.busy` while an operation is in progress, `.closed` after
     ///   `close()`.
     public final func detach() throws(SocketError) -> CInt {
-        if let descriptor = registration.detach() { return descriptor.release() }
+        if let descriptor = registration.detach() {
+            didDetach()
+            return descriptor.release()
+        }
         throw SocketError(
             .detach,
             code: isClosed ? .closed : .busy,

@@ -86,13 +86,17 @@ private func bind(
     guard options.replacesStale else { return "there is a file" }
     // Two processes that find the same stale file must not both replace it: the second one would
     // remove the first one's.
-    let lock = DirectoryLock(around: path)
+    guard let lock = try PathLock(path) else { return "another process is just binding it" }
     defer { lock.end() }
-    if lock.isContended { return "another process is binding a socket in the same directory" }
     for _ in 0..<8 {
         if let file = try existingFile(atPath: path) {
             guard file.isSocket else { return "there is a file that is not a socket" }
-            guard isStale(address) else { return "another socket has it" }
+            switch try state(of: address) {
+            case .live: return "another socket has it"
+            case .unknown: return "there is a socket, and we may not ask whether it is in use"
+            case .gone: continue
+            case .stale: break
+            }
             // What was asked is what is removed, as far as two calls can tell.
             guard try existingFile(atPath: path) == file else { continue }
             do throws(Errno) {
@@ -125,17 +129,35 @@ private func existingFile(atPath path: [UInt8]) throws(Errno) -> FileIdentity? {
     }
 }
 
-/// Whether no socket is behind a file any more.
+/// Whether a socket is behind a file.
+private enum SocketFileState {
+    case live
+    /// Nobody has it open any more.
+    case stale
+    /// There is no file now.
+    case gone
+    /// Its permissions forbid to ask.
+    case unknown
+}
+
+/// Finds out whether a socket is behind a file.
 ///
 /// A datagram socket asks: it disturbs nobody. A listener that is there refuses it as being of the
 /// wrong type, without a connection that somebody would have to accept.
-private func isStale(_ address: SocketAddress) -> Bool {
-    guard let probe = try? openSocket(.unix(SocketKind.datagram)) else { return false }
+///
+/// - Throws: Where there is no socket to ask with, which says nothing about the file.
+private func state(of address: SocketAddress) throws(Errno) -> SocketFileState {
+    let probe = try openSocket(.unix(SocketKind.datagram))
     do throws(Errno) {
         try connectSocket(probe.rawValue, to: address.storage)
-        return false
+        return .live
     } catch {
-        return error == .connectionRefused
+        switch error {
+        case .connectionRefused: return .stale
+        case .noSuchFile: return .gone
+        case .accessDenied: return .unknown
+        default: return .live
+        }
     }
 }
 

@@ -19,6 +19,7 @@ func connectUnix(
 ) async throws -> ConnectedUnixSocket {
     try Task.checkCancellation()
     try requireUnix(remote, for: .connect)
+    try requireMeaning(of: options, to: remote)
     let bound = try openUnix(type, options, remote: remote)
     let loop = try group.loops(for: .connect).leastLoadedLoop
     var pause = Duration.milliseconds(1)
@@ -37,6 +38,20 @@ func connectUnix(
         remote: remote
     )
     return ConnectedUnixSocket(registration: registration, file: file)
+}
+
+/// Refuses what only IP has. How names are looked up plays no role for an address.
+private func requireMeaning(
+    of options: ConnectOptions,
+    to remote: SocketAddress
+) throws(SocketError) {
+    guard options.interface != nil || options.fastOpen else { return }
+    throw SocketError(
+        .connect,
+        code: .notSupported,
+        remote: remote,
+        reason: "Unix sockets have no \(options.fastOpen ? "fast open" : "network interface")"
+    )
 }
 
 private func openUnix(

@@ -2,8 +2,8 @@ internal import SocketReactor
 internal import SocketSystem
 internal import Synchronization
 
-// Reading and writing with descriptors. A plain read of a Unix stream gives the kernel no room for
-// them, and it closes what the peer passed along.
+// Reading and writing with descriptors. They live with the bytes that they came with: a plain read
+// that takes the bytes closes them.
 
 extension UnixConnection {
     /// Sends bytes and passes descriptors with the first of them.
@@ -91,24 +91,19 @@ extension UnixConnection {
     ///
     /// The corresponding system call is `recvmsg(2)`.
     ///
-    /// - Returns: At least one byte, or nil when the peer has finished sending.
+    /// - Returns: At least one byte, or nil when the peer has finished sending. `credentials` are
+    ///   those of the process that sent all of the bytes, where the option `receiveCredentials` is
+    ///   set.
     /// - Throws: As `read(into:)`; `.descriptorsLost` where this process has no number left for a
-    ///   descriptor. Those that did arrive are closed then, and the bytes stay for the next read.
+    ///   descriptor. Those that did arrive with it are closed then, and the bytes stay for the next
+    ///   read.
     public func readWithDescriptors() async throws -> UnixMessage? {
-        do {
-            var operation = try Operation(registration, .read, .exclusive)
-            while true {
-                try await operation.ready()
-                let attempt = takeKept() ?? receiveMessage(from: operation.descriptor)
-                switch try operation.result(of: attempt) {
-                case .message(let message): return message
-                case .end: return nil
-                case .lost(let error): throw error
-                case nil: continue
-                }
-            }
-        } catch let failure as OperationFailure {
-            throw self.error(failure, .read)
+        try await readBuffered { kept in
+            if kept.isEmpty { return .needsMore }
+            if let loss = kept.takeLoss(within: .max) { return .failed(self.lost(loss)) }
+            return .found(self.takeMessage(.max, from: &kept))
+        } atEnd: { _ in
+            nil
         }
     }
 
@@ -116,87 +111,28 @@ extension UnixConnection {
     ///
     /// - Parameter count: How many bytes, positive.
     /// - Returns: `count` bytes and the descriptors that were passed with them, in order.
-    /// - Throws: As `read(exactly:)` and `readWithDescriptors()`. In every case what has arrived
-    ///   stays for the next read, descriptors included.
+    ///   `credentials` are nil where several processes have sent the bytes.
+    /// - Throws: As `read(exactly:)` and `readWithDescriptors()`; `.descriptorsLost`, too, where
+    ///   more than `UnixMessage.maximumDescriptors` came before the last byte: those that are too
+    ///   many are closed. In every case what has arrived stays for the next read, descriptors
+    ///   included.
     public func readWithDescriptors(exactly count: Int) async throws -> UnixMessage {
         try requirePositive(count)
-        do {
-            var operation = try Operation(registration, .read, .exclusive)
-            while true {
-                try await operation.ready()
-                let attempt = collect(count, from: operation.descriptor)
-                switch try operation.result(of: attempt) {
-                case .message(let message): return message
-                case .end: throw unexpectedEnd("after \(unreadBytes.count) of \(count) bytes")
-                case .lost(let error): throw error
-                case nil: continue
-                }
-            }
-        } catch let failure as OperationFailure {
-            throw error(failure, .read)
+        // No byte more is read than is wanted, so that what comes with later ones comes later.
+        return try await readBuffered(upTo: count) { kept in
+            if let loss = kept.takeLoss(within: count) { return .failed(self.lost(loss)) }
+            return kept.count < count ? .needsMore : .found(self.takeMessage(count, from: &kept))
+        } atEnd: { kept in
+            throw self.unexpectedEnd("after \(kept.count) of \(count) bytes")
         }
     }
 
-    private enum Received {
-        case message(UnixMessage)
-        case end
-        /// The kernel dropped descriptors.
-        case lost(SocketError)
+    private func takeMessage(_ count: Int, from kept: inout Leftover) -> UnixMessage {
+        let (bytes, passed) = kept.takeMessage(count)
+        return UnixMessage(bytes, passed, source: remoteAddress ?? .unixUnnamed)
     }
 
-    /// What an earlier read has left.
-    private func takeKept() -> Attempt<Received>? {
-        let descriptors = keptDescriptors.withLock { $0 }
-        let bytes = leftover.withLock { $0.takeAll() }
-        if bytes.isEmpty { return nil }
-        keptDescriptors.withLock { $0.removeAll() }
-        return .undrained(.message(message(bytes, descriptors)))
-    }
-
-    private func receiveMessage(from socket: CInt) -> Attempt<Received> {
-        let (bytes, control, transfer) =
-            EventLoop.withCurrent { receiveUnixMessage(from: socket, through: $0.scratch) }
-            ?? receiveUnixMessage(from: socket, through: ScratchBuffer(size: 64 * 1024))
-        guard let count = transfer.count else { return Attempt(failureOf: transfer) }
-        if count == 0 { return .undrained(.end) }
-        do throws(SocketError) {
-            let source = remoteAddress ?? .unixUnnamed
-            // A read ends behind descriptors, so a short one does not mean that all was read.
-            return .undrained(
-                .message(try UnixMessage(bytes, control, source: source, for: .read))
-            )
-        } catch {
-            keep(bytes)
-            return .undrained(.lost(error))
-        }
-    }
-
-    private func message(_ bytes: [UInt8], _ descriptors: [OwnedDescriptor]) -> UnixMessage {
-        UnixMessage(bytes, descriptors, source: remoteAddress ?? .unixUnnamed)
-    }
-
-    private func collect(_ count: Int, from socket: CInt) -> Attempt<Received> {
-        while true {
-            if leftover.withLock({ $0.count >= count }) {
-                let descriptors = keptDescriptors.withLock { kept in
-                    defer { kept.removeAll() }
-                    return kept
-                }
-                let bytes = leftover.withLock { $0.take(count) }
-                return .undrained(.message(message(bytes, descriptors)))
-            }
-            switch receiveMessage(from: socket) {
-            case .undrained(.message(let message)):
-                keep(message.bytes)
-                keptDescriptors.withLock { $0 += message.descriptors }
-            case let attempt: return attempt
-            }
-        }
-    }
-
-    private func keep(_ bytes: [UInt8]) {
-        if bytes.isEmpty { return }
-        leftover.withLock { $0.append(bytes) }
-        hasLeftover.store(true, ordering: .relaxed)
+    private func lost(_ loss: PassedAlong.Loss) -> SocketError {
+        SocketError(.read, loss, remote: remoteAddress)
     }
 }

@@ -15,8 +15,6 @@ internal import Synchronization
 public final class UnixConnection: StreamConnection, @unchecked Sendable {
     /// The file of the connection's own path, if it was bound to one.
     private let file: SocketFile?
-    /// Descriptors that a read received and did not hand out. Only the reader's turn adds some.
-    let keptDescriptors = Mutex<[OwnedDescriptor]>([])
 
     init(registration: Registration, remoteAddress: SocketAddress?, file: SocketFile? = nil) {
         self.file = file
@@ -31,7 +29,28 @@ public final class UnixConnection: StreamConnection, @unchecked Sendable {
 
     override func willClose() {
         file?.remove(isBound: true)
-        keptDescriptors.withLock { $0.removeAll() }
+        leftover.withLock { $0.dropCompanions() }
+    }
+
+    override func didDetach() { file?.keep() }
+
+    /// What a buffered read takes from the kernel it takes with what was passed along: the bytes
+    /// that it leaves may be for a read that wants it.
+    override func receiveLeftover(from socket: CInt, upTo limit: Int) -> Attempt<Bool> {
+        let room = min(limit - leftover.withLock { $0.count }, 64 * 1024)
+        let (bytes, control, transfer) =
+            EventLoop.withCurrent {
+                receiveUnixMessage(from: socket, through: $0.scratch, atMost: room)
+            }
+            ?? receiveUnixMessage(
+                from: socket,
+                through: ScratchBuffer(size: room),
+                atMost: room
+            )
+        guard let count = transfer.count else { return Attempt(failureOf: transfer) }
+        // A read ends behind what was passed, so then a short one does not mean that all was read.
+        let isDrained = control == nil && count < room
+        return keep(bytes, with: control.map { PassedAlong($0) }, drained: isDrained)
     }
 
     /// Takes over a connected Unix stream socket that was made elsewhere.

@@ -23,16 +23,7 @@ extension UnixDatagramSocket {
         to address: SocketAddress? = nil,
         passing descriptors: [OwnedDescriptor] = []
     ) async throws {
-        let passed = try PassedDescriptors(descriptors, for: .send, to: address ?? remoteAddress)
-        do throws(OperationFailure) {
-            if let address {
-                try await core.sendPatiently(bytes, to: address, control: passed.control)
-            } else {
-                try await core.send(bytes, to: nil, control: passed.control)
-            }
-        } catch {
-            throw core.registration.error(error, .send, remote: address ?? remoteAddress)
-        }
+        try await sendMessage(bytes, to: address, passing: descriptors)
     }
 
     /// Sends one datagram; see `send(_:to:passing:)` of a span.
@@ -76,13 +67,21 @@ extension UnixDatagramSocket {
     ///   privileged sender): the datagram is lost then. `CancellationError` where the task was
     ///   cancelled: nothing was received then.
     public func receive() async throws -> UnixMessage {
-        let datagram: Datagram
-        do throws(OperationFailure) {
-            datagram = try await core.receive()
-        } catch {
-            throw core.registration.error(error, .receive, remote: remoteAddress)
-        }
+        let datagram = try await receiveMessage()
         return try UnixMessage(datagram, source: datagram.source)
+    }
+
+    /// Receives one datagram into memory of the caller's, with the descriptors that were passed
+    /// along.
+    ///
+    /// The corresponding system call is `recvmsg(2)`.
+    ///
+    /// - Parameter buffer: Where the datagram goes, from its beginning. What does not fit is lost;
+    ///   the header's `length` tells how long the datagram was.
+    /// - Returns: All of the datagram but its bytes.
+    /// - Throws: As `receive()`, except that no datagram is too long.
+    public func receive(into buffer: inout MutableSpan<UInt8>) async throws -> UnixMessageHeader {
+        try await receiveMessage(into: &buffer).header()
     }
 }
 

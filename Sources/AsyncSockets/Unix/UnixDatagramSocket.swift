@@ -1,5 +1,6 @@
 internal import SocketReactor
 internal import SocketSystem
+internal import Synchronization
 
 /// A datagram socket in this machine (SOCK_DGRAM in `unix(7)`): reliable and in order, unlike UDP,
 /// but without connections.
@@ -12,25 +13,8 @@ internal import SocketSystem
 /// ```
 ///
 /// Who wants answers must be bound: the kernel knows no source of an unbound socket, and
-/// `datagram.source` is unnamed then. Any number of tasks may send and receive; each datagram goes
-/// to one of them.
-///
-/// The socket closes when `close()` is called or when nobody refers to it any more.
-public final class UnixDatagramSocket: Sendable {
-    let core: DatagramCore
-    /// The peer that the socket was connected to when it was made.
-    private let peer: SocketAddress?
-    /// The file of the socket's path; nil for an abstract name, and where another made it.
-    private let file: SocketFile?
-
-    private init(registration: Registration, peer: SocketAddress?, file: SocketFile? = nil) {
-        core = DatagramCore(registration: registration, style: .large)
-        self.peer = peer
-        self.file = file
-    }
-
-    deinit { close() }
-
+/// `datagram.source` is unnamed then. See `UnixMessageSocket` for options and closing.
+public final class UnixDatagramSocket: UnixMessageSocket, @unchecked Sendable {
     /// Makes a socket at an address.
     ///
     /// A path where nobody has a socket open any more is taken over; see `SocketFileOptions`. An
@@ -172,64 +156,56 @@ public final class UnixDatagramSocket: Sendable {
         let registration = try group.register(adopting: descriptor, for: .adopt, remote: remote)
         self.init(registration: registration, peer: remote)
     }
-
-    /// The socket's own address, or nil after it was closed.
-    public var localAddress: SocketAddress? { core.registration.localAddress }
-
-    /// The peer that the socket was connected to when it was made; nil if it was not.
-    public var remoteAddress: SocketAddress? { peer }
-
-    /// Whether `close()` was called.
-    public var isClosed: Bool { core.registration.isClosed }
-
-    /// Closes the socket, and removes its file if it is still the one that `bind` made.
-    ///
-    /// Operations that wait for it throw `SocketError` with the code `.closed`; so do all later
-    /// ones. Closing twice is no error. The corresponding system calls are `unlink(2)` and
-    /// `close(2)`.
-    public func close() {
-        file?.remove(isBound: true)
-        core.close()
-    }
-
-    /// Another descriptor of the socket, such as to pass it to another process.
-    ///
-    /// - Returns: The new descriptor.
-    /// - Throws: `SocketError`: `.closed` after `close()`, `.tooManyDescriptors`.
-    public func duplicateDescriptor() throws(SocketError) -> OwnedDescriptor {
-        try core.registration.duplicate(peer)
-    }
 }
 
-// MARK: - Options
+// MARK: - The peer
 
 extension UnixDatagramSocket {
-    /// Sets an option, such as `receiveCredentials`: from then on every datagram that is received
-    /// tells who sent it.
+    /// Sends to this peer, and receives from it alone, from now on; also where it talked to another
+    /// before.
     ///
-    /// The corresponding system call is `setsockopt(2)`.
+    /// Datagrams that had arrived are still received, but where the socket had another peer the
+    /// kernel throws them away. The corresponding system call is `connect(2)`.
     ///
-    /// - Parameters:
-    ///   - option: Which option.
-    ///   - value: Its value.
-    /// - Throws: `SocketError`: `.invalidArgument`, `.notSupported`, `.closed` after `close()`.
-    public func set<Value: Sendable>(
-        _ option: SocketOption<Value>,
-        to value: Value
-    ) throws(SocketError) {
-        try core.registration.set(option, to: value, remote: peer)
+    /// - Parameter address: The peer.
+    /// - Throws: `SocketError`: `.noSuchFile`, `.connectionRefused` where nobody has the address,
+    ///   `.permissionDenied`, `.wrongAddressFamily`, `.closed`; the error number EPROTOTYPE where a
+    ///   socket of another kind has it. The peer is the same as before then.
+    public func connect(to address: SocketAddress) throws(SocketError) {
+        try requireUnix(address, for: .connect)
+        try connect(to: address) { (socket) throws(Errno) in
+            try connectSocket(socket, to: address.storage)
+        }
     }
 
-    /// Reads an option.
+    /// Sends to this peer alone from now on; see ``connect(to:)-(SocketAddress)``.
     ///
-    /// The corresponding system call is `getsockopt(2)`.
+    /// - Parameter address: The peer, `unix:/path` or `unix:@name`.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none.
+    public func connect(to address: String) throws(SocketError) {
+        try connect(to: SocketAddress(address))
+    }
+
+    /// Talks to anybody from now on. A socket that has no peer stays as it is.
     ///
-    /// - Parameter option: Which option.
-    /// - Returns: Its value.
-    /// - Throws: `SocketError`: `.notSupported`, `.closed` after `close()`.
-    public func get<Value: Sendable>(
-        _ option: SocketOption<Value>
-    ) throws(SocketError) -> Value {
-        try core.registration.get(option, remote: peer)
+    /// Datagrams of the former peer that nobody has received are thrown away by the kernel. The corresponding system call is `connect(2)` to an address without a family.
+    ///
+    /// - Throws: `SocketError`: `.closed`.
+    public func disconnect() throws(SocketError) {
+        try connect(to: nil) { (socket) throws(Errno) in try disconnectSocket(socket) }
+    }
+
+    private func connect(
+        to address: SocketAddress?,
+        _ call: (CInt) throws(Errno) -> Void
+    ) throws(SocketError) {
+        let done: Void?
+        do throws(Errno) {
+            done = try core.registration.use(call)
+        } catch {
+            throw SocketError(.connect, error, local: localAddress, remote: address)
+        }
+        if done == nil { throw SocketError(.connect, code: .closed, remote: address) }
+        peer.withLock { $0 = address }
     }
 }

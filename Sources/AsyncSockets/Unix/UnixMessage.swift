@@ -18,43 +18,22 @@ public struct UnixMessage: Sendable {
     /// Who sent it: a datagram's source, a connection's peer. Most clients have no name.
     public var source: SocketAddress
 
-    init(_ bytes: [UInt8], _ descriptors: [OwnedDescriptor], source: SocketAddress) {
+    init(_ bytes: [UInt8], _ passed: PassedAlong, source: SocketAddress) {
         self.bytes = bytes
-        self.descriptors = descriptors
         self.source = source
+        descriptors = passed.descriptors
+        credentials = passed.credentials
+        sender = passed.sender
     }
 
-    /// Takes what a system call delivered: from here on every descriptor has an owner of its own.
+    /// Takes a message that was received whole: from here on every descriptor has an owner of its
+    /// own.
     ///
     /// - Throws: `.descriptorsLost` where the kernel could not deliver all; the rest is closed.
-    init(
-        _ bytes: [UInt8],
-        _ control: ReceivedControl?,
-        source: SocketAddress,
-        for operation: SocketError.Operation
-    ) throws(SocketError) {
-        self.bytes = bytes
-        self.source = source
-        guard let control else {
-            descriptors = []
-            return
-        }
-        descriptors = control.takeDescriptors().map { OwnedDescriptor(adopting: $0) }
-        sender = control.takeProcessDescriptor().map { OwnedDescriptor(adopting: $0) }
-        credentials = control.credentials.map { UnixCredentials($0) }
-        guard control.isTruncated else { return }
-        throw SocketError(
-            operation,
-            code: .descriptorsLost,
-            remote: source,
-            reason: "descriptors that came with the message could not be received: "
-                + "the process's descriptor limit (ulimit -n) is reached"
-        )
-    }
-
-    /// Takes a message that was received whole.
     init(_ datagram: Datagram, source: SocketAddress) throws(SocketError) {
-        try self.init(datagram.bytes, datagram.control, source: source, for: .receive)
+        let passed = PassedAlong(datagram.control)
+        if let loss = passed.loss { throw SocketError(.receive, loss, remote: source) }
+        self.init(datagram.bytes, passed, source: source)
         guard datagram.truncated else { return }
         throw SocketError(
             .receive,
@@ -66,6 +45,39 @@ public struct UnixMessage: Sendable {
 
     /// The most descriptors that the kernel passes with one message.
     public static var maximumDescriptors: Int { ControlMessage.maximumRights }
+}
+
+/// All of a received Unix message but its bytes, which are in the caller's buffer.
+public struct UnixMessageHeader: Sendable {
+    /// How many bytes of the buffer are the message's; 0 for an empty one.
+    public let count: Int
+
+    /// How many bytes were sent: more than `count` where the buffer was too small.
+    public let length: Int
+
+    /// Who sent it: a datagram's source, a connection's peer.
+    public let source: SocketAddress
+
+    /// The descriptors that were passed with it; see ``UnixMessage/descriptors``.
+    public let descriptors: [OwnedDescriptor]
+
+    /// Who sent it; see ``UnixMessage/credentials``.
+    public let credentials: UnixCredentials?
+
+    /// A pidfd of the sender; see ``UnixMessage/sender``.
+    public let sender: OwnedDescriptor?
+
+    /// Whether only the beginning of the message is in the buffer. The rest is lost.
+    public var truncated: Bool { length > count }
+
+    init(count: Int, length: Int, source: SocketAddress, _ passed: PassedAlong) {
+        self.count = count
+        self.length = length
+        self.source = source
+        descriptors = passed.descriptors
+        credentials = passed.credentials
+        sender = passed.sender
+    }
 }
 
 /// Who a process is, as the kernel vouches for it.

@@ -10,35 +10,23 @@ internal import SocketSystem
 /// let answer = try await connection.receive()?.bytes
 /// ```
 ///
-/// Receiving is iterating; the loop ends when the peer has closed. Any number of tasks may send and
-/// receive; each packet goes to one of them.
-///
-/// The connection closes when `close()` is called or when nobody refers to it any more.
-public final class UnixPacketConnection: Sendable {
-    private let core: DatagramCore
-    /// The peer's address, known from the beginning.
-    private let peer: SocketAddress?
-    /// The file of the connection's own path, if it was bound to one.
-    private let file: SocketFile?
+/// Receiving is iterating; the loop ends when the peer has closed. See `UnixMessageSocket` for
+/// options and closing.
+public final class UnixPacketConnection: UnixMessageSocket, @unchecked Sendable {
+    /// Why an empty packet could not be told from the end; then receiving says so.
+    private let markFailure: SocketError?
 
-    init(
-        registration: Registration,
-        remoteAddress: SocketAddress?,
-        file: SocketFile? = nil
-    ) throws(SocketError) {
-        core = DatagramCore(registration: registration, style: .large)
-        peer = remoteAddress
-        self.file = file
+    init(registration: Registration, remoteAddress: SocketAddress?, file: SocketFile? = nil) {
         do throws(Errno) {
             // Without it an empty packet would look like the end.
             _ = try registration.use { (socket) throws(Errno) in try markPackets(of: socket) }
+            markFailure = nil
         } catch {
-            registration.close()
-            throw SocketError(.setOption, error, remote: remoteAddress)
+            // One bad connection must not end the loop that accepts.
+            markFailure = SocketError(.setOption, error, remote: remoteAddress)
         }
+        super.init(registration: registration, peer: remoteAddress, file: file)
     }
-
-    deinit { close() }
 
     /// Takes over a connected Unix packet socket that was made elsewhere.
     ///
@@ -58,7 +46,7 @@ public final class UnixPacketConnection: Sendable {
             (SocketKind.sequencedPacket, SocketKind.unixFamilies)
         )
         let registration = try group.register(adopting: descriptor, for: .adopt, remote: remote)
-        try self.init(registration: registration, remoteAddress: remote)
+        self.init(registration: registration, remoteAddress: remote)
     }
 
     /// Connects to a Unix packet listener; as `UnixConnection.connect(to:options:on:)`.
@@ -84,7 +72,7 @@ public final class UnixPacketConnection: Sendable {
             options: options,
             on: group
         )
-        return try UnixPacketConnection(
+        return UnixPacketConnection(
             registration: connected.registration,
             remoteAddress: address,
             file: connected.file
@@ -119,28 +107,9 @@ public final class UnixPacketConnection: Sendable {
     ) throws(SocketError) -> (UnixPacketConnection, UnixPacketConnection) {
         let (first, second) = try group.registerPair(SocketKind.sequencedPacket)
         return (
-            try UnixPacketConnection(registration: first, remoteAddress: .unixUnnamed),
-            try UnixPacketConnection(registration: second, remoteAddress: .unixUnnamed)
+            UnixPacketConnection(registration: first, remoteAddress: .unixUnnamed),
+            UnixPacketConnection(registration: second, remoteAddress: .unixUnnamed)
         )
-    }
-
-    /// The connection's own address, or nil after it was closed.
-    public var localAddress: SocketAddress? { core.registration.localAddress }
-
-    /// The peer's address; it stays known after the connection has ended.
-    public var remoteAddress: SocketAddress? { peer }
-
-    /// Whether `close()` was called.
-    public var isClosed: Bool { core.registration.isClosed }
-
-    /// Closes the connection. Operations that wait for it throw `SocketError` with the code
-    /// `.closed`; so do all later ones. Closing twice is no error.
-    ///
-    /// Packets that were sent can still be received by the peer. The corresponding system call is
-    /// `close(2)`.
-    public func close() {
-        file?.remove(isBound: true)
-        core.close()
     }
 }
 
@@ -161,12 +130,7 @@ extension UnixPacketConnection {
         _ bytes: Span<UInt8>,
         passing descriptors: [OwnedDescriptor] = []
     ) async throws {
-        let passed = try PassedDescriptors(descriptors, for: .send, to: peer)
-        do throws(OperationFailure) {
-            try await core.send(bytes, to: nil, control: passed.control)
-        } catch {
-            throw core.registration.error(error, .send, remote: peer)
-        }
+        try await sendMessage(bytes, passing: descriptors)
     }
 
     /// Sends one packet; see `send(_:passing:)` of a span.
@@ -199,15 +163,28 @@ extension UnixPacketConnection {
     ///   (which needs a privileged sender): the packet is lost then. `CancellationError` where the
     ///   task was cancelled: nothing was received then.
     public func receive() async throws -> UnixMessage? {
-        let packet: Datagram
-        do throws(OperationFailure) {
-            packet = try await core.receive()
-        } catch {
-            throw core.registration.error(error, .receive, remote: peer)
-        }
+        if let markFailure { throw markFailure }
+        let packet = try await receiveMessage()
         // Every packet has a time stamp beside it (see `init`), the end has nothing.
         if packet.bytes.isEmpty, packet.control == nil { return nil }
-        return try UnixMessage(packet, source: peer ?? .unixUnnamed)
+        return try UnixMessage(packet, source: remoteAddress ?? .unixUnnamed)
+    }
+
+    /// Receives one packet into memory of the caller's, with the descriptors that were passed
+    /// along.
+    ///
+    /// The corresponding system call is `recvmsg(2)`.
+    ///
+    /// - Parameter buffer: Where the packet goes, from its beginning. What does not fit is lost;
+    ///   the header's `length` tells how long the packet was.
+    /// - Returns: All of the packet but its bytes, or nil when the peer has closed or shut down.
+    /// - Throws: As `receive()`, except that no packet is too long.
+    public func receive(
+        into buffer: inout MutableSpan<UInt8>
+    ) async throws -> UnixMessageHeader? {
+        if let markFailure { throw markFailure }
+        let packet = try await receiveMessage(into: &buffer)
+        return packet.isNothing ? nil : try packet.header(from: remoteAddress)
     }
 
     /// Tells the peer that no more packets will come, while receiving goes on.
@@ -222,9 +199,9 @@ extension UnixPacketConnection {
                 try shutdownSocket(socket, .write)
             }
         } catch {
-            throw SocketError(.shutdown, error, remote: peer)
+            throw SocketError(.shutdown, error, remote: remoteAddress)
         }
-        if done == nil { throw SocketError(.shutdown, code: .closed, remote: peer) }
+        if done == nil { throw SocketError(.shutdown, code: .closed, remote: remoteAddress) }
     }
 }
 
@@ -233,12 +210,12 @@ extension UnixPacketConnection {
 extension UnixPacketConnection {
     /// Who the peer was when it connected, or when it began to listen (SO_PEERCRED).
     public var peerCredentials: UnixCredentials {
-        get throws(SocketError) { try core.registration.credentials(of: peer) }
+        get throws(SocketError) { try core.registration.credentials(of: remoteAddress) }
     }
 
     /// The supplementary groups that the peer had then (SO_PEERGROUPS).
     public var peerGroups: [UInt32] {
-        get throws(SocketError) { try core.registration.groups(of: peer) }
+        get throws(SocketError) { try core.registration.groups(of: remoteAddress) }
     }
 
     /// A pidfd of the peer's process (SO_PEERPIDFD); see
@@ -248,15 +225,7 @@ extension UnixPacketConnection {
     /// - Throws: `SocketError`: `.notSupported` before Linux 6.5; the error number ESRCH or EINVAL
     ///   where the process is gone.
     public func peerProcessDescriptor() throws(SocketError) -> OwnedDescriptor {
-        try core.registration.processDescriptor(of: peer)
-    }
-
-    /// Another descriptor of the connection's socket, such as to pass it to another process.
-    ///
-    /// - Returns: The new descriptor.
-    /// - Throws: `SocketError`: `.closed` after `close()`, `.tooManyDescriptors`.
-    public func duplicateDescriptor() throws(SocketError) -> OwnedDescriptor {
-        try core.registration.duplicate(peer)
+        try core.registration.processDescriptor(of: remoteAddress)
     }
 }
 

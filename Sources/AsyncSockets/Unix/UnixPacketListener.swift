@@ -5,68 +5,8 @@ internal import SocketSystem
 /// sequence of connections.
 ///
 /// It behaves as `UnixListener`, but its connections keep message boundaries.
-public final class UnixPacketListener: Sendable {
-    private let core: UnixListenerCore
-
-    private init(core: UnixListenerCore) { self.core = core }
-
-    /// Binds a socket to an address and listens there; as `UnixListener.bind(to:options:on:)`.
-    ///
-    /// The corresponding system calls are `bind(2)` and `listen(2)`.
-    ///
-    /// - Parameters:
-    ///   - address: Where to listen.
-    ///   - options: How to listen, and how the file comes and goes.
-    ///   - group: The loops that the listener and its connections join.
-    /// - Returns: The listener; connections are accepted by the kernel from now on.
-    /// - Throws: `SocketError`: `.addressInUse`, `.noSuchFile` where the directory is missing,
-    ///   `.permissionDenied`, `.wrongAddressFamily`, `.tooManyDescriptors`.
-    public static func bind(
-        to address: SocketAddress,
-        options: ListenOptions = ListenOptions(),
-        on group: EventLoopGroup = .shared
-    ) throws(SocketError) -> UnixPacketListener {
-        UnixPacketListener(
-            core: try .bind(SocketKind.sequencedPacket, to: address, options: options, on: group)
-        )
-    }
-
-    /// Binds a socket to an address given as text, such as `unix:/path` or `unix:@name`.
-    ///
-    /// - Parameters:
-    ///   - address: Where to listen.
-    ///   - options: How to listen, and how the file comes and goes.
-    ///   - group: The loops that the listener and its connections join.
-    /// - Returns: The listener.
-    /// - Throws: As for a `SocketAddress`; `.invalidAddress` or `.nameTooLong` where the text is
-    ///   none.
-    public static func bind(
-        to address: String,
-        options: ListenOptions = ListenOptions(),
-        on group: EventLoopGroup = .shared
-    ) throws(SocketError) -> UnixPacketListener {
-        try bind(to: SocketAddress(address), options: options, on: group)
-    }
-
-    /// Takes over a listening Unix packet socket that was made elsewhere; as
-    /// `UnixListener.init(adopting:on:)`.
-    ///
-    /// - Parameters:
-    ///   - descriptor: The socket. It is left open where this throws.
-    ///   - group: The loops that the listener and its connections join.
-    /// - Throws: `SocketError` where the descriptor is no listening Unix packet socket.
-    public convenience init(
-        adopting descriptor: CInt,
-        on group: EventLoopGroup = .shared
-    ) throws(SocketError) {
-        self.init(core: try .adopt(descriptor, SocketKind.sequencedPacket, on: group))
-    }
-
-    /// Where the listener listens; the name that the kernel chose, where it did.
-    public var localAddress: SocketAddress { core.listener.localAddress }
-
-    /// Whether `close()` or `detach()` was called.
-    public var isClosed: Bool { core.listener.registration.isClosed }
+public final class UnixPacketListener: UnixSocketListener, @unchecked Sendable {
+    override class var kind: CInt { SocketKind.sequencedPacket }
 
     /// Waits for the next connection.
     ///
@@ -76,29 +16,8 @@ public final class UnixPacketListener: Sendable {
     /// - Throws: `SocketError` with the code `.closed` after `close()`; `CancellationError` where
     ///   the task was cancelled. No connection is lost then.
     public func accept() async throws -> UnixPacketConnection {
-        let (registration, peer) = try await core.listener.accept()
-        return try UnixPacketConnection(registration: registration, remoteAddress: peer)
-    }
-
-    /// Stops listening, and removes the socket's file if it is still the one that `bind` made.
-    ///
-    /// Who waits for a connection gets `SocketError` with the code `.closed`; loops over the
-    /// listener end. Closing twice is no error.
-    public func close() { core.close() }
-
-    /// Takes the descriptor out of the listener, which is then closed without closing it. The
-    /// socket's file stays.
-    ///
-    /// - Returns: The descriptor, non-blocking and close-on-exec. The caller must close it.
-    /// - Throws: `SocketError`: `.busy` while somebody accepts, `.closed` after `close()`.
-    public func detach() throws(SocketError) -> CInt { try core.detach() }
-
-    /// Another descriptor of the listening socket, such as to pass it to another process.
-    ///
-    /// - Returns: The new descriptor.
-    /// - Throws: `SocketError`: `.closed` after `close()`, `.tooManyDescriptors`.
-    public func duplicateDescriptor() throws(SocketError) -> OwnedDescriptor {
-        try core.listener.registration.duplicate(nil)
+        let (registration, peer) = try await core.accept()
+        return UnixPacketConnection(registration: registration, remoteAddress: peer)
     }
 }
 

@@ -54,8 +54,4 @@ int csock_set_file_mode(const char *path, const struct csock_file_identity *file
 // unlink(2).
 int csock_unlink(const char *path);
 
-// Opens a directory and locks it with flock(2), trying for about 200 ms; a descriptor whose closing
-// unlocks it, or -EWOULDBLOCK.
-int csock_lock_directory(const char *path);
-
 #endif

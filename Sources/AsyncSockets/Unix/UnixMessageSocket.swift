@@ -1,0 +1,189 @@
+internal import SocketReactor
+internal import SocketSystem
+internal import Synchronization
+
+/// What Unix packet connections and datagram sockets have in common: sockets that keep the
+/// boundaries of messages.
+///
+/// Any number of tasks may send and receive; each message goes to one of them. The socket closes
+/// when `close()` is called or when nobody refers to it any more.
+public class UnixMessageSocket: @unchecked Sendable {
+    let core: DatagramCore
+    /// The peer that the socket is connected to, if any: a dead connection cannot tell it.
+    let peer: Mutex<SocketAddress?>
+    /// The file of the socket's own path; nil for an abstract name, and where another made it.
+    private let file: SocketFile?
+
+    init(registration: Registration, peer: SocketAddress?, file: SocketFile? = nil) {
+        core = DatagramCore(registration: registration, style: .large)
+        self.peer = Mutex(peer)
+        self.file = file
+    }
+
+    deinit { close() }
+
+    /// The socket's own address, or nil after it was closed.
+    ///
+    /// The corresponding system call is `getsockname(2)`.
+    public final var localAddress: SocketAddress? { core.registration.localAddress }
+
+    /// The peer that the socket is connected to, nil for one that talks to anybody. It stays known
+    /// after the connection has ended.
+    public final var remoteAddress: SocketAddress? { peer.withLock { $0 } }
+
+    /// Whether `close()` or `detach()` was called.
+    public final var isClosed: Bool { core.registration.isClosed }
+
+    /// Closes the socket, and removes its file if it is still the one that was made for it.
+    ///
+    /// Operations that wait for it throw `SocketError` with the code `.closed`; so do all later
+    /// ones. Closing twice is no error. What was sent can still be received by the peer. The
+    /// corresponding system calls are `unlink(2)` and `close(2)`.
+    public final func close() {
+        file?.remove(isBound: true)
+        core.close()
+    }
+
+    /// Takes the descriptor out of the socket, which is then closed without closing it. The
+    /// socket's file stays.
+    ///
+    /// - Returns: The descriptor, non-blocking and close-on-exec. The caller must close it.
+    /// - Throws: `SocketError`: `.busy` while an operation is in progress, `.closed` after
+    ///   `close()`.
+    public final func detach() throws(SocketError) -> CInt {
+        guard let descriptor = core.registration.detach() else {
+            throw SocketError(.detach, code: isClosed ? .closed : .busy, remote: remoteAddress)
+        }
+        file?.keep()
+        return descriptor.release()
+    }
+
+    /// Another descriptor of the socket, such as to pass it to another process.
+    ///
+    /// The corresponding system call is `fcntl(2)` with F_DUPFD_CLOEXEC.
+    ///
+    /// - Returns: The new descriptor.
+    /// - Throws: `SocketError`: `.closed` after `close()`, `.tooManyDescriptors`.
+    public final func duplicateDescriptor() throws(SocketError) -> OwnedDescriptor {
+        try core.registration.duplicate(remoteAddress)
+    }
+}
+
+// MARK: - Options
+
+extension UnixMessageSocket {
+    /// Reads an option.
+    ///
+    /// The corresponding system call is `getsockopt(2)`.
+    ///
+    /// - Parameter option: Which.
+    /// - Returns: Its value.
+    /// - Throws: `SocketError`: `.notSupported`, `.closed` after `close()`.
+    public final func get<Value: Sendable>(
+        _ option: SocketOption<Value>
+    ) throws(SocketError) -> Value {
+        try core.registration.get(option, remote: remoteAddress)
+    }
+
+    /// Sets an option, such as `receiveCredentials`: from then on every message that is received
+    /// tells who sent it.
+    ///
+    /// The corresponding system call is `setsockopt(2)`.
+    ///
+    /// - Parameters:
+    ///   - option: Which.
+    ///   - value: The value it shall have.
+    /// - Throws: `SocketError`: `.invalidArgument`, `.notSupported`, `.closed` after `close()`.
+    public final func set<Value: Sendable>(
+        _ option: SocketOption<Value>,
+        to value: Value
+    ) throws(SocketError) {
+        try core.registration.set(option, to: value, remote: remoteAddress)
+    }
+}
+
+// MARK: - Transfer
+
+extension UnixMessageSocket {
+    /// Sends one message with what is passed along; to the peer, or where `address` says.
+    final func sendMessage(
+        _ bytes: Span<UInt8>,
+        to address: SocketAddress? = nil,
+        passing descriptors: [OwnedDescriptor]
+    ) async throws {
+        let remote = address ?? remoteAddress
+        let passed = try PassedDescriptors(descriptors, for: .send, to: remote)
+        do throws(OperationFailure) {
+            if let address {
+                try await core.sendPatiently(bytes, to: address, control: passed.control)
+            } else {
+                try await core.send(bytes, to: nil, control: passed.control)
+            }
+        } catch {
+            throw core.registration.error(error, .send, remote: remote)
+        }
+    }
+
+    /// Receives one message as the kernel has it.
+    final func receiveMessage() async throws -> Datagram {
+        do throws(OperationFailure) {
+            return try await core.receive()
+        } catch {
+            throw core.registration.error(error, .receive, remote: remoteAddress)
+        }
+    }
+
+    /// Receives one message into the caller's memory.
+    final func receiveMessage(
+        into buffer: inout MutableSpan<UInt8>
+    ) async throws -> ReceivedUnixMessage {
+        var message = ReceivedUnixMessage()
+        do throws(OperationFailure) {
+            var operation = try Operation(core.registration, .read, .inLine)
+            while true {
+                try await operation.ready()
+                let attempt = message.receive(from: operation.descriptor, into: &buffer)
+                if try operation.result(of: attempt) != nil { return message }
+            }
+        } catch {
+            throw core.registration.error(error, .receive, remote: remoteAddress)
+        }
+    }
+}
+
+/// What a call that received a message into memory of the caller's has answered.
+struct ReceivedUnixMessage {
+    private var count = 0
+    private var length = 0
+    private var source: SocketAddress?
+    private var control: ReceivedControl?
+
+    /// Whether there is nothing at all: of a packet connection, the end.
+    var isNothing: Bool { length == 0 && control == nil }
+
+    fileprivate mutating func receive(
+        from socket: CInt,
+        into buffer: inout MutableSpan<UInt8>
+    ) -> Attempt<Void> {
+        var address = AddressStorage()
+        let (transfer, control) = receiveUnixMessage(
+            from: socket,
+            into: &buffer,
+            source: &address
+        )
+        guard let length = transfer.count else { return Attempt(failureOf: transfer) }
+        self.length = length
+        count = min(length, buffer.count)
+        source = SocketAddress(address)
+        self.control = control
+        return .undrained(())
+    }
+
+    /// The header; `peer` is where it came from, if the socket is a connection's.
+    func header(from peer: SocketAddress? = nil) throws(SocketError) -> UnixMessageHeader {
+        let source = peer ?? source ?? .unixUnnamed
+        let passed = PassedAlong(control)
+        if let loss = passed.loss { throw SocketError(.receive, loss, remote: source) }
+        return UnixMessageHeader(count: count, length: length, source: source, passed)
+    }
+}
