@@ -1,10 +1,12 @@
-/* A blocking client: sends COUNT MiB (or, with 0, 3000 single bytes), half-closes, and compares every
+/* A blocking client of ADDRESS, a port of 127.0.0.1 or the path of a Unix socket: sends COUNT MiB (or, with 0, 3000 single bytes), half-closes, and compares every
    byte that comes back. Exits 0 if all came back right. */
 #include <arpa/inet.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static int fd;
@@ -29,15 +31,26 @@ static void *sender(void *unused) {
     return NULL;
 }
 
+static int connected(const char *text) {
+    if (strchr(text, '/')) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        strncpy(address.sun_path, text, sizeof address.sun_path - 1);
+        int new = socket(AF_UNIX, SOCK_STREAM, 0);
+        return connect(new, (struct sockaddr *)&address, sizeof address) ? -1 : new;
+    }
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(text))};
+    inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
+    int new = socket(AF_INET, SOCK_STREAM, 0);
+    return connect(new, (struct sockaddr *)&address, sizeof address) ? -1 : new;
+}
+
 int main(int argc, char **argv) {
     if (argc != 3) return 2;
     size_t mib = strtoul(argv[2], NULL, 10);
     total = mib ? mib << 20 : 3000;
     step = mib ? 65536 : 1;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[1]))};
-    inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
-    fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (connect(fd, (struct sockaddr *)&address, sizeof address)) { perror("connect"); return 1; }
+    fd = connected(argv[1]);
+    if (fd < 0) { perror("connect"); return 1; }
     pthread_t thread;
     pthread_create(&thread, NULL, sender, NULL);
     static unsigned char buffer[65536];

@@ -24,10 +24,15 @@ def echo_with_programs(port):
             check(f"{name} is echoed", run(*command, input=text).stdout == text)
         else:
             print("left out", name)
+    echo_with_c(port)
+
+
+def echo_with_c(address):
+    """`address` is a port, or the path of a Unix socket."""
     with compiled("blocking.c") as client:
         for mib, name in [("0", "one byte at a time"), ("100", "100 MiB and a half-close")]:
             if client:
-                result = run(client, port, mib)
+                result = run(client, address, mib)
                 good = result.returncode == 0
                 check(f"a C client is echoed {name}", good, result.stderr.decode())
 

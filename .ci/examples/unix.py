@@ -6,6 +6,7 @@ import stat
 import tempfile
 
 from kit import Example, check, check_echo, check_failure, check_usage, folder, port_of, run
+from streams import echo_with_c
 
 
 def unix_echo():
@@ -19,6 +20,7 @@ def unix_echo():
                     client.connect(path)
                     client.sendall(b"hello")
                     check(f"{example} answers at a path", client.recv(100) == b"hello")
+                echo_with_c(path)
                 if example == "UnixEcho":
                     mode = stat.S_IMODE(os.stat(path).st_mode)
                     check("nobody else may connect", mode == 0o600, oct(mode))

@@ -6,7 +6,7 @@ internal import Synchronization
 final class ClientList: Sendable {
     private struct State {
         /// The live connections by ticket.
-        var connections: [UInt64: StreamConnection] = [:]
+        var connections: [UInt64: any ServedConnection] = [:]
         /// How many of them each peer has; kept where that is limited.
         var counts: [IPAddress: Int] = [:]
         var nextTicket: UInt64 = 0
@@ -41,7 +41,7 @@ final class ClientList: Sendable {
     }
 
     /// Adds a client, when there is room; one that comes while the server drains is told so.
-    func add(_ connection: StreamConnection) async -> Added {
+    func add(_ connection: any ServedConnection) async -> Added {
         let peer = peerLimit == nil ? nil : connection.remoteAddress?.ip?.unmapped
         while true {
             let added = state.withLock { state -> (added: Added, isDraining: Bool)? in
@@ -63,7 +63,7 @@ final class ClientList: Sendable {
         }
     }
 
-    private static func tooMany(_ limit: Int, _ connection: StreamConnection) -> SocketError {
+    private static func tooMany(_ limit: Int, _ connection: any ServedConnection) -> SocketError {
         SocketError(
             .accept,
             code: .limitExceeded,

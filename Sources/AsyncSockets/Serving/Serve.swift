@@ -103,22 +103,52 @@ public func serve<Listener: StreamListener>(
     on group: EventLoopGroup? = nil,
     _ handler: @escaping @Sendable (Listener.Element) async throws -> Void
 ) async throws(SocketError) {
-    defer { listener.close() }
+    try await serveClients(
+        of: makeAcceptors(listener),
+        options: options,
+        on: group ?? (listener as? any GroupMember)?.group ?? .shared,
+        close: { listener.close() },
+        clientFailed: options.clientFailed,
+        handler
+    )
+}
+
+/// What `serve` does for every kind of connection.
+///
+/// - Parameters:
+///   - acceptors: What accepts clients, each in a task of its own.
+///   - options: How clients are treated.
+///   - group: The loops that the handlers run on.
+///   - close: Stops listening; it may be called twice.
+///   - clientFailed: Told of what a handler threw.
+///   - handler: Serves one client.
+/// - Throws: As `serve(_:options:on:_:)`.
+func serveClients<Connection: ServedConnection>(
+    of acceptors: [@Sendable () async throws -> Connection],
+    options: ServeOptions,
+    on group: EventLoopGroup,
+    close: @escaping @Sendable () -> Void,
+    clientFailed: @escaping @Sendable (Connection, any Error) -> Void,
+    _ handler: @escaping @Sendable (Connection) async throws -> Void
+) async throws(SocketError) {
+    defer { close() }
     try options.check()
-    let group = group ?? (listener as? any GroupMember)?.group ?? .shared
     let clients = ClientList(options)
     let drain = Drain(for: options.drain, on: group) {
-        listener.close()
+        close()
         clients.drain()
     }
+    let serving = ClientServing(
+        clients: clients,
+        drain: drain,
+        reportsResets: options.reportsResets,
+        failed: clientFailed,
+        handler: handler
+    )
     // Not a child task: it must outlive the cancellation of this one until the clients are done.
     let server = Task(executorPreference: group.taskExecutor) {
-        await withDiscardingTaskGroup { acceptors in
-            for acceptor in makeAcceptors(listener) {
-                acceptors.addTask {
-                    await acceptClients(acceptor, clients, drain, options, handler)
-                }
-            }
+        await withDiscardingTaskGroup { tasks in
+            for acceptor in acceptors { tasks.addTask { await serving.acceptClients(acceptor) } }
         }
     }
     drain.ends { server.cancel() }
@@ -158,50 +188,60 @@ private func makeAcceptors<Listener: StreamListener>(
     return (0..<sharded.shardCount).map { index in { try await sharded.accept(shard: index) } }
 }
 
-private func acceptClients<Connection: StreamConnection>(
-    _ accept: @escaping @Sendable () async throws -> Connection,
-    _ clients: ClientList,
-    _ drain: Drain,
-    _ options: ServeOptions,
-    _ handler: @escaping @Sendable (Connection) async throws -> Void
-) async {
-    await withDiscardingTaskGroup { tasks in
-        while await clients.hasRoom() {
-            let connection: Connection
-            do {
-                connection = try await accept()
-            } catch {
-                // Closed, or cancelled at the end of a drain; or what ends the whole.
-                if let error = error as? SocketError, error.code != .closed { drain.begin(error) }
-                break
-            }
-            switch await clients.add(connection) {
-            case .client(let ticket):
-                tasks.addTask {
-                    await serveClient(connection, options, handler)
-                    clients.remove(ticket)
+/// A connection that can be served.
+protocol ServedConnection: AnyObject, Sendable {
+    var registration: Registration { get }
+    var remoteAddress: SocketAddress? { get }
+    func close()
+}
+
+extension StreamConnection: ServedConnection {}
+
+/// How each client is served.
+private struct ClientServing<Connection: ServedConnection>: Sendable {
+    let clients: ClientList
+    let drain: Drain
+    let reportsResets: Bool
+    let failed: @Sendable (Connection, any Error) -> Void
+    let handler: @Sendable (Connection) async throws -> Void
+
+    func acceptClients(_ accept: @escaping @Sendable () async throws -> Connection) async {
+        await withDiscardingTaskGroup { tasks in
+            while await clients.hasRoom() {
+                let connection: Connection
+                do {
+                    connection = try await accept()
+                } catch {
+                    // Closed, or cancelled at the end of a drain; or what ends the whole.
+                    if let error = error as? SocketError, error.code != .closed {
+                        drain.begin(error)
+                    }
+                    break
                 }
-            case .tooManyOfPeer(let error):
-                connection.close()
-                options.clientFailed(connection, error)
+                switch await clients.add(connection) {
+                case .client(let ticket):
+                    tasks.addTask {
+                        await serve(connection)
+                        clients.remove(ticket)
+                    }
+                case .tooManyOfPeer(let error):
+                    connection.close()
+                    failed(connection, error)
+                }
             }
         }
     }
-}
 
-private func serveClient<Connection: StreamConnection>(
-    _ connection: Connection,
-    _ options: ServeOptions,
-    _ handler: @Sendable (Connection) async throws -> Void
-) async {
-    do {
-        try await connection.registration.owned { try await handler(connection) }
-    } catch is CancellationError {
-        // The server is leaving.
-    } catch {
-        let code = (error as? SocketError)?.code
-        let isReset = code == .connectionReset || code == .brokenPipe
-        if !isReset || options.reportsResets { options.clientFailed(connection, error) }
+    private func serve(_ connection: Connection) async {
+        do {
+            try await connection.registration.owned { try await handler(connection) }
+        } catch is CancellationError {
+            // The server is leaving.
+        } catch {
+            let code = (error as? SocketError)?.code
+            let isReset = code == .connectionReset || code == .brokenPipe
+            if !isReset || reportsResets { failed(connection, error) }
+        }
+        connection.close()
     }
-    connection.close()
 }

@@ -28,5 +28,5 @@ extension TCPListener: GroupMember {
 }
 
 extension UnixListener: GroupMember {
-    var group: EventLoopGroup { core.listener.group }
+    var group: EventLoopGroup { core.group }
 }

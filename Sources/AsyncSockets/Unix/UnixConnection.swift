@@ -32,7 +32,10 @@ public final class UnixConnection: StreamConnection, @unchecked Sendable {
         leftover.withLock { $0.dropCompanions() }
     }
 
-    override func didDetach() { file?.keep() }
+    override func didDetach() {
+        file?.keep()
+        leftover.withLock { $0.dropCompanions() }
+    }
 
     /// What a buffered read takes from the kernel it takes with what was passed along: the bytes
     /// that it leaves may be for a read that wants it.

@@ -170,7 +170,7 @@ extension UnixDatagramSocket {
     /// - Parameter address: The peer.
     /// - Throws: `SocketError`: `.noSuchFile`, `.connectionRefused` where nobody has the address,
     ///   `.permissionDenied`, `.wrongAddressFamily`, `.closed`; the error number EPROTOTYPE where a
-    ///   socket of another kind has it. The peer is the same as before then.
+    ///   socket of another kind has the path. The peer is the same as before then.
     public func connect(to address: SocketAddress) throws(SocketError) {
         try requireUnix(address, for: .connect)
         try connect(to: address) { (socket) throws(Errno) in

@@ -49,3 +49,43 @@ extension UnixPacketListener: AsyncSequence {
     /// - Returns: The iterator.
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(listener: self) }
 }
+
+// MARK: - Serving
+
+extension UnixPacketConnection: ServedConnection {
+    var registration: Registration { core.registration }
+}
+
+extension UnixPacketListener {
+    /// Serves the clients until the listener is closed or the task is cancelled: each is a child
+    /// task, as for `serve(_:options:on:_:)` of stream connections.
+    ///
+    /// ```swift
+    /// try await listener.serve { connection in
+    ///     for try await packet in connection { try await connection.send(packet.bytes) }
+    /// }
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - options: How clients are treated; `listening` and `clientFailed`, which speaks of
+    ///     streams, have no meaning here.
+    ///   - group: The loops that the handlers run on; nil for those of the listener.
+    ///   - clientFailed: Called with what a client's handler threw, as `ServeOptions.clientFailed`.
+    ///   - handler: Serves one client.
+    /// - Throws: As `serve(_:options:on:_:)`.
+    public func serve(
+        options: ServeOptions = ServeOptions(),
+        on group: EventLoopGroup? = nil,
+        clientFailed: @escaping @Sendable (UnixPacketConnection, any Error) -> Void = { _, _ in },
+        _ handler: @escaping @Sendable (UnixPacketConnection) async throws -> Void
+    ) async throws(SocketError) {
+        try await serveClients(
+            of: [{ try await self.accept() }],
+            options: options,
+            on: group ?? core.group,
+            close: { self.close() },
+            clientFailed: clientFailed,
+            handler
+        )
+    }
+}
