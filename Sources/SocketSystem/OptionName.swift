@@ -31,6 +31,8 @@ extension OptionName {
     package static let maximumPacingRate = Self(level: SOL_SOCKET, name: SO_MAX_PACING_RATE)
     package static let outOfBandInline = Self(level: SOL_SOCKET, name: SO_OOBINLINE)
     package static let passCredentials = Self(level: SOL_SOCKET, name: SO_PASSCRED)
+    /// SO_PASSRIGHTS, since Linux 6.16, which Glibc's module does not show.
+    package static let passRights = Self(level: SOL_SOCKET, name: 83)
     package static let priority = Self(level: SOL_SOCKET, name: SO_PRIORITY)
     package static let protocolNumber = Self(level: SOL_SOCKET, name: SO_PROTOCOL)
     package static let receiveBufferSize = Self(level: SOL_SOCKET, name: SO_RCVBUF)

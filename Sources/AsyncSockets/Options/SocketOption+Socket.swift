@@ -48,6 +48,13 @@ extension SocketOption where Value == Bool {
     public static var receiveCredentials: SocketOption {
         flag("receiveCredentials", .passCredentials)
     }
+
+    /// Whether descriptors can be passed to a Unix socket (SO_PASSRIGHTS), as they can by default.
+    /// Where they cannot, a peer's sending fails with the error number EPERM.
+    ///
+    /// Connections have what their listener had when they were made. `.notSupported` before Linux
+    /// 6.16.
+    public static var receiveDescriptors: SocketOption { flag("receiveDescriptors", .passRights) }
 }
 
 extension SocketOption where Value == Int {

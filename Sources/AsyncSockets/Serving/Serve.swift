@@ -14,6 +14,9 @@ internal import SocketReactor
 /// thread. When a handler returns or throws, its connection is closed; no client's error touches
 /// another client.
 ///
+/// At a Unix address no descriptors can be passed to the connections, where the system can refuse
+/// them (Linux 6.16): the peer's sending fails. Serve a `UnixListener` to take some.
+///
 /// Cancelling the task drains the server: nobody is accepted any more, what clients have sent can
 /// still be read and answered, and a read that would have to wait for more throws
 /// `CancellationError`. Who has not finished after `options.drain` is cancelled.
@@ -62,7 +65,12 @@ public func serve(
     _ handler: @escaping @Sendable (StreamConnection) async throws -> Void
 ) async throws(SocketError) {
     if address.family == .unix {
-        let listener = try UnixListener.bind(to: address, options: options.listening, on: group)
+        let listener = try UnixListener.bind(
+            to: address,
+            options: options.listening,
+            on: group,
+            refusingDescriptors: true
+        )
         ready(listener.localAddress)
         try await serve(listener, options: options, on: group, handler)
     } else {

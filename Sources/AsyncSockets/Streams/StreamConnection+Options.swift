@@ -27,6 +27,7 @@ extension StreamConnection {
         _ option: SocketOption<Value>,
         to value: Value
     ) throws(SocketError) {
+        willSetOption()
         try registration.set(option, to: value, remote: remoteAddress)
     }
 }

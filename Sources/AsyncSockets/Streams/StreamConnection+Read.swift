@@ -234,6 +234,10 @@ extension StreamConnection {
         return .undrained(kept.count)
     }
 
+    private final var readStyle: ReadStyle {
+        stopsWithin.load(ordering: .relaxed) ? .stopsAtDescriptors : .plain
+    }
+
     private final func receive(
         from socket: CInt,
         into buffer: inout MutableSpan<UInt8>
@@ -264,7 +268,6 @@ extension StreamConnection {
     /// The kernel tells a reset to one call only, and that was a write's: then the connection is
     /// closed, and the write has said so or is about to, for which it still holds its turn.
     private final func wasReset(_ socket: CInt) -> Bool {
-        guard readStyle == .plain else { return false }
         guard registration.isHeld(.write) || sawReset.load(ordering: .acquiring) else {
             return false
         }

@@ -25,8 +25,9 @@ public class StreamConnection: @unchecked Sendable {
     /// Whether `leftover` may hold something, so that a read of a connection without it need not
     /// lock. Only the reader's turn changes it.
     let hasLeftover = Atomic<Bool>(false)
-    /// How the kernel ends a read.
-    let readStyle: ReadStyle
+    /// Whether the kernel ends a read of this socket where it changes who sent or what was passed,
+    /// so that a short read does not mean that all was read.
+    let stopsWithin: Atomic<Bool>
     /// The size of the last chunk, by which the next one's buffer is chosen. A hint.
     let lastChunkSize = Atomic<Int>(0)
     /// How many bytes the kernel took. Only the writer's turn changes it.
@@ -41,11 +42,11 @@ public class StreamConnection: @unchecked Sendable {
     init(
         registration: Registration,
         remoteAddress: SocketAddress?,
-        readStyle: ReadStyle = .plain
+        stopsWithin: Bool = false
     ) {
         self.registration = registration
         peer = remoteAddress
-        self.readStyle = readStyle
+        self.stopsWithin = Atomic(stopsWithin)
         registration.prefetches(self)
     }
 
@@ -79,6 +80,9 @@ public class StreamConnection: @unchecked Sendable {
 
     /// What a kind of connection does when its descriptor was taken out.
     func didDetach() {}
+
+    /// What a kind of connection does before one of its options is set.
+    func willSetOption() {}
 
     /// Takes what the kernel has into `leftover`; false at the end of the stream.
     func receiveLeftover(from socket: CInt, upTo limit: Int) -> Attempt<Bool> {

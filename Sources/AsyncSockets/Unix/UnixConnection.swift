@@ -16,12 +16,17 @@ public final class UnixConnection: StreamConnection, @unchecked Sendable {
     /// The file of the connection's own path, if it was bound to one.
     private let file: SocketFile?
 
-    init(registration: Registration, remoteAddress: SocketAddress?, file: SocketFile? = nil) {
+    init(
+        registration: Registration,
+        remoteAddress: SocketAddress?,
+        file: SocketFile? = nil,
+        refusesDescriptors: Bool = false
+    ) {
         self.file = file
         super.init(
             registration: registration,
             remoteAddress: remoteAddress,
-            readStyle: .stopsAtDescriptors
+            stopsWithin: !refusesDescriptors
         )
     }
 
@@ -32,6 +37,9 @@ public final class UnixConnection: StreamConnection, @unchecked Sendable {
         leftover.withLock { $0.dropCompanions() }
     }
 
+    /// An option may let descriptors or credentials in, which a plain recv(2) does not tell of.
+    override func willSetOption() { stopsWithin.store(true, ordering: .relaxed) }
+
     override func didDetach() {
         file?.keep()
         leftover.withLock { $0.dropCompanions() }
@@ -40,7 +48,7 @@ public final class UnixConnection: StreamConnection, @unchecked Sendable {
     /// What a buffered read takes from the kernel it takes with what was passed along: the bytes
     /// that it leaves may be for a read that wants it.
     override func receiveLeftover(from socket: CInt, upTo limit: Int) -> Attempt<Bool> {
-        let room = min(limit - leftover.withLock { $0.count }, 64 * 1024)
+        let room = Swift.min(limit - leftover.withLock { $0.count }, 64 * 1024)
         let (bytes, control, transfer) =
             EventLoop.withCurrent {
                 receiveUnixMessage(from: socket, through: $0.scratch, atMost: room)

@@ -24,7 +24,11 @@ public final class UnixListener: UnixSocketListener, @unchecked Sendable {
     ///   the task was cancelled. No connection is lost then.
     public func accept() async throws -> UnixConnection {
         let (registration, peer) = try await core.accept()
-        return UnixConnection(registration: registration, remoteAddress: peer)
+        return UnixConnection(
+            registration: registration,
+            remoteAddress: peer,
+            refusesDescriptors: refusesDescriptors
+        )
     }
 }
 

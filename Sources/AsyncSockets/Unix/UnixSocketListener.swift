@@ -9,9 +9,13 @@ public class UnixSocketListener: @unchecked Sendable {
     /// The file of the listener's path; nil for an abstract name, and where another made it.
     private let file: SocketFile?
 
-    required init(core: ListenerCore, file: SocketFile?) {
+    /// Whether the kernel lets nobody pass descriptors to the connections.
+    let refusesDescriptors: Bool
+
+    required init(core: ListenerCore, file: SocketFile?, refusesDescriptors: Bool = false) {
         self.core = core
         self.file = file
+        self.refusesDescriptors = refusesDescriptors
     }
 
     deinit { close() }
@@ -40,6 +44,17 @@ public class UnixSocketListener: @unchecked Sendable {
         options: ListenOptions = ListenOptions(),
         on group: EventLoopGroup = .shared
     ) throws(SocketError) -> Self {
+        try bind(to: address, options: options, on: group, refusingDescriptors: false)
+    }
+
+    /// The same for connections whose users cannot take descriptors, if wanted: then none are let
+    /// in, where the kernel can do that, and reading need not look out for them.
+    static func bind(
+        to address: SocketAddress,
+        options: ListenOptions,
+        on group: EventLoopGroup,
+        refusingDescriptors: Bool
+    ) throws(SocketError) -> Self {
         try requireMeaning(of: options, at: address)
         let bound = try bindUnix(
             kind,
@@ -48,6 +63,12 @@ public class UnixSocketListener: @unchecked Sendable {
             options.socketFile,
             for: .bind
         )
+        var refuses = false
+        // Other options may let in what stops a read, too.
+        if refusingDescriptors, options.socketOptions.isEmpty {
+            let option = SocketOption<Bool>.receiveDescriptors
+            refuses = (try? option.write(false, to: bound.socket.rawValue)) != nil
+        }
         let file = bound.file
         let core = try ListenerCore.listen(
             bound.socket,
@@ -55,7 +76,7 @@ public class UnixSocketListener: @unchecked Sendable {
             backlog: options.backlog,
             on: group
         )
-        return Self(core: core, file: file)
+        return Self(core: core, file: file, refusesDescriptors: refuses)
     }
 
     /// Binds a socket to an address given as text, such as `unix:/path` or `unix:@name`.

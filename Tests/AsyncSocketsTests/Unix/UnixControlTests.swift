@@ -27,7 +27,9 @@ struct UnixControlTests {
                     let message = try await server.readWithDescriptors(exactly: count)
                     received += message.bytes
                     kept += message.descriptors
-                case 2: received += try await server.read(exactly: Int.random(in: 1...min(3, rest)))
+                case 2:
+                    let count = Int.random(in: 1...min(3, rest), using: &random)
+                    received += try await server.read(exactly: count)
                 default: received += try await server.readWithDescriptors()?.bytes ?? []
                 }
             }

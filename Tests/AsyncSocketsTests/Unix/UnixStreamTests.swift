@@ -104,6 +104,40 @@ struct UnixStreamTests {
         #expect(try await client.readToEnd() == [])
     }
 
+    @Test("of `serve(at:)` refuses descriptors where the system can, and misses no byte either way")
+    func refusedDescriptors() async throws {
+        let (probe, _) = try UnixConnection.pair()
+        let canRefuse = (try? probe.get(.receiveDescriptors)) != nil
+        let (addresses, continuation) = AsyncStream.makeStream(of: SocketAddress.self)
+        let server = Task {
+            try await serve(at: "unix:") {
+                continuation.yield($0)
+            } _: { connection in
+                try await connection.write(try await connection.read(exactly: 1))
+                // From now on they are wanted, and plain reads must look out for them again.
+                if canRefuse { try connection.set(.receiveDescriptors, to: true) }
+                try await connection.write("!")
+                for try await chunk in connection { try await connection.write(chunk) }
+            }
+        }
+        var iterator = addresses.makeAsyncIterator()
+        let address = try #require(await iterator.next())
+        let client = try await UnixConnection.connect(to: address)
+        let traced = TracedDescriptor()
+        let refused = await code { try await client.write("x", passing: [traced.writer]) }
+        #expect(refused == (canRefuse ? .errno(EPERM) : nil))
+        if canRefuse { try await client.write("x") }
+        #expect(try await client.read(exactly: 2) == Array("x!".utf8))
+        for _ in 0..<20 {
+            try await client.write("a", passing: [traced.writer])
+            try await client.write("b")
+        }
+        let echo = try await client.read(exactly: 40)
+        #expect(echo == (0..<20).flatMap { _ in Array("ab".utf8) })
+        server.cancel()
+        try await server.value
+    }
+
     @Test("knows who the peer is")
     func credentials() async throws {
         let (client, server) = try await unixPair()
