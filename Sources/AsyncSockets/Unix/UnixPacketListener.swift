@@ -61,6 +61,7 @@ extension UnixPacketListener {
     /// task, as for `serve(_:options:on:_:)` of stream connections.
     ///
     /// ```swift
+    /// let listener = try UnixPacketListener.bind(to: "unix:/run/example.sock")
     /// try await listener.serve { connection in
     ///     for try await packet in connection { try await connection.send(packet.bytes) }
     /// }
