@@ -46,26 +46,32 @@ struct AcceptTests {
         #expect(listener.localAddress.port != 0)
     }
 
-    @Test("frees its address at once when it is closed under who accepts")
+    @Test(
+        "frees its address at once when it is closed under who accepts",
+        .enabled(if: ExitTests.areUsable)
+    )
     func closingFrees() async throws {
-        var address = try SocketAddress("127.0.0.1:0")
-        let group = try EventLoopGroup(loops: 1)
-        for _ in 0..<20 {
-            let listener = try TCPListener.bind(to: address, on: group)
-            address = listener.localAddress
-            // On the loop's own thread nothing runs between the wait and the closing.
-            await withEventLoops(on: group) {
-                await withTaskGroup { tasks in
-                    tasks.addTask { _ = try? await listener.accept() }
-                    tasks.addTask {
-                        listener.close()
-                        let again = Result { try TCPListener.bind(to: listener.localAddress) }
-                        #expect(throws: Never.self) { try again.get() }
+        // In a process of its own, as above.
+        await #expect(processExitsWith: .success) {
+            var address = try SocketAddress("127.0.0.1:0")
+            let group = try EventLoopGroup(loops: 1)
+            for _ in 0..<20 {
+                let listener = try TCPListener.bind(to: address, on: group)
+                address = listener.localAddress
+                // On the loop's own thread nothing runs between the wait and the closing.
+                await withEventLoops(on: group) {
+                    await withTaskGroup { tasks in
+                        tasks.addTask { _ = try? await listener.accept() }
+                        tasks.addTask {
+                            listener.close()
+                            let again = Result { try TCPListener.bind(to: listener.localAddress) }
+                            #expect(throws: Never.self) { try again.get() }
+                        }
                     }
                 }
             }
+            await group.shutdown()
         }
-        await group.shutdown()
     }
 
     @Test("gives each of many connections to exactly one of many acceptors")
@@ -189,6 +195,7 @@ struct AcceptTests {
 
     @Test("binds both families to one port where IPv6 keeps to itself")
     func dualStack() throws {
+        // Where the machine has no IPv6 there is nothing to try.
         guard let six = try? TCPListener.bind(to: "[::1]:0") else { return }
         let port = six.localAddress.port ?? 0
         let four = try TCPListener.bind(to: "127.0.0.1:\(port)")

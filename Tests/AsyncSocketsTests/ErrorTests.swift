@@ -35,7 +35,34 @@ struct TCPErrorTests {
         #expect(failure?.code == .connectionRefused)
         #expect(failure?.remoteAddress == address)
         #expect(failure?.errno == ECONNREFUSED)
-        #expect(failure?.description == "connect \(address): connection refused (ECONNREFUSED)")
+        let local = try #require(failure?.localAddress)
+        #expect(local.ip == .v4(.loopback) && local.port != 0)
+        #expect(
+            failure?.description
+                == "connect \(address) from \(local): connection refused (ECONNREFUSED)"
+        )
+    }
+
+    @Test("says which option the kernel refused before a socket was bound or connected")
+    func refusedOption() async throws {
+        let options: [SocketOptionSetting] = [.set(.bindToDevice, "nosuchdevice")]
+        let binding = await error {
+            _ = try TCPListener.bind(
+                to: "127.0.0.1:0",
+                options: ListenOptions(socketOptions: options)
+            )
+        }
+        #expect(binding?.operation == .bind)
+        #expect(binding?.reason?.contains("nosuchdevice") == true)
+        let listener = try TCPListener.bind(to: "127.0.0.1:0")
+        let connecting = await error {
+            _ = try await TCPConnection.connect(
+                to: listener.localAddress,
+                options: ConnectOptions(socketOptions: options)
+            )
+        }
+        #expect(connecting?.operation == .connect)
+        #expect(connecting?.reason?.contains("nosuchdevice") == true)
     }
 
     @Test("says that a network is unreachable")

@@ -220,6 +220,36 @@ struct TimeoutTests {
         _ = await flood.result
     }
 
+    @Test("ends writes that a peer takes for ever")
+    func endlessWrite() async throws {
+        let (client, server) = try await tcpPair()
+        let reader = Task { for try await _ in server {} }
+        let much = [UInt8](repeating: 1, count: 64 * 1024)
+        let failure = await code {
+            try await withTimeout(.milliseconds(100)) {
+                while true { try await client.write(much) }
+            }
+        }
+        #expect(failure == .timedOut)
+        client.close()
+        try await reader.value
+    }
+
+    @Test("never comes early")
+    func neverEarly() async throws {
+        let (client, server) = try await tcpPair()
+        for milliseconds in [1, 2, 3, 5, 8, 13, 21, 34] {
+            let duration = Duration.milliseconds(milliseconds)
+            let begin = ContinuousClock.now
+            let failure = await code {
+                try await withTimeout(duration) { _ = try await client.read(atMost: 1) }
+            }
+            #expect(failure == .timedOut)
+            #expect(ContinuousClock.now - begin >= duration)
+        }
+        withExtendedLifetime(server) {}
+    }
+
     @Test("ends `serve`, which drains its clients and says so")
     func serving() async throws {
         let (addresses, ready) = AsyncStream<SocketAddress>.makeStream()

@@ -6,7 +6,7 @@ internal import SocketSystem
 /// do {
 ///     let connection = try await TCPConnection.connect(to: "127.0.0.1:9")
 /// } catch let error as SocketError where error.code == .connectionRefused {
-///     print(error)  // connect 127.0.0.1:9: connection refused (ECONNREFUSED)
+///     print(error)  // connect 127.0.0.1:9 from 127.0.0.1:51234: connection refused (ECONNREFUSED)
 /// }
 /// ```
 ///

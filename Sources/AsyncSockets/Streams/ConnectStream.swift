@@ -40,8 +40,10 @@ func connectStream(
         try await finishConnecting(registration)
         return registration
     } catch {
+        // Which port the kernel chose is in a trace of the network, too.
+        let chosen = registration.localAddress.flatMap { $0.port == 0 ? nil : $0 }
         registration.close()
-        throw error.error(.connect, local: local, remote: remote)
+        throw error.error(.connect, local: chosen ?? local, remote: remote)
     }
 }
 

@@ -1,6 +1,7 @@
 import AsyncSockets
 internal import Glibc
 internal import SocketSystem
+import TestKit
 import Testing
 
 @Suite(.timeLimit(.minutes(1)))
@@ -86,6 +87,31 @@ struct ReadinessSourceTests {
         #expect(source.isClosed)
         pipe.write(1)
         #expect(pipe.read(1) == 1)
+    }
+
+    @Test("loops that are shut down wake who waits, and who comes to wait")
+    func shutdown() async throws {
+        let pipe = try Pipe()
+        let group = try EventLoopGroup(loops: 1)
+        let source = try ReadinessSource(watching: pipe.reader.rawValue, on: group)
+        async let waiting = code { try await source.readable() }
+        await group.shutdown()
+        #expect(await waiting == .closed)
+        #expect(await code { try await source.readable() } == .closed)
+        #expect(source.isClosed)
+    }
+
+    @Test("a deadline ends a wait, and the next one waits on")
+    func deadline() async throws {
+        let pipe = try Pipe()
+        let source = try ReadinessSource(watching: pipe.reader.rawValue)
+        let failure = await code {
+            try await withTimeout(.milliseconds(20)) { try await source.readable() }
+        }
+        #expect(failure == .timedOut)
+        async let waiting: Void = source.readable()
+        pipe.write(1)
+        try await waiting
     }
 
     @Test("cancelling ends a wait")
