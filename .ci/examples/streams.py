@@ -108,7 +108,9 @@ def echo_server():
         address = server.address()
         check("EchoServer leaves on SIGINT and exits 0", server.end(signal.SIGINT) == 0)
     check_failure(
-        f"connect {address}: connection refused (ECONNREFUSED)", "EchoClient", address
+        f"connect {address} from 127.0.0.1:PORT: connection refused (ECONNREFUSED)",
+        "EchoClient",
+        address,
     )
     for example in ("EchoServer", "EchoClient", "HalfClose", "Chat"):
         check_usage(example, "a", "b", "c")
