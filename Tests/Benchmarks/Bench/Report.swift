@@ -192,7 +192,10 @@ struct Report {
         say("| server | " + Profile.partNames.joined(separator: " | ") + " |")
         say("|---|" + Profile.partNames.map { _ in "--:" }.joined(separator: "|") + "|")
         for server in CostCounter.servers {
-            guard let parts = results.costs[server.name]?.parts else { continue }
+            // Of a server whose counts do not repeat, a difference of two may even be negative.
+            guard let parts = results.costs[server.name]?.parts,
+                parts.values.allSatisfy({ $0 >= 0 })
+            else { continue }
             let cells = Profile.partNames.map { String(format: "%.0f", parts[$0] ?? 0) }
             say("| \(server.name) | " + cells.joined(separator: " | ") + " |")
         }
