@@ -43,12 +43,17 @@ static SWIFT_CALL void handler_1(SWIFT_CONTEXT void *context) {
     __atomic_load_n(&current_body, __ATOMIC_RELAXED)(context, 1);
 }
 
+static SWIFT_CALL void handler_2(SWIFT_CONTEXT void *context) {
+    __atomic_load_n(&current_body, __ATOMIC_RELAXED)(context, 2);
+}
+
 void csock_set_cancellation_body(cancellation_body body) {
     __atomic_store_n(&current_body, body, __ATOMIC_RELAXED);
 }
 
 void *csock_add_cancellation_handler(void *context, int tag) {
-    return swift_task_addCancellationHandler(tag ? handler_1 : handler_0, context);
+    static const cancellation_handler handlers[] = {handler_0, handler_1, handler_2};
+    return swift_task_addCancellationHandler(handlers[tag], context);
 }
 
 void csock_remove_cancellation_handler(void *record) {

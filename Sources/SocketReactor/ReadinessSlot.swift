@@ -40,7 +40,7 @@ package struct ReadinessSlot: Hashable, Sendable {
     static let closed: UInt16 = 1 << 7
     /// The program is leaving: what has arrived may be read, nobody waits for more.
     static let draining: UInt16 = 1 << 8
-    /// Beside `waiting`: the waiter is the socket's owner, see `Registration.owned`.
+    /// Beside `waiting`: the waiter is the socket's owner, see `Registration.own`.
     static let owned: UInt16 = 1 << 9
     /// The holder's deadline passed while it was not waiting.
     static let expired: UInt16 = 1 << 10

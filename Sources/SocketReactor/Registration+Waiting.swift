@@ -82,17 +82,37 @@ extension Registration {
         return wait.next == .over ? wait.outcome : waiter(direction).outcome
     }
 
-    /// Runs a body whose task owns the socket: one handler tells all of its waits that the task is
+    /// The current task owns the socket from now on: one handler tells all of its waits that it is
     /// cancelled, where others add and remove one each.
-    public func owned(_ body: () async throws -> Void) async throws {
+    ///
+    /// `disown` follows in the same async function, which keeps the registration until then. Not a
+    /// function around a body: its frame would stay in the memory of every idle client.
+    public func own() -> Ownership {
         owner.store(suspendableTask()?.id ?? 0, ordering: .relaxed)
-        defer { owner.store(0, ordering: .relaxed) }
-        try await withTaskCancellationHandler(operation: body) {
-            fullBarrier()
-            for direction in Direction.allCases
-            where step({ $0[direction].cancelOwner() }) {
-                woken(direction, .cancelled).resume()
-            }
+        // SAFETY: removed by `disown`.
+        return unsafe Ownership(
+            handler: CancellationHandler(
+                object: Unmanaged.passUnretained(self).toOpaque(),
+                tag: Self.ownersTag
+            )
+        )
+    }
+
+    /// Ends what `own` began.
+    public func disown(_ ownership: Ownership) {
+        // SAFETY: added by `own`.
+        unsafe ownership.handler.remove()
+        owner.store(0, ordering: .relaxed)
+    }
+
+    /// What the handler of an owner is added with; those of a wait have 0 or 1.
+    private static let ownersTag: CInt = 2
+
+    private func cancelOwner() {
+        fullBarrier()
+        for direction in Direction.allCases
+        where step({ $0[direction].cancelOwner() }) {
+            woken(direction, .cancelled).resume()
         }
     }
 
@@ -100,6 +120,7 @@ extension Registration {
     static let cancellationBody: CancellationBody = { object, tag in
         // SAFETY: a wait's registration lives until the handler is removed.
         unsafe Unmanaged<Registration>.fromOpaque(object!)._withUnsafeGuaranteedRef {
+            if tag == ownersTag { return $0.cancelOwner() }
             $0.cancel(tag == 0 ? .read : .write)
         }
     }
@@ -224,4 +245,10 @@ extension Registration {
         guard errorsOnly, armed.contains(.read) else { return armed }
         return armed.subtracting(.read).union(.error)
     }
+}
+
+/// That a task owns a socket, see `Registration.own`.
+@safe
+public struct Ownership {
+    let handler: CancellationHandler
 }

@@ -29,7 +29,7 @@ public final class Registration: Sendable {
     /// The waiting writer; as `reader`.
     @exclusivity(unchecked)
     nonisolated(unsafe) var writer = Waiter()
-    /// The task that `owned` runs, by identity; 0 if there is none.
+    /// The task that owns the socket, by identity; 0 if there is none.
     let owner = Atomic<UInt>(0)
     /// Where those who use the socket keep what they touch first. A hint, never followed.
     let companion = Atomic<UInt>(0)

@@ -1,6 +1,6 @@
 internal import CSocketSystem
 
-/// What a cancellation handler calls: the object it was added for, and a tag of 0 or 1.
+/// What a cancellation handler calls: the object it was added for, and a tag of 0 to 2.
 package typealias CancellationBody = @convention(c) (UnsafeMutableRawPointer?, CInt) -> Void
 
 /// Tells which function every cancellation handler calls. Once, before the first is added.

@@ -205,13 +205,28 @@ protocol ServedConnection: AnyObject, Sendable {
 
 extension StreamConnection: ServedConnection {}
 
-/// How each client is served.
-private struct ClientServing<Connection: ServedConnection>: Sendable {
+/// How each client is served. An object, so that a client's task keeps one reference to all of it:
+/// what its frames hold decides whether an idle client takes another kilobyte.
+private final class ClientServing<Connection: ServedConnection>: Sendable {
     let clients: ClientList
     let drain: Drain
     let reportsResets: Bool
     let failed: @Sendable (Connection, any Error) -> Void
     let handler: @Sendable (Connection) async throws -> Void
+
+    init(
+        clients: ClientList,
+        drain: Drain,
+        reportsResets: Bool,
+        failed: @escaping @Sendable (Connection, any Error) -> Void,
+        handler: @escaping @Sendable (Connection) async throws -> Void
+    ) {
+        self.clients = clients
+        self.drain = drain
+        self.reportsResets = reportsResets
+        self.failed = failed
+        self.handler = handler
+    }
 
     func acceptClients(_ accept: @escaping @Sendable () async throws -> Connection) async {
         await withDiscardingTaskGroup { tasks in
@@ -228,10 +243,7 @@ private struct ClientServing<Connection: ServedConnection>: Sendable {
                 }
                 switch await clients.add(connection) {
                 case .client(let ticket):
-                    tasks.addTask {
-                        await serve(connection)
-                        clients.remove(ticket)
-                    }
+                    tasks.addTask { await self.serve(connection, ticket) }
                 case .tooManyOfPeer(let error):
                     connection.close()
                     failed(connection, error)
@@ -240,9 +252,10 @@ private struct ClientServing<Connection: ServedConnection>: Sendable {
         }
     }
 
-    private func serve(_ connection: Connection) async {
+    private func serve(_ connection: Connection, _ ticket: UInt64) async {
+        let ownership = connection.registration.own()
         do {
-            try await connection.registration.owned { try await handler(connection) }
+            try await handler(connection)
         } catch is CancellationError {
             // The server is leaving.
         } catch {
@@ -250,6 +263,8 @@ private struct ClientServing<Connection: ServedConnection>: Sendable {
             let isReset = code == .connectionReset || code == .brokenPipe
             if !isReset || reportsResets { failed(connection, error) }
         }
+        connection.registration.disown(ownership)
         connection.close()
+        clients.remove(ticket)
     }
 }

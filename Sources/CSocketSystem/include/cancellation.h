@@ -33,7 +33,7 @@ static inline int csock_deadlines_are_used(void) {
 // Tells which function every handler calls. Once, before the first handler is added.
 void csock_set_cancellation_body(void (*body)(void *context, int tag));
 
-// Calls the body with `context` and `tag`, 0 or 1, when the current task is cancelled; at once, if
+// Calls the body with `context` and `tag`, 0 to 2, when the current task is cancelled; at once, if
 // it is cancelled already. The record must be removed by the function that added it.
 void *csock_add_cancellation_handler(void *context, int tag);
 
