@@ -49,7 +49,8 @@ extension DatagramCore {
         }
     }
 
-    /// Puts the next datagram into the caller's memory if it is here already; false where the caller has to wait, as `start` says.
+    /// Puts the next datagram into the caller's memory if it is here already; false where the
+    /// caller has to wait, as `start` says.
     func receiveNow(
         into buffer: inout MutableSpan<UInt8>,
         _ header: inout DatagramHeader,

@@ -11,7 +11,16 @@ extension DatagramCore {
         to address: SocketAddress?,
         control: [UInt8] = []
     ) async throws(OperationFailure) {
-        var operation = try Operation(registration, .write, .inLine)
+        try await send(bytes, to: address, control, Operation(registration, .write, .inLine))
+    }
+
+    private func send(
+        _ bytes: Span<UInt8>,
+        to address: SocketAddress?,
+        _ control: [UInt8],
+        _ begun: Operation
+    ) async throws(OperationFailure) {
+        var operation = begun
         while true {
             if !operation.isReady { try await operation.ready() }
             let attempt = send(bytes, to: address, control: control, from: operation.descriptor)
@@ -39,12 +48,8 @@ extension DatagramCore {
         to address: SocketAddress?,
         _ start: OperationStart
     ) async throws(OperationFailure) {
-        var operation = Operation(goingOnWith: registration, .write, start.rest)
-        while true {
-            try await operation.ready()
-            let attempt = send(bytes, to: address, control: [], from: operation.descriptor)
-            if try operation.result(of: attempt) != nil { return }
-        }
+        let operation = Operation(goingOnWith: registration, .write, start.rest)
+        try await send(bytes, to: address, [], operation)
     }
 
     private func send(

@@ -55,11 +55,7 @@ public class StreamConnection: @unchecked Sendable {
     /// The connection's own address, or nil after it was closed.
     ///
     /// The corresponding system call is `getsockname(2)`.
-    public final var localAddress: SocketAddress? {
-        registration.use { socket in
-            (try? SocketSystem.localAddress(of: socket)).flatMap { SocketAddress($0) }
-        } ?? nil
-    }
+    public final var localAddress: SocketAddress? { registration.localAddress }
 
     /// The peer's address; it stays known after the connection has ended.
     ///
