@@ -199,11 +199,7 @@ extension UDPSocket {
     /// The socket's own address, or nil after it was closed.
     ///
     /// The corresponding system call is `getsockname(2)`.
-    public var localAddress: SocketAddress? {
-        core.registration.use { socket in
-            (try? SocketSystem.localAddress(of: socket)).flatMap { SocketAddress($0) }
-        } ?? nil
-    }
+    public var localAddress: SocketAddress? { core.registration.localAddress }
 
     /// The peer that the socket is connected to; nil for one that talks to anybody.
     public var remoteAddress: SocketAddress? { peer.withLock { $0 } }

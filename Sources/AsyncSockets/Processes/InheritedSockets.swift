@@ -1,6 +1,6 @@
 // What programs inherit beside TCP listeners: each kind of socket by its own `inherited(named:)`.
 
-extension UnixListener {
+extension UnixListener: Inheritable {
     /// Takes over a listening Unix stream socket from whoever started the program, by the `LISTEN_FDS`
     /// protocol; see `TCPListener.inherited(named:on:)`.
     ///
@@ -21,20 +21,9 @@ extension UnixListener {
     ) throws(SocketError) -> UnixListener? {
         try inherited(named: name, from: .shared, on: group)
     }
-
-    /// The same from a list of descriptors.
-    static func inherited(
-        named name: String?,
-        from inherited: InheritedDescriptors,
-        on group: EventLoopGroup
-    ) throws(SocketError) -> UnixListener? {
-        try inherited.takeFirst(named: name) { (number) throws(SocketError) in
-            try UnixListener(adopting: number, on: group)
-        }
-    }
 }
 
-extension UnixPacketListener {
+extension UnixPacketListener: Inheritable {
     /// Takes over a listening Unix packet socket from whoever started the program, by the `LISTEN_FDS`
     /// protocol; see `TCPListener.inherited(named:on:)`.
     ///
@@ -55,20 +44,9 @@ extension UnixPacketListener {
     ) throws(SocketError) -> UnixPacketListener? {
         try inherited(named: name, from: .shared, on: group)
     }
-
-    /// The same from a list of descriptors.
-    static func inherited(
-        named name: String?,
-        from inherited: InheritedDescriptors,
-        on group: EventLoopGroup
-    ) throws(SocketError) -> UnixPacketListener? {
-        try inherited.takeFirst(named: name) { (number) throws(SocketError) in
-            try UnixPacketListener(adopting: number, on: group)
-        }
-    }
 }
 
-extension UDPSocket {
+extension UDPSocket: Inheritable {
     /// Takes over a UDP socket from whoever started the program, by the `LISTEN_FDS`
     /// protocol; see `TCPListener.inherited(named:on:)`.
     ///
@@ -87,20 +65,9 @@ extension UDPSocket {
     ) throws(SocketError) -> UDPSocket? {
         try inherited(named: name, from: .shared, on: group)
     }
-
-    /// The same from a list of descriptors.
-    static func inherited(
-        named name: String?,
-        from inherited: InheritedDescriptors,
-        on group: EventLoopGroup
-    ) throws(SocketError) -> UDPSocket? {
-        try inherited.takeFirst(named: name) { (number) throws(SocketError) in
-            try UDPSocket(adopting: number, on: group)
-        }
-    }
 }
 
-extension UnixDatagramSocket {
+extension UnixDatagramSocket: Inheritable {
     /// Takes over a Unix datagram socket from whoever started the program, by the `LISTEN_FDS`
     /// protocol; see `TCPListener.inherited(named:on:)`.
     ///
@@ -121,15 +88,22 @@ extension UnixDatagramSocket {
     ) throws(SocketError) -> UnixDatagramSocket? {
         try inherited(named: name, from: .shared, on: group)
     }
+}
 
-    /// The same from a list of descriptors.
+/// What takes over a socket by its descriptor.
+protocol Inheritable {
+    init(adopting descriptor: CInt, on group: EventLoopGroup) throws(SocketError)
+}
+
+extension Inheritable {
+    /// Takes over the next socket with a name of a list of descriptors; nil where none is left.
     static func inherited(
         named name: String?,
         from inherited: InheritedDescriptors,
         on group: EventLoopGroup
-    ) throws(SocketError) -> UnixDatagramSocket? {
+    ) throws(SocketError) -> Self? {
         try inherited.takeFirst(named: name) { (number) throws(SocketError) in
-            try UnixDatagramSocket(adopting: number, on: group)
+            try Self(adopting: number, on: group)
         }
     }
 }
