@@ -9,7 +9,7 @@ struct AcceptTests {
     // it executes its program, and holds the address for so long.
     @Test(
         "can be bound, closed and bound again at once, with connections in TIME_WAIT",
-        .enabled(if: ExitTests.areUsable)
+        .enabled(if: ThreadSanitizer.isOff)
     )
     func listenCloseListen() async throws {
         await #expect(processExitsWith: .success) {
@@ -48,7 +48,7 @@ struct AcceptTests {
 
     @Test(
         "frees its address at once when it is closed under who accepts",
-        .enabled(if: ExitTests.areUsable)
+        .enabled(if: ThreadSanitizer.isOff)
     )
     func closingFrees() async throws {
         // In a process of its own, as above.
@@ -154,7 +154,7 @@ struct AcceptTests {
         #expect(await code { _ = try await client.read(atMost: 1) } == .connectionReset)
     }
 
-    @Test("waits out a lack of descriptors and recovers", .enabled(if: ExitTests.areUsable))
+    @Test("waits out a lack of descriptors and recovers", .enabled(if: ThreadSanitizer.isOff))
     func descriptorLimit() async {
         await #expect(processExitsWith: .success) {
             let listener = try TCPListener.bind(to: "127.0.0.1:0")
@@ -210,10 +210,4 @@ struct AcceptTests {
         for _ in 0..<500 { _ = try await listener.accept() }
         #expect(clients.count == 500)
     }
-}
-
-/// Whether a test may run a part of itself in a process of its own.
-enum ExitTests {
-    /// ThreadSanitizer's run-time and descriptor limits do not go together.
-    static var areUsable: Bool { unsafe getenv("ASYNCSOCKETS_NO_EXIT_TESTS") == nil }
 }

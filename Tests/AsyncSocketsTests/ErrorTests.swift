@@ -87,7 +87,7 @@ struct TCPErrorTests {
         #expect(connecting?.code == .addressNotAvailable)
     }
 
-    @Test("says that an ordinary user may not have port 1", .enabled(if: ExitTests.areUsable))
+    @Test("says that an ordinary user may not have port 1", .enabled(if: ThreadSanitizer.isOff))
     func permission() async {
         await #expect(processExitsWith: .success) {
             // Nobody's user number; a process of our own may give up its rights.
@@ -142,7 +142,7 @@ struct TCPErrorTests {
         #expect(await error { _ = try TCPListener.bind(to: long) } != nil)
     }
 
-    @Test("says that the descriptor limit is reached", .enabled(if: ExitTests.areUsable))
+    @Test("says that the descriptor limit is reached", .enabled(if: ThreadSanitizer.isOff))
     func descriptorLimit() async {
         await #expect(processExitsWith: .success) {
             let listener = try TCPListener.bind(to: "127.0.0.1:0")

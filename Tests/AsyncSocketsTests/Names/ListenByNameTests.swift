@@ -1,4 +1,5 @@
 import AsyncSockets
+internal import TestKit
 import Testing
 
 @Suite(.timeLimit(.minutes(1)))
@@ -7,7 +8,7 @@ struct ListenByNameTests {
     // sockets for a moment, and then nobody is refused.
     @Test(
         "localhost means both versions, with one port and one sequence of connections",
-        .enabled(if: ExitTests.areUsable)
+        .enabled(if: ThreadSanitizer.isOff)
     )
     func localhost() async throws {
         await #expect(processExitsWith: .success) {

@@ -72,7 +72,7 @@ struct UnixControlTests {
 
     @Test(
         "that a process has no numbers left for are `.descriptorsLost`, and lose nothing else",
-        .enabled(if: ExitTests.areUsable)
+        .enabled(if: ThreadSanitizer.isOff)
     )
     func noNumberLeft() async {
         await #expect(processExitsWith: .success) {

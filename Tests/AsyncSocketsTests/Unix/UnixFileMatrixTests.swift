@@ -147,7 +147,7 @@ struct UnixFileMatrixTests {
 
     @Test(
         "says that descriptors are missing, not that it is in use",
-        .enabled(if: ExitTests.areUsable)
+        .enabled(if: ThreadSanitizer.isOff)
     )
     func noDescriptorLeft() async {
         await #expect(processExitsWith: .success) {
