@@ -16,6 +16,8 @@ int csock_task_is_cancelled(void) {
     return task && swift_task_isCancelled(task);
 }
 
+int csock_is_cancelled(void *task) { return swift_task_isCancelled(task); }
+
 int csock_deadlines_used;
 
 _Thread_local int csock_thread_streak __attribute__((tls_model("initial-exec")));

@@ -40,6 +40,12 @@ intptr_t csock_write(int descriptor, const void *bytes, size_t count) {
     return raw_syscall(SYS_write, descriptor, (long)bytes, (long)count, 0, 0, 0);
 }
 
+// ThreadSanitizer
+
+__attribute__((weak)) void __tsan_acquire(void *address);
+
+int csock_is_sanitized(void) { return __tsan_acquire != 0; }
+
 // The life of a socket
 
 int csock_socket(int family, int type, int protocol) {

@@ -27,7 +27,11 @@ package final class EventLoop: Sendable {
     /// Where tasks of this loop read before the exact bytes are copied out. The loop's thread only.
     package let scratch = ScratchBuffer(size: 64 * 1024)
 
-    // SAFETY: the four below are touched by the loop's own thread only.
+    // SAFETY: those below are touched by the loop's own thread only.
+
+    /// What chunks are copied into. The loop's thread only.
+    @exclusivity(unchecked)
+    nonisolated(unsafe) var spareChunk = SpareChunk()
 
     /// The jobs to run in the next turn.
     @exclusivity(unchecked)
@@ -217,11 +221,10 @@ extension EventLoop {
                     continue
                 }
                 shared.table.withRegistration(event.key) { registration in
-                    let disarmed = registration.kernelReady(
-                        event.readiness,
-                        repeats: repeats,
-                        waking: &turn.woken
-                    )
+                    let disarmed = registration.kernelReady(event.readiness, repeats: repeats) {
+                        // A job only has to be queued; a continuation is resumed without the lock.
+                        if let job = $0.job { enqueueLocally(job) } else { turn.woken.append($0) }
+                    }
                     guard disarmed else { return }
                     // Nobody waits: without this the poller would report it again and again.
                     try? poller.update(
@@ -233,11 +236,14 @@ extension EventLoop {
             }
         }
         turn.events.removeAll(keepingCapacity: true)
-        guard !turn.woken.isEmpty else { return }
-        turn.woken.resumeAll()
-        turn.woken.removeAll(keepingCapacity: true)
+        let wokeElsewhere = !turn.woken.isEmpty
+        if wokeElsewhere {
+            turn.woken.resumeAll()
+            turn.woken.removeAll(keepingCapacity: true)
+        }
         // SAFETY: the loop's own thread.
-        if unsafe turn.preemption.woke(elsewhere: jobs.isEmpty) {
+        let hasJobs = unsafe !jobs.isEmpty
+        if wokeElsewhere || hasJobs, turn.preemption.woke(elsewhere: !hasJobs) {
             setBatchScheduling(turn.preemption.isBatch)
         }
     }

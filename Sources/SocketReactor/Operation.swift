@@ -10,6 +10,20 @@ public enum Attempt<Value> {
     case mustWait
     /// It failed for good.
     case failed(Errno)
+
+    /// What a try that has worked means.
+    @inlinable
+    @inline(__always)
+    public init(_ value: consuming Value, drained: Bool) {
+        self = drained ? .drained(value) : .undrained(value)
+    }
+
+    /// What a transfer that has no count means.
+    @inlinable
+    @inline(__always)
+    public init(failureOf transfer: Transfer) {
+        self = transfer.mustWait ? .mustWait : .failed(transfer.errno)
+    }
 }
 
 /// Why an operation ended without a value.
@@ -55,107 +69,139 @@ public enum TurnPolicy: Hashable, Sendable {
 ///
 /// Cancellation is checked on entry, on the fast path too. A wait that is cancelled has consumed
 /// nothing. Where a thread's operations have long not waited, one of them lets the others of its
-/// loop go first: a peer that never stops sending must not have the thread to itself. After a call that drained the socket the next operation waits first, which saves a
-/// system call that would answer EAGAIN. Every way out but `mustWait` gives the turn back, so an
-/// operation ends by returning a result or throwing what these methods throw, and by nothing else.
+/// loop go first: a peer that never stops sending must not have the thread to itself. After a call
+/// that drained the socket the next operation waits first, which saves a system call that would
+/// answer EAGAIN. Every way out but `mustWait` gives the turn back, so an operation ends by
+/// returning a result or throwing what these methods throw, and by nothing else.
+///
+/// `ready` is `mayCall` and `wait` by turns. Of the two only `wait` is asynchronous: where an
+/// operation can often be done at once, or its asynchronous function costs too much, the tries are
+/// a synchronous function, and its caller waits.
 @safe
 public struct Operation {
+    /// What must come before the next try.
+    @usableFromInline
+    enum Step: Hashable, Sendable {
+        /// Nothing.
+        case call
+        /// A wait for readiness.
+        case wait
+        /// A wait that has begun: the task must suspend.
+        case mustSuspend
+        /// The task suspends, and ends the wait when it goes on.
+        case suspend
+        /// The same by a continuation.
+        case `continue`
+        /// The end of a wait that is over already.
+        case endWait
+        /// Standing in line for the turn.
+        case standInLine
+        /// Letting others have the thread.
+        case giveWay
+        /// A look at what has become of the socket and the task, in line or while others had the
+        /// thread.
+        case look
+    }
+
+    /// How far an operation has come.
+    public struct Progress: Sendable {
+        @usableFromInline var step: Step
+        /// How standing in line has ended.
+        @usableFromInline var outcome = WaitOutcome.ready
+
+        @inlinable
+        init(_ step: Step) { self.step = step }
+    }
+
     // SAFETY: an operation is a local of a method of the socket that owns the registration, which
     // therefore outlives it. Counting the references of each step would cost more than the steps.
     @usableFromInline let registration: Unmanaged<Registration>
     @usableFromInline let direction: Direction
-    /// What must come before the next try.
-    @usableFromInline var next: BeginAction
-    /// Whether others must have the thread before the next try.
-    @usableFromInline var givesWay = false
+    /// How far it has come: what another value of the same operation goes on with.
+    public var progress: Progress
 
     /// Begins: the turn is taken, unless another operation holds it and we may stand in line.
     @inlinable
+    @inline(__always)
     public init(
         _ registration: borrowing Registration,
         _ direction: Direction,
         _ policy: TurnPolicy
     ) throws(OperationFailure) {
-        let registration = unsafe Unmanaged.passUnretained(copy registration)
-        unsafe self.registration = registration
+        self.init(registration, direction, Progress(.wait))
+        // SAFETY: as in `descriptor`.
+        let action = unsafe self.registration._withUnsafeGuaranteedRef { $0.begin(direction) }
+        try begin(action, policy)
+    }
+
+    /// Begins to read what the one reader of a stream reads; it must wait if nothing has arrived.
+    @inlinable
+    @inline(__always)
+    public init(reading registration: borrowing Registration) throws(OperationFailure) {
+        self.init(registration, .read, Progress(.wait))
+        // SAFETY: as in `descriptor`.
+        let action = unsafe self.registration._withUnsafeGuaranteedRef { $0.beginReading() }
+        try begin(action, .exclusive)
+    }
+
+    /// Goes on where another value, which is let go, has stopped.
+    @inlinable
+    @inline(__always)
+    public init(
+        _ registration: borrowing Registration,
+        _ direction: Direction,
+        _ progress: Progress
+    ) {
+        // SAFETY: as in `descriptor`.
+        unsafe self.registration = Unmanaged.passUnretained(copy registration)
         self.direction = direction
-        next = unsafe registration._withUnsafeGuaranteedRef { $0.begin(direction) }
-        // A wait finds out by itself, and gives way.
-        if next == .call {
+        self.progress = progress
+    }
+
+    @inlinable
+    @inline(__always)
+    mutating func begin(_ action: BeginAction, _ policy: TurnPolicy) throws(OperationFailure) {
+        switch action {
+        case .call:
+            progress.step = .call
             let status = checkCurrentTask()
-            if status != TaskStatus.goesOn {
-                if status == TaskStatus.cancelled { throw abandon(.cancelled) }
-                givesWay = true
-            }
+            if status != TaskStatus.goesOn { try beginInSpite(of: status) }
+        // A wait finds out by itself whether the task is cancelled, and gives way.
+        case .wait: progress.step = .wait
+        case .suspend: progress.step = .mustSuspend
+        case .endWait: progress.step = .endWait
+        case .contended:
+            if policy == .exclusive { throw .busy }
+            progress.step = .standInLine
+        case .closed: throw .closed
         }
-        if next == .closed { throw .closed }
-        if next == .contended, policy == .exclusive { throw .busy }
+    }
+
+    @usableFromInline
+    mutating func beginInSpite(of status: CInt) throws(OperationFailure) {
+        if status == TaskStatus.cancelled { throw abandon(.cancelled) }
+        progress.step = .giveWay
     }
 
     /// The socket; valid until the operation ends.
     @inlinable
     public var descriptor: CInt {
-        // SAFETY: as in `ready()`.
+        // SAFETY: whoever made the operation keeps the registration alive until it ends.
         unsafe registration._withUnsafeGuaranteedRef { $0.descriptor }
     }
 
     /// Waits until the system call is worth trying.
     @inlinable
     public mutating func ready() async throws(OperationFailure) {
-        if next == .call {
-            if givesWay { try await giveWay() }
-            return
-        }
-        // SAFETY: whoever made the operation keeps the registration alive until it ends.
-        let outcome: WaitOutcome
-        if next == .wait {
-            let wait = unsafe registration._withUnsafeGuaranteedRef { $0.beginWait(direction) }
-            switch wait.next {
-            case .over: break
-            case .suspend: await suspendCurrentTask()
-            case .continuation:
-                await unsafe registration.takeUnretainedValue().waitByContinuation(direction)
-            }
-            outcome = unsafe registration._withUnsafeGuaranteedRef { $0.endWait(wait, direction) }
-        } else {
-            outcome = await unsafe registration.takeUnretainedValue().waitInLine(direction)
-        }
-        try resumed(outcome)
-    }
-
-    @usableFromInline
-    mutating func resumed(_ outcome: WaitOutcome) throws(OperationFailure) {
-        if next == .contended {
-            guard outcome == .ready else { throw OperationFailure(outcome) }
-            // Between the handing over and this line the task or the socket may have ended.
-            // SAFETY: as in `ready()`.
-            if unsafe registration._withUnsafeGuaranteedRef({ $0.isClosed }) {
-                throw abandon(.closed)
-            }
-            if currentTaskIsCancelled() { throw abandon(.cancelled) }
-        } else if outcome != .ready {
-            throw abandon(outcome)
-        }
-        next = .call
-    }
-
-    /// Lets everything else that wants the thread have its turn.
-    @usableFromInline
-    mutating func giveWay() async throws(OperationFailure) {
-        givesWay = false
-        await yieldThread()
-        // SAFETY: as in `ready()`.
-        if unsafe registration._withUnsafeGuaranteedRef({ $0.isClosed }) { throw abandon(.closed) }
-        if currentTaskIsCancelled() { throw abandon(.cancelled) }
-        if Deadline.hasPassed { throw abandon(.timedOut) }
+        while try !mayCall() { await waited() }
     }
 
     /// What a try means: the operation's value, which ends it, or nil to wait and try again.
     @inlinable
     public mutating func result<Value>(
-        of attempt: Attempt<Value>
+        of attempt: consuming Attempt<Value>
     ) throws(OperationFailure) -> Value? {
-        switch attempt {
+        switch consume attempt {
         case .drained(let value):
             end(undrained: false)
             return value
@@ -166,14 +212,14 @@ public struct Operation {
             end(undrained: true)
             throw .system(errno)
         case .mustWait:
-            next = .wait
+            progress.step = .wait
             return nil
         }
     }
 
     @inlinable
     func end(undrained: Bool) {
-        // SAFETY: as in `ready()`.
+        // SAFETY: as in `descriptor`.
         unsafe registration._withUnsafeGuaranteedRef { $0.end(direction, undrained: undrained) }
     }
 

@@ -52,6 +52,10 @@ public enum BeginAction: Hashable, Sendable {
     case call
     /// It holds the turn; nothing is ready, so it waits before the system call.
     case wait
+    /// It holds the turn, and its wait as the socket's owner has begun: it must suspend.
+    case suspend
+    /// It holds the turn, and its wait has begun and is over already.
+    case endWait
     /// Another operation holds the turn.
     case contended
     /// The socket is closed.
@@ -118,6 +122,17 @@ extension ReadinessSlot {
         if has(Self.expired) { return .resume(.timedOut) }
         flags |= asOwner ? Self.waiting | Self.owned : Self.waiting
         return .suspend
+    }
+
+    /// `begin` and `wait(asOwner:)` in one, where that comes to the same: nothing is ready, nobody
+    /// holds the turn, and the poller watches this direction. Else nothing changes.
+    ///
+    /// - Returns: Whether the owner waits now.
+    @inline(__always)
+    package mutating func beginWaitAsOwner() -> Bool {
+        guard flags == Self.armed else { return false }
+        flags = Self.armed | Self.held | Self.waiting | Self.owned
+        return true
     }
 
     /// The kernel reports this direction ready. True if the waiter must be resumed with `.ready`.

@@ -10,35 +10,49 @@ package import SocketSystem
 ///   - socket: The stream.
 ///   - expected: The size of the last chunk.
 ///   - style: How the socket is read.
-/// - Returns: An empty array at the end of the stream.
+/// - Returns: The chunk, empty at the end of the stream; what the call answered; and whether it
+///   took all that was there.
+@inline(__always)
 package func receiveChunk(
     from socket: CInt,
     expected: Int,
     _ style: ReadStyle = .plain
-) -> Attempt<[UInt8]> {
+) -> ReceivedChunk {
     if expected <= largestCopiedChunk,
-        let attempt = EventLoop.withCurrent({
-            receiveChunk(from: socket, through: $0.scratch, style)
-        })
+        let chunk = EventLoop.withCurrent({ receiveChunk(from: socket, on: $0, style) })
     {
-        return attempt
+        return chunk
     }
-    let capacity = min(max(2 * expected, 8 * 1024), largestChunk)
-    let (bytes, transfer) = receiveArray(from: socket, capacity: capacity, style)
-    guard let count = transfer.count else { return Attempt(failureOf: transfer) }
-    // An array that the user may keep must not hold much more memory than it shows.
-    let chunk = count < capacity / 2 ? [UInt8](bytes[...]) : bytes
-    return Attempt(chunk, drained: transfer.emptied(capacity))
+    return receiveLargeChunk(from: socket, expected: expected, style)
 }
 
+/// What `receiveChunk` answers.
+package typealias ReceivedChunk = (bytes: [UInt8], transfer: Transfer, isDrained: Bool)
+
+private func receiveLargeChunk(
+    from socket: CInt,
+    expected: Int,
+    _ style: ReadStyle
+) -> ReceivedChunk {
+    let capacity = min(max(2 * expected, 8 * 1024), largestChunk)
+    let (bytes, transfer) = receiveArray(from: socket, capacity: capacity, style)
+    let isDrained = transfer.emptied(capacity)
+    // An array that the user may keep must not hold much more memory than it shows.
+    if bytes.count < capacity / 2 { return ([UInt8](bytes[...]), transfer, isDrained) }
+    return (bytes, transfer, isDrained)
+}
+
+/// The same on a loop's thread.
+@inline(__always)
 private func receiveChunk(
     from socket: CInt,
-    through scratch: borrowing ScratchBuffer,
+    on loop: EventLoop,
     _ style: ReadStyle
-) -> Attempt<[UInt8]> {
-    let transfer = receive(from: socket, into: scratch, style)
-    guard let count = transfer.count else { return Attempt(failureOf: transfer) }
-    return Attempt(scratch.copy(first: count), drained: transfer.emptied(scratch.size))
+) -> ReceivedChunk {
+    let transfer = receive(from: socket, into: loop.scratch, style)
+    // SAFETY: the loop's own thread.
+    let chunk = unsafe loop.spareChunk.copy(loop.scratch, first: transfer.count ?? 0)
+    return (chunk, transfer, transfer.emptied(loop.scratch.size))
 }
 
 /// Copying this many bytes costs less than what it saves.
@@ -53,17 +67,5 @@ extension Transfer {
     package func emptied(_ capacity: Int) -> Bool {
         guard let count else { return false }
         return count > 0 && count < capacity && !stoppedEarly
-    }
-}
-
-extension Attempt {
-    @inline(__always)
-    package init(_ value: Value, drained: Bool) {
-        self = drained ? .drained(value) : .undrained(value)
-    }
-
-    /// What a transfer that has no count means.
-    package init(failureOf transfer: Transfer) {
-        self = transfer.mustWait ? .mustWait : .failed(transfer.errno)
     }
 }

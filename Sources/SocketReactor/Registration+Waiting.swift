@@ -3,58 +3,81 @@ internal import Synchronization
 
 extension Registration {
     /// Begins a wait of a turn's holder for its direction. What it says must be done follows, then
-    /// `endWait`; all in one async function, since the handler lives on the task's own stack. That
-    /// is `Operation.ready`: one more async function costs as much as several steps of the state.
-    public func beginWait(_ direction: Direction) -> Wait {
+    /// `endWait`; all in one async function, since the handler lives on the task's own stack.
+    public func beginWait(_ direction: Direction) -> WaitStart {
         if !state.load(ordering: .relaxed)[direction].has(ReadinessSlot.armed) {
-            if let failure = arm(direction) { return Wait(over: failure) }
+            if let failure = arm(direction) { return over(failure, direction) }
         }
         guard loop.isCurrent, let task = suspendableTask() else {
-            return unsafe Wait(.continuation, cancellationHandler(direction))
+            addCancellationHandler(direction)
+            return .continue
+        }
+        guard owner.load(ordering: .relaxed) != task.id else {
+            if case .resume(let outcome) = step({ $0[direction].wait(asOwner: true) }) {
+                return over(outcome, direction)
+            }
+            return beginOwnersWait(task, direction)
         }
         // SAFETY: one of the two ways out of a wait resumes the task, once; its handler is removed by
         // `endWait`. Whoever clears `waiting` hands the task to this thread, which is still in here.
-        unsafe setWaiter(direction, Waiter(task: Wakeable(task.job, on: loop)))
-        guard owner.load(ordering: .relaxed) != task.id else { return beginOwnersWait(direction) }
-        let handler = unsafe cancellationHandler(direction)
-        switch step({ $0[direction].wait() }) {
-        case .suspend: return underDeadline(unsafe Wait(.suspend, handler), direction)
-        case .resume(let outcome): return unsafe Wait(over: outcome, handler)
+        withWaiter(direction) { unsafe $0.task = Wakeable(task.job, on: loop) }
+        addCancellationHandler(direction)
+        if case .resume(let outcome) = step({ $0[direction].wait() }) {
+            return over(outcome, direction)
         }
+        limitWait(direction)
+        return .suspend
     }
 
-    /// The same for the owner, which needs no handler of its own.
-    private func beginOwnersWait(_ direction: Direction) -> Wait {
-        if case .resume(let outcome) = step({ $0[direction].wait(asOwner: true) }) {
-            return Wait(over: outcome)
-        }
+    /// `begin`, and the wait in the same step where nothing has arrived and the socket's owner asks
+    /// on its loop's thread: most of all operations.
+    @inline(__always)
+    func beginOrWaitAsOwner(_ direction: Direction) -> BeginAction {
+        let owner = owner.load(ordering: .relaxed)
+        let old = state.load(ordering: .relaxed)
+        var new = old
+        guard owner != 0, new[direction].beginWaitAsOwner(), loop.isCurrent,
+            let task = suspendableTask(), owner == task.id,
+            state.compareExchange(expected: old, desired: new, ordering: .acquiringAndReleasing)
+                .exchanged
+        else { return begin(direction) }
+        return beginOwnersWait(task, direction) == .suspend ? .suspend : .endWait
+    }
+
+    /// The rest of a wait of the owner's, which needs no handler of its own.
+    @inline(__always)
+    private func beginOwnersWait(_ task: SuspendableTask, _ direction: Direction) -> WaitStart {
         // `cancelOwner` may have come before `waiting` was set: look after it was.
         fullBarrier()
-        if currentTaskIsCancelled(), step({ $0[direction].cancel() }) {
-            return Wait(over: .cancelled)
+        if task.isCancelled, step({ $0[direction].cancel() }) {
+            return over(.cancelled, direction)
         }
-        return underDeadline(Wait(.suspend), direction)
+        limitWait(direction)
+        return .suspend
     }
 
-    /// A wait that the loop ends when the task's deadline passes. One that has passed already ends
-    /// it in the loop's next turn, before the poller is asked: data that come later come too late.
+    /// Has the loop end a wait when the task's deadline passes. One that has passed already ends it
+    /// in the loop's next turn, before the poller is asked: data that come later come too late.
     @inline(__always)
-    private func underDeadline(_ wait: Wait, _ direction: Direction) -> Wait {
-        guard let deadline = Deadline.current else { return wait }
-        var wait = wait
-        wait.hasDeadline = true
+    private func limitWait(_ direction: Direction) {
+        guard let deadline = Deadline.current else { return }
+        withWaiter(direction) { $0.hasDeadline = true }
         loop.limitWait(self, direction, until: deadline)
-        return wait
     }
 
-    @unsafe
+    private func over(_ outcome: WaitOutcome, _ direction: Direction) -> WaitStart {
+        withWaiter(direction) { $0.outcome = outcome }
+        return .over
+    }
+
     @inline(__always)
-    private func cancellationHandler(_ direction: Direction) -> CancellationHandler {
+    private func addCancellationHandler(_ direction: Direction) {
         // SAFETY: removed by `endWait`; this object outlives the operation that waits.
-        unsafe CancellationHandler(
+        let handler = unsafe CancellationHandler(
             object: Unmanaged.passUnretained(self).toOpaque(),
             tag: direction == .read ? 0 : 1
         )
+        withWaiter(direction) { unsafe $0.handler = unsafe handler }
     }
 
     /// Suspends the task that has begun to wait, wherever it runs.
@@ -65,21 +88,32 @@ extension Registration {
         let outcome = await unsafe _unsafeInheritExecutor_withUnsafeContinuation {
             (continuation: UnsafeContinuation<WaitOutcome, Never>) in
             // SAFETY: whoever clears `waiting` resumes, once; here it was never set.
-            unsafe setWaiter(direction, Waiter(task: Wakeable(continuation, .ready)))
+            withWaiter(direction) { unsafe $0.task = Wakeable(continuation, .ready) }
             if case .resume(let outcome) = step({ $0[direction].wait() }) {
                 unsafe continuation.resume(returning: outcome)
             }
         }
         seeHandOver()
         if deadline != nil { loop.unlimitWait(self, direction) }
-        setWaiter(direction, Waiter(task: nil, outcome: outcome))
+        withWaiter(direction) { $0.outcome = outcome }
     }
 
     /// Ends a wait.
-    public func endWait(_ wait: Wait, _ direction: Direction) -> WaitOutcome {
-        if wait.hasDeadline { loop.unlimitWait(self, direction) }
-        if let handler = unsafe wait.handler { unsafe handler.remove() }
-        return wait.next == .over ? wait.outcome : waiter(direction).outcome
+    @inline(__always)
+    public func endWait(_ direction: Direction) -> WaitOutcome {
+        let (outcome, isPlain) = withWaiter(direction) { ($0.outcome, $0.isPlain) }
+        if !isPlain { cleanUpWait(direction) }
+        return outcome
+    }
+
+    /// Takes back what the wait of a task that is not the owner, or has a deadline, has set up.
+    private func cleanUpWait(_ direction: Direction) {
+        let waiter = withWaiter(direction) { waiter in
+            defer { waiter.clear() }
+            return waiter
+        }
+        if waiter.hasDeadline { loop.unlimitWait(self, direction) }
+        if let handler = unsafe waiter.handler { unsafe handler.remove() }
     }
 
     /// The current task owns the socket from now on: one handler tells all of its waits that it is
@@ -143,32 +177,31 @@ extension Registration {
     }
 
     @inline(__always)
-    private func setWaiter(_ direction: Direction, _ waiter: Waiter) {
-        // SAFETY: the turn's holder is the only writer, and no one reads before `waiting` is set.
+    private func withWaiter<Result>(
+        _ direction: Direction,
+        _ body: (inout Waiter) -> Result
+    ) -> Result {
+        // SAFETY: called by the turn's holder while `waiting` is not set, and by who has cleared it;
+        // the steps of the state order the two.
         switch direction {
-        case .read: unsafe reader = waiter
-        case .write: unsafe writer = waiter
-        }
-    }
-
-    @inline(__always)
-    private func waiter(_ direction: Direction) -> Waiter {
-        // SAFETY: called by who cleared `waiting`, which was set after the waiter was stored, and
-        // by the waiter after that.
-        switch direction {
-        case .read: unsafe reader
-        case .write: unsafe writer
+        case .read: unsafe body(&reader)
+        case .write: unsafe body(&writer)
         }
     }
 
     /// The waiter, as a task that the caller alone resumes: its step has cleared `waiting`.
     @inline(__always)
     func woken(_ direction: Direction, _ outcome: WaitOutcome) -> Wakeable {
-        var waiter = waiter(direction)
-        waiter.outcome = outcome
-        setWaiter(direction, waiter)
-        if waiter.task!.isContinuation { showHandOver() }
-        return waiter.task!.with(outcome)
+        let task = withWaiter(direction) { waiter in
+            waiter.outcome = outcome
+            return waiter.task
+        }
+        // SAFETY: as for any waiter; the owner lives until it has ended the wait.
+        guard let task else {
+            return unsafe Wakeable(suspendedTask(owner.load(ordering: .relaxed)), on: loop)
+        }
+        if task.isContinuation { showHandOver() }
+        return task.with(outcome)
     }
 
     /// Says to ThreadSanitizer, as does `seeHandOver`, what a continuation assures anyway: that who
@@ -205,7 +238,7 @@ extension Registration {
         companion.store(address, ordering: .relaxed)
     }
 
-    /// An event arrived. Called by the loop under its lock; who must be resumed is appended.
+    /// An event arrived. Called by the loop under its lock, with what is to be done with a waiter.
     ///
     /// `repeats` says that the poller is level-triggered.
     ///
@@ -214,9 +247,24 @@ extension Registration {
     func kernelReady(
         _ readiness: Readiness,
         repeats: Bool,
-        waking woken: inout [Wakeable]
+        wake: (Wakeable) -> Void
     ) -> Bool {
         prefetch(address: companion.load(ordering: .relaxed))
+        if readiness == .read, !repeats {
+            if step({ $0[.read].kernelReady(eager: false, repeats: false) }) {
+                wake(woken(.read, .ready))
+            }
+            return false
+        }
+        return otherwiseReady(readiness, repeats: repeats, wake: wake)
+    }
+
+    /// What is not mere readiness to read, told once.
+    private func otherwiseReady(
+        _ readiness: Readiness,
+        repeats: Bool,
+        wake: (Wakeable) -> Void
+    ) -> Bool {
         let (wakeReader, wakeWriter, disarmed) = step { state -> (Bool, Bool, Bool) in
             let armed = repeats ? state.armed : []
             var wakes = (false, false)
@@ -234,8 +282,8 @@ extension Registration {
             }
             return (wakes.0, wakes.1, repeats && state.armed != armed)
         }
-        if wakeReader { woken.append(self.woken(.read, .ready)) }
-        if wakeWriter { woken.append(self.woken(.write, .ready)) }
+        if wakeReader { wake(woken(.read, .ready)) }
+        if wakeWriter { wake(woken(.write, .ready)) }
         return disarmed
     }
 

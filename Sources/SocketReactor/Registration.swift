@@ -4,7 +4,7 @@ internal import Synchronization
 /// START HERE. A descriptor's membership in an event loop: who uses it, who waits for it, when it
 /// is closed.
 ///
-/// Every operation on a socket is `perform`: check cancellation, take the direction's turn, try
+/// Every operation on a socket is an `Operation`: take the direction's turn, check cancellation, try
 /// the system call, wait where it would have to, try again, give the turn back. The rules are pure
 /// values (`RegistrationState`, `ReadinessSlot`); this class applies them with compare-and-swap
 /// and keeps the continuations.
@@ -91,6 +91,9 @@ extension Registration {
         step { $0[direction].begin() }
     }
 
+    /// The same for one who must wait if nothing has arrived, and may not read nothing.
+    public func beginReading() -> BeginAction { beginOrWaitAsOwner(.read) }
+
     /// Whether an operation holds a direction's turn.
     public func isHeld(_ direction: Direction) -> Bool {
         state.load(ordering: .acquiring)[direction].has(ReadinessSlot.held)
@@ -128,7 +131,7 @@ extension Registration {
                     if Task.isCancelled { return .cancelled }
                     if Deadline.hasPassed { return .timedOut }
                     switch step({ $0[direction].queue() }) {
-                    case .call, .wait: return .ready
+                    case .call, .wait, .suspend, .endWait: return .ready
                     case .closed: return .closed
                     case .contended:
                         let waiter = unsafe Wakeable(continuation, .ready)

@@ -48,6 +48,13 @@ struct Wakeable {
         if case .continuation = unsafe form { true } else { false }
     }
 
+    /// The job of a task that was suspended on a loop's thread.
+    @inline(__always)
+    var job: UnownedJob? {
+        // SAFETY: the caller runs the job in place of `resume`.
+        if case .job(let job, _) = unsafe form { job } else { nil }
+    }
+
     @inline(__always)
     func resume() {
         // SAFETY: see the initializers.
@@ -63,11 +70,4 @@ extension [Wakeable] {
     func resumeAll() {
         for wakeable in self { wakeable.resume() }
     }
-}
-
-/// Who waits for one direction of a socket, and how the wait ended.
-struct Waiter {
-    var task: Wakeable?
-    /// For a task that was suspended as a job, to which no value is handed.
-    var outcome = WaitOutcome.ready
 }

@@ -5,8 +5,22 @@ internal import Synchronization
 package struct SuspendableTask {
     /// What goes on with the task after it was suspended. To be run once.
     package let job: UnownedJob
-    /// Different from that of every other task that has not ended.
+    /// Different from that of every other task that has not ended; see `suspendedTask`.
     package let id: UInt
+
+    /// Whether it is cancelled.
+    package var isCancelled: Bool {
+        // SAFETY: the current task lives.
+        unsafe csock_is_cancelled(UnsafeMutableRawPointer(bitPattern: id)) != 0
+    }
+}
+
+/// What goes on with a task that is suspended and has this `id`.
+@unsafe
+@inline(__always)
+package func suspendedTask(_ id: UInt) -> UnownedJob {
+    // SAFETY: the caller knows that such a task is suspended: its id is the pointer to it.
+    unsafe unsafeBitCast(id, to: UnownedJob.self)
 }
 
 /// The current task; nil where it cannot be suspended by `suspendCurrentTask`: in isolation to an

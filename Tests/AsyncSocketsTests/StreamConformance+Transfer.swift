@@ -190,6 +190,23 @@ extension StreamCheck {
             b.close()
             #expect(try await a.readToEnd() == Array("il".utf8))
         },
+        StreamCheck("chunks that are kept or changed stay as they are when others come") { pair in
+            let (a, b) = try await pair()
+            var kept: [(chunk: [UInt8], round: UInt8)] = []
+            var iterator = b.makeAsyncIterator()
+            for round in UInt8(0)..<60 {
+                try await a.write([UInt8](repeating: round, count: 16))
+                var chunk = try #require(try await iterator.next())
+                let same = chunk
+                if round.isMultiple(of: 3) { chunk[0] = 255 }
+                // Of a chunk of either kind now and then nobody keeps anything.
+                if round.isMultiple(of: 4) { continue }
+                kept.append((same, round))
+                if round.isMultiple(of: 3) { #expect(chunk == [255] + same.dropFirst()) }
+            }
+            for (chunk, round) in kept { #expect(chunk.allSatisfy { $0 == round }) }
+            #expect(kept.map(\.chunk.count).reduce(0, +) == 45 * 16)
+        },
         StreamCheck("lines end with LF, with CR LF or with the stream") { pair in
             let (a, b) = try await pair()
             try await b.write("one\ntwo\r\n\n\r\nlast")

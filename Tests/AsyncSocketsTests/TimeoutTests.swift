@@ -196,7 +196,9 @@ struct TimeoutTests {
         try await withTimeout(.milliseconds(20)) {
             #expect(await code { _ = try await client.read(exactly: 100) } == .timedOut)
             #expect(await code { _ = try await client.read(exactly: 100) } == .timedOut)
-            let rest = try await client.read(exactly: 4)
+            // One operation in 64 lets others have the thread, which is a wait, and ends there too.
+            let first = try? await client.read(exactly: 4)
+            let rest = if let first { first } else { try await client.read(exactly: 4) }
             #expect(rest == Array("here".utf8))
         }
     }

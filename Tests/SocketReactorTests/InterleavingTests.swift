@@ -16,7 +16,18 @@ struct InterleavingTests {
         let hurried = SocketWorld.Plan.Task(isCancellable: true, deadline: .beforehand)
         let local = SocketWorld.Plan.Task(operations: 2, deadline: .afterwards)
         let hurriedWriter = SocketWorld.Plan.Task(policy: .inLine, deadline: .beforehand)
+        let owner = SocketWorld.Plan.Task(isCancellable: true, operations: 3, isOwner: true)
+        let hurriedOwner = SocketWorld.Plan.Task(
+            isCancellable: true,
+            deadline: .afterwards,
+            isOwner: true
+        )
         return [
+            Plan(tasks: [owner], arrivals: 3, closes: 1, drains: 1),
+            Plan(tasks: [owner], arrivals: 2, closes: 2, detaches: 1, uses: 1),
+            Plan(tasks: [owner], arrivals: 3, closes: 1, levelTriggered: true),
+            Plan(tasks: [hurriedOwner], arrivals: 2, closes: 1, drains: 1),
+            Plan(tasks: [owner, reader], arrivals: 2, closes: 1, drains: 1),
             Plan(tasks: [hurried], arrivals: 2, closes: 1, drains: 1),
             Plan(tasks: [local], arrivals: 2, closes: 1, drains: 1),
             Plan(tasks: [local], arrivals: 2, closes: 1, levelTriggered: true),

@@ -5,12 +5,11 @@ import SocketSystem
 extension Registration {
     /// Waits as `Operation.ready` does, without the rest of an operation.
     func wait(_ direction: Direction) async -> WaitOutcome {
-        let wait = beginWait(direction)
-        switch wait.next {
+        switch beginWait(direction) {
         case .over: break
         case .suspend: await suspendCurrentTask()
-        case .continuation: await waitByContinuation(direction)
+        case .continue: await waitByContinuation(direction)
         }
-        return endWait(wait, direction)
+        return endWait(direction)
     }
 }

@@ -28,7 +28,7 @@ extension SocketWorld {
                 state[.read].arm()
                 isArmed = true
                 if items > 0 { hasEdge = true }
-                tasks[index].phase = .installsHandler
+                tasks[index].phase = tasks[index].plan.isOwner ? .waits : .installsHandler
             }
         case .installsHandler:
             tasks[index].hasHandler = true
@@ -40,11 +40,23 @@ extension SocketWorld {
             tasks[index].hasTimer = true
             tasks[index].phase = .waits
         case .waits:
-            switch state[.read].wait() {
-            case .suspend:
-                tasks[index].phase = .isSuspended
-                tasks[index].setsTimerLate = tasks[index].plan.deadline == .afterwards
+            let isOwner = tasks[index].plan.isOwner
+            switch state[.read].wait(asOwner: isOwner) {
+            case .suspend where isOwner: tasks[index].phase = .looks
+            case .suspend: suspend(index)
             case .resume(let outcome): tasks[index].phase = .woke(outcome)
+            }
+        case .looks:
+            // Who has woken it has queued its job, which runs once it is suspended.
+            let cancels = tasks[index].isCancelled && state[.read].cancel()
+            if let outcome = tasks[index].wokenEarly {
+                try Self.require(!cancels, "a task was woken twice")
+                tasks[index].wokenEarly = nil
+                tasks[index].phase = .woke(outcome)
+            } else if cancels {
+                tasks[index].phase = .woke(.cancelled)
+            } else {
+                suspend(index)
             }
         case .woke(let outcome):
             tasks[index].hasHandler = false
@@ -69,8 +81,18 @@ extension SocketWorld {
         }
     }
 
+    private mutating func suspend(_ index: Int) {
+        tasks[index].phase = .isSuspended
+        tasks[index].setsTimerLate = tasks[index].plan.deadline == .afterwards
+    }
+
     private mutating func takeTurn(_ index: Int) {
+        if tasks[index].plan.isOwner, state[.read].beginWaitAsOwner() {
+            tasks[index].phase = .looks
+            return
+        }
         switch state[.read].begin() {
+        case .suspend, .endWait: break
         case .call: tasks[index].phase = .calls
         case .wait: waitNext(index)
         case .closed: finish(index, .closed)
@@ -84,8 +106,8 @@ extension SocketWorld {
     }
 
     private mutating func waitNext(_ index: Int) {
-        let isArmed = state[.read].has(ReadinessSlot.armed)
-        tasks[index].phase = isArmed ? .installsHandler : .arms
+        guard state[.read].has(ReadinessSlot.armed) else { return tasks[index].phase = .arms }
+        tasks[index].phase = tasks[index].plan.isOwner ? .waits : .installsHandler
     }
 
     /// Under the line's lock.
@@ -93,7 +115,7 @@ extension SocketWorld {
         if tasks[index].isCancelled { return finish(index, .cancelled) }
         if tasks[index].hasExpired { return finish(index, .timedOut) }
         switch state[.read].queue() {
-        case .call, .wait: tasks[index].phase = .leftLine(.ready)
+        case .call, .wait, .suspend, .endWait: tasks[index].phase = .leftLine(.ready)
         case .closed: finish(index, .closed)
         case .contended:
             line.append(index)

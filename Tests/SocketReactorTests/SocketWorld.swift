@@ -33,6 +33,8 @@ struct SocketWorld: Hashable {
             var operations = 1
             /// Whether it has a deadline, and when a wait sets the timer for it.
             var deadline = DeadlineTimer.none
+            /// Whether it owns the socket: one handler tells all its waits of its cancellation.
+            var isOwner = false
         }
     }
 
@@ -47,7 +49,7 @@ struct SocketWorld: Hashable {
 
     enum Phase: Hashable {
         case begins, takesTurn, standsInLine, isInLine, leftLine(WaitOutcome)
-        case calls, installsHandler, arms, setsTimer, waits, isSuspended, woke(WaitOutcome)
+        case calls, installsHandler, arms, setsTimer, waits, looks, isSuspended, woke(WaitOutcome)
         case ends(undrained: Bool, Result), handsOn(Result), closesDescriptor(Result)
         case done(Result)
     }
@@ -68,6 +70,8 @@ struct SocketWorld: Hashable {
         var setsTimerLate = false
         /// Its deadline has passed.
         var hasExpired = false
+        /// It was woken before it had looked whether it is cancelled, and suspended.
+        var wokenEarly: WaitOutcome?
     }
 
     enum Closer: Hashable { case idle, marked, emptiesLine, endsUse, done }
@@ -178,7 +182,9 @@ struct SocketWorld: Hashable {
         switch tasks[index].phase {
         case .isSuspended, .isInLine, .done: false
         // Removing a handler waits until it has run.
-        case .woke: !tasks[index].handlerRuns && !tasks[index].setsTimerLate
+        case .woke:
+            (!tasks[index].handlerRuns || tasks[index].plan.isOwner)
+                && !tasks[index].setsTimerLate
         default: true
         }
     }
@@ -203,9 +209,17 @@ struct SocketWorld: Hashable {
     }
 
     mutating func wakeWaiter(_ outcome: WaitOutcome) throws {
-        let waiters = tasks.indices.filter { tasks[$0].phase == .isSuspended }
+        let waiters = tasks.indices.filter {
+            tasks[$0].phase == .isSuspended || tasks[$0].phase == .looks
+        }
         try Self.require(waiters.count == 1, "\(waiters.count) tasks were suspended when one woke")
-        tasks[waiters[0]].phase = .woke(outcome)
+        let waiter = waiters[0]
+        if tasks[waiter].phase == .looks {
+            try Self.require(tasks[waiter].wokenEarly == nil, "a task was woken twice")
+            tasks[waiter].wokenEarly = outcome
+        } else {
+            tasks[waiter].phase = .woke(outcome)
+        }
     }
 
     mutating func resumeFromLine(_ index: Int, _ outcome: WaitOutcome) throws {
@@ -217,7 +231,7 @@ struct SocketWorld: Hashable {
 
     private mutating func cancel(_ index: Int) throws {
         tasks[index].isCancelled = true
-        if tasks[index].hasHandler { tasks[index].handlerRuns = true }
+        if tasks[index].hasHandler || tasks[index].plan.isOwner { tasks[index].handlerRuns = true }
         if let place = line.firstIndex(of: index) {
             line.remove(at: place)
             try resumeFromLine(index, .cancelled)
@@ -226,7 +240,8 @@ struct SocketWorld: Hashable {
 
     private mutating func runHandler(_ index: Int) throws {
         tasks[index].handlerRuns = false
-        if state[.read].cancel() { try wakeWaiter(.cancelled) }
+        let wakes = tasks[index].plan.isOwner ? state[.read].cancelOwner() : state[.read].cancel()
+        if wakes { try wakeWaiter(.cancelled) }
     }
 
     /// The moment comes; who stands in line is let go.

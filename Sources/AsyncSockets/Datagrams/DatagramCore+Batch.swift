@@ -8,7 +8,7 @@ extension DatagramCore {
         batch.removeAll()
         var operation = try Operation(registration, .read, .inLine)
         while true {
-            if !operation.isReady { try await operation.ready() }
+            try await operation.ready()
             let attempt = takeOrReceive(operation.descriptor, into: batch)
             if try operation.result(of: attempt) != nil { return batch.count }
         }
@@ -53,7 +53,7 @@ extension DatagramCore {
     func send(_ batch: DatagramBatch) async throws(OperationFailure) {
         var operation = try Operation(registration, .write, .inLine)
         while true {
-            if !operation.isReady { try await operation.ready() }
+            try await operation.ready()
             let attempt = send(batch, from: operation.descriptor)
             if try operation.result(of: attempt) != nil { return }
         }

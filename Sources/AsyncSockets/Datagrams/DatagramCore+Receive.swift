@@ -5,63 +5,39 @@ internal import Synchronization
 extension DatagramCore {
     /// Waits for the next datagram.
     func receive() async throws(OperationFailure) -> Datagram {
-        try await receive(Operation(registration, .read, .inLine))
-    }
-
-    /// Goes on where `receiveNow` could not.
-    func receiveRest(_ start: OperationStart) async throws(OperationFailure) -> Datagram {
-        try await receive(Operation(goingOnWith: registration, .read, start.rest))
-    }
-
-    private func receive(_ begun: Operation) async throws(OperationFailure) -> Datagram {
-        var operation = begun
-        var datagram: Datagram?
+        var operation = OngoingOperation()
         while true {
-            if !operation.isReady { try await operation.ready() }
-            let attempt = takeOrReceive(operation.descriptor, &datagram)
-            if try operation.result(of: attempt) != nil, let datagram { return datagram }
+            if let datagram = try tryReceive(&operation) { return datagram }
+            await operation.wait()
         }
     }
 
-    /// The next datagram if it is here already; nil where the caller has to wait, as `start` says.
-    func receiveNow(_ start: inout OperationStart) throws(OperationFailure) -> Datagram? {
-        var operation = try Operation(registration, .read, .inLine)
+    /// The next datagram if it is here already.
+    func tryReceive(
+        _ ongoing: inout OngoingOperation
+    ) throws(OperationFailure) -> Datagram? {
+        var operation = try ongoing.begun(registration, .read, .inLine)
         var datagram: Datagram?
-        if operation.isReady {
+        while try operation.mayCall() {
             let attempt = takeOrReceive(operation.descriptor, &datagram)
             if try operation.result(of: attempt) != nil { return datagram }
         }
-        start = OperationStart(operation.rest)
+        ongoing.keep(operation)
         return nil
     }
 
-    /// Goes on where `receiveNow` of a caller's memory could not.
-    func receiveRest(
-        _ start: OperationStart,
-        into buffer: inout MutableSpan<UInt8>
-    ) async throws(OperationFailure) -> DatagramHeader {
-        var operation = Operation(goingOnWith: registration, .read, start.rest)
-        var header = DatagramHeader()
-        while true {
-            if !operation.isReady { try await operation.ready() }
-            let attempt = takeOrReceive(operation.descriptor, into: &buffer, &header)
-            if try operation.result(of: attempt) != nil { return header }
-        }
-    }
-
-    /// Puts the next datagram into the caller's memory if it is here already; false where the
-    /// caller has to wait, as `start` says.
-    func receiveNow(
+    /// Puts the next datagram into the caller's memory if it is here already.
+    func tryReceive(
         into buffer: inout MutableSpan<UInt8>,
         _ header: inout DatagramHeader,
-        _ start: inout OperationStart
+        _ ongoing: inout OngoingOperation
     ) throws(OperationFailure) -> Bool {
-        var operation = try Operation(registration, .read, .inLine)
-        if operation.isReady {
+        var operation = try ongoing.begun(registration, .read, .inLine)
+        while try operation.mayCall() {
             let attempt = takeOrReceive(operation.descriptor, into: &buffer, &header)
             if try operation.result(of: attempt) != nil { return true }
         }
-        start = OperationStart(operation.rest)
+        ongoing.keep(operation)
         return false
     }
 

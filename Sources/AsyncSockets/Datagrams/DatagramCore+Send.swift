@@ -11,45 +11,26 @@ extension DatagramCore {
         to address: SocketAddress?,
         control: [UInt8] = []
     ) async throws(OperationFailure) {
-        try await send(bytes, to: address, control, Operation(registration, .write, .inLine))
+        var operation = OngoingOperation()
+        while try !trySend(bytes, to: address, control: control, &operation) {
+            await operation.wait()
+        }
     }
 
-    private func send(
+    /// Sends one datagram if that is possible at once.
+    func trySend(
         _ bytes: Span<UInt8>,
         to address: SocketAddress?,
-        _ control: [UInt8],
-        _ begun: Operation
-    ) async throws(OperationFailure) {
-        var operation = begun
-        while true {
-            if !operation.isReady { try await operation.ready() }
+        control: [UInt8] = [],
+        _ ongoing: inout OngoingOperation
+    ) throws(OperationFailure) -> Bool {
+        var operation = try ongoing.begun(registration, .write, .inLine)
+        while try operation.mayCall() {
             let attempt = send(bytes, to: address, control: control, from: operation.descriptor)
-            if try operation.result(of: attempt) != nil { return }
+            if try operation.result(of: attempt) != nil { return true }
         }
-    }
-
-    /// Sends one datagram if that is possible at once, and says what is left to do where not.
-    func sendNow(
-        _ bytes: Span<UInt8>,
-        to address: SocketAddress?,
-        _ start: inout OperationStart
-    ) throws(OperationFailure) {
-        var operation = try Operation(registration, .write, .inLine)
-        if operation.isReady {
-            let attempt = send(bytes, to: address, control: [], from: operation.descriptor)
-            if try operation.result(of: attempt) != nil { return }
-        }
-        start = OperationStart(operation.rest)
-    }
-
-    /// Goes on where `sendNow` could not.
-    func sendRest(
-        _ bytes: Span<UInt8>,
-        to address: SocketAddress?,
-        _ start: OperationStart
-    ) async throws(OperationFailure) {
-        let operation = Operation(goingOnWith: registration, .write, start.rest)
-        try await send(bytes, to: address, [], operation)
+        ongoing.keep(operation)
+        return false
     }
 
     private func send(

@@ -14,12 +14,11 @@ extension UDPSocket: AsyncSequence {
         /// - Returns: The datagram; never nil.
         /// - Throws: As `receive()`. No datagram is lost then, and another loop may go on.
         @inlinable
+        @inline(__always)
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws -> Datagram? {
-            var start = OperationStart.done
-            if let datagram = try socket.receiveNow(&start) { return datagram }
-            return try await socket.receiveRest(start)
+            try await socket.receive()
         }
 
         /// The same, for callers without isolation.
@@ -27,10 +26,9 @@ extension UDPSocket: AsyncSequence {
         /// - Returns: The datagram; never nil.
         /// - Throws: As `receive()`.
         @inlinable
+        @inline(__always)
         public mutating func next() async throws -> Datagram? {
-            var start = OperationStart.done
-            if let datagram = try socket.receiveNow(&start) { return datagram }
-            return try await socket.receiveRest(start)
+            try await socket.receive()
         }
     }
 
@@ -51,28 +49,20 @@ extension UDPSocket {
     ///   `.connectionRefused` and the like, once for each time that the network reported it.
     ///   `CancellationError` where the task was cancelled: no datagram is lost then.
     @inlinable
+    @inline(__always)
     public func receive() async throws -> Datagram {
-        // Often it is here already, and then nothing is asynchronous.
-        var start = OperationStart.done
-        if let datagram = try receiveNow(&start) { return datagram }
-        return try await receiveRest(start)
-    }
-
-    /// The next datagram if it is here already; nil where the caller has to wait.
-    @usableFromInline
-    func receiveNow(_ start: inout OperationStart) throws -> Datagram? {
-        do throws(OperationFailure) {
-            return try core.receiveNow(&start)
-        } catch {
-            throw self.error(error, .receive)
+        var operation = OngoingOperation()
+        while true {
+            if let datagram = try tryReceive(&operation) { return datagram }
+            await operation.wait()
         }
     }
 
-    /// Goes on where `receiveNow` could not.
+    /// The next datagram if it is here already.
     @usableFromInline
-    func receiveRest(_ start: OperationStart) async throws -> Datagram {
+    func tryReceive(_ operation: inout OngoingOperation) throws -> Datagram? {
         do throws(OperationFailure) {
-            return try await core.receiveRest(start)
+            return try core.tryReceive(&operation)
         } catch {
             throw self.error(error, .receive)
         }
@@ -102,35 +92,23 @@ extension UDPSocket {
     /// - Returns: All of the datagram but its bytes.
     /// - Throws: As `receive()`.
     @inlinable
+    @inline(__always)
     public func receive(into buffer: inout MutableSpan<UInt8>) async throws -> DatagramHeader {
         var header = DatagramHeader()
-        var start = OperationStart.done
-        if try receiveNow(into: &buffer, &header, &start) { return header }
-        return try await receiveRest(start, into: &buffer)
+        var operation = OngoingOperation()
+        while try !tryReceive(into: &buffer, &header, &operation) { await operation.wait() }
+        return header
     }
 
-    /// Takes the next datagram if it is here already; false where the caller has to wait.
+    /// Takes the next datagram if it is here already.
     @usableFromInline
-    func receiveNow(
+    func tryReceive(
         into buffer: inout MutableSpan<UInt8>,
         _ header: inout DatagramHeader,
-        _ start: inout OperationStart
+        _ operation: inout OngoingOperation
     ) throws -> Bool {
         do throws(OperationFailure) {
-            return try core.receiveNow(into: &buffer, &header, &start)
-        } catch {
-            throw self.error(error, .receive)
-        }
-    }
-
-    /// Goes on where `receiveNow` could not.
-    @usableFromInline
-    func receiveRest(
-        _ start: OperationStart,
-        into buffer: inout MutableSpan<UInt8>
-    ) async throws -> DatagramHeader {
-        do throws(OperationFailure) {
-            return try await core.receiveRest(start, into: &buffer)
+            return try core.tryReceive(into: &buffer, &header, &operation)
         } catch {
             throw self.error(error, .receive)
         }

@@ -16,11 +16,11 @@ extension UDPSocket {
     ///   time that the network reported it of an earlier datagram; this one was not sent then.
     ///   `CancellationError` where the task was cancelled; nothing was sent then.
     @inlinable
+    @inline(__always)
     public func send(_ bytes: Span<UInt8>, to address: SocketAddress) async throws {
         // Nearly always the kernel has room, and then nothing here is asynchronous.
-        var start = OperationStart.done
-        try sendNow(bytes, to: address, &start)
-        if start != .done { try await sendRest(bytes, to: address, start) }
+        var operation = OngoingOperation()
+        while try !trySend(bytes, to: address, &operation) { await operation.wait() }
     }
 
     /// Sends one datagram; see ``send(_:to:)-(Span<UInt8>,_)``.
@@ -71,10 +71,10 @@ extension UDPSocket {
     /// - Parameter bytes: What it carries.
     /// - Throws: As `send(_:to:)`; `.destinationRequired` where the socket is not connected.
     @inlinable
+    @inline(__always)
     public func send(_ bytes: Span<UInt8>) async throws {
-        var start = OperationStart.done
-        try sendNow(bytes, to: nil, &start)
-        if start != .done { try await sendRest(bytes, to: nil, start) }
+        var operation = OngoingOperation()
+        while try !trySend(bytes, to: nil, &operation) { await operation.wait() }
     }
 
     /// Sends one datagram to the peer that the socket is connected to.
@@ -82,6 +82,7 @@ extension UDPSocket {
     /// - Parameter bytes: What it carries.
     /// - Throws: As `send(_:)` of a span.
     @inlinable
+    @inline(__always)
     public func send(_ bytes: [UInt8]) async throws { try await send(bytes.span) }
 
     /// Sends a text as UTF-8 in one datagram to the peer that the socket is connected to.
@@ -90,29 +91,15 @@ extension UDPSocket {
     /// - Throws: As `send(_:)` of a span.
     public func send(_ text: String) async throws { try await send(text.utf8.span) }
 
-    /// Sends what the kernel takes at once, and says what is left to do.
+    /// Sends one datagram if that is possible at once.
     @usableFromInline
-    func sendNow(
+    func trySend(
         _ bytes: Span<UInt8>,
         to address: SocketAddress?,
-        _ start: inout OperationStart
-    ) throws {
+        _ operation: inout OngoingOperation
+    ) throws -> Bool {
         do throws(OperationFailure) {
-            try core.sendNow(bytes, to: address, &start)
-        } catch {
-            throw self.error(error, .send, remote: address, count: bytes.count)
-        }
-    }
-
-    /// Goes on where `sendNow` could not.
-    @usableFromInline
-    func sendRest(
-        _ bytes: Span<UInt8>,
-        to address: SocketAddress?,
-        _ start: OperationStart
-    ) async throws {
-        do throws(OperationFailure) {
-            try await core.sendRest(bytes, to: address, start)
+            return try core.trySend(bytes, to: address, &operation)
         } catch {
             throw self.error(error, .send, remote: address, count: bytes.count)
         }

@@ -17,6 +17,7 @@ extension StreamConnection: AsyncSequence {
         /// - Throws: `SocketError` where the connection failed or was closed, `CancellationError`
         ///   where the task was cancelled; no byte is lost then.
         @inlinable
+        @inline(__always)
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws -> [UInt8]? {
@@ -25,6 +26,7 @@ extension StreamConnection: AsyncSequence {
 
         /// The same, for callers without isolation.
         @inlinable
+        @inline(__always)
         public mutating func next() async throws -> [UInt8]? {
             try await connection.readChunk()
         }
@@ -37,18 +39,33 @@ extension StreamConnection: AsyncSequence {
 }
 
 extension StreamConnection {
-    /// The next chunk: what is left over, or what the kernel has; nil at the end.
+    /// The next chunk; nil at the end.
+    ///
+    /// Not compiled into the loop that iterates, where its tries, being synchronous, would have to
+    /// be preceded by a look whether the task is on the right executor.
     @usableFromInline
     final func readChunk() async throws -> [UInt8]? {
+        var operation = OngoingOperation()
+        while true {
+            if let chunk = try tryReadChunk(&operation) { return chunk.isEmpty ? nil : chunk }
+            await operation.wait()
+        }
+    }
+
+    /// What is left over, or what the kernel has, empty at the end; nil where neither has anything.
+    @usableFromInline
+    final func tryReadChunk(_ ongoing: inout OngoingOperation) throws -> [UInt8]? {
         do throws(OperationFailure) {
-            var operation = try Operation(registration, .read, .exclusive)
-            while true {
-                try await operation.ready()
-                let attempt = takeLeftover() ?? receive(from: operation.descriptor)
-                if let chunk = try operation.result(of: attempt) {
-                    return chunk.isEmpty ? nil : chunk
+            var operation = try ongoing.begun(reading: registration)
+            while try operation.mayCall() {
+                if let chunk = try operation.result(
+                    of: takeLeftover() ?? receive(from: operation.descriptor)
+                ) {
+                    return chunk
                 }
             }
+            ongoing.keep(operation)
+            return nil
         } catch {
             throw self.error(error, .read)
         }
@@ -63,16 +80,36 @@ extension StreamConnection {
     ///   where the span is empty.
     /// - Throws: `SocketError`: `.busy` while another task reads, `.connectionReset`, `.closed`.
     ///   `CancellationError` where the task was cancelled: nothing was read then.
+    @inlinable
+    @inline(__always)
     public final func read(into buffer: inout MutableSpan<UInt8>) async throws -> Int {
+        var operation = OngoingOperation()
+        while true {
+            if let count = try tryRead(into: &buffer, &operation) { return count }
+            await operation.wait()
+        }
+    }
+
+    /// How many bytes were read, 0 at the end; nil where there are none yet.
+    @usableFromInline
+    final func tryRead(
+        into buffer: inout MutableSpan<UInt8>,
+        _ ongoing: inout OngoingOperation
+    ) throws -> Int? {
         do throws(OperationFailure) {
-            var operation = try Operation(registration, .read, .exclusive)
-            while true {
-                if !buffer.isEmpty { try await operation.ready() }
+            var operation =
+                buffer.isEmpty
+                ? try Operation(registration, .read, .exclusive)
+                : try ongoing.begun(reading: registration)
+            // Nothing is no reason to wait.
+            while buffer.isEmpty ? true : try operation.mayCall() {
                 let attempt =
                     takeLeftover(into: &buffer)
                     ?? receive(from: operation.descriptor, into: &buffer)
                 if let count = try operation.result(of: attempt) { return count }
             }
+            ongoing.keep(operation)
+            return nil
         } catch {
             throw self.error(error, .read)
         }
@@ -249,18 +286,12 @@ extension StreamConnection {
     }
 
     final func receive(from socket: CInt) -> Attempt<[UInt8]> {
-        let attempt = receiveChunk(
-            from: socket,
-            expected: lastChunkSize.load(ordering: .relaxed),
-            readStyle
-        )
-        switch attempt {
-        case .drained(let chunk), .undrained(let chunk):
-            if chunk.isEmpty, wasReset(socket) { return .failed(.connectionReset) }
-            lastChunkSize.store(chunk.count, ordering: .relaxed)
-        case .mustWait, .failed: break
-        }
-        return attempt
+        let expected = lastChunkSize.load(ordering: .relaxed)
+        let (chunk, transfer, isDrained) = receiveChunk(from: socket, expected: expected, readStyle)
+        guard let count = transfer.count else { return Attempt(failureOf: transfer) }
+        if count == 0, wasReset(socket) { return .failed(.connectionReset) }
+        lastChunkSize.store(count, ordering: .relaxed)
+        return Attempt(chunk, drained: isDrained)
     }
 
     /// Whether the end that a read has met is the peer's reset.

@@ -16,11 +16,11 @@ extension StreamConnection {
     ///   task was cancelled; then the connection's `bytesWritten` tells. A stream that has sent a
     ///   part of a message is of no use for another message.
     @inlinable
+    @inline(__always)
     public final func write(_ bytes: Span<UInt8>) async throws {
-        // Nearly always the kernel has room, and then nothing here is asynchronous.
-        var start = OperationStart.done
-        let sent = try writeNow(bytes, &start)
-        if start != .done { try await writeRest(bytes, sent, start) }
+        var operation = OngoingOperation()
+        var sent = 0
+        while try !tryWrite(bytes, &sent, &operation) { await operation.wait() }
     }
 
     /// Sends bytes; see `write(_:)` of a span.
@@ -28,6 +28,7 @@ extension StreamConnection {
     /// - Parameter bytes: What to send.
     /// - Throws: As `write(_:)` of a span.
     @inlinable
+    @inline(__always)
     public final func write(_ bytes: [UInt8]) async throws {
         try await write(bytes.span)
     }
@@ -37,6 +38,7 @@ extension StreamConnection {
     /// - Parameter bytes: What to send.
     /// - Throws: As `write(_:)` of a span.
     @inlinable
+    @inline(__always)
     public final func write(_ bytes: ArraySlice<UInt8>) async throws {
         try await write(bytes.span)
     }
@@ -46,6 +48,7 @@ extension StreamConnection {
     /// - Parameter text: What to send.
     /// - Throws: As `write(_:)` of a span.
     @inlinable
+    @inline(__always)
     public final func write(_ text: String) async throws {
         try await write(text.utf8.span)
     }
@@ -79,36 +82,21 @@ extension StreamConnection {
 }
 
 extension StreamConnection {
-    /// Sends what the kernel takes at once, and says what is left to do.
-    ///
-    /// - Returns: How many bytes went out.
+    /// Sends what the kernel takes at once; whether that was all.
     @usableFromInline
-    final func writeNow(_ bytes: Span<UInt8>, _ start: inout OperationStart) throws -> Int {
-        var sent = 0
+    final func tryWrite(
+        _ bytes: Span<UInt8>,
+        _ sent: inout Int,
+        _ ongoing: inout OngoingOperation
+    ) throws -> Bool {
         do throws(OperationFailure) {
-            var operation = try Operation(registration, .write, .inLine)
-            if operation.isReady {
+            var operation = try ongoing.begun(registration, .write, .inLine)
+            while try operation.mayCall() {
                 let attempt = send(bytes, from: &sent, to: operation.descriptor)
-                if try operation.result(of: attempt) != nil { return sent }
+                if try operation.result(of: attempt) != nil { return true }
             }
-            start = OperationStart(operation.rest)
-            return sent
-        } catch {
-            throw self.error(error, .write, bytesWritten: sent)
-        }
-    }
-
-    /// Goes on where `writeNow` could not.
-    @usableFromInline
-    final func writeRest(_ bytes: Span<UInt8>, _ sent: Int, _ start: OperationStart) async throws {
-        var sent = sent
-        do throws(OperationFailure) {
-            var operation = Operation(goingOnWith: registration, .write, start.rest)
-            while true {
-                try await operation.ready()
-                let attempt = send(bytes, from: &sent, to: operation.descriptor)
-                if try operation.result(of: attempt) != nil { return }
-            }
+            ongoing.keep(operation)
+            return false
         } catch {
             throw self.error(error, .write, bytesWritten: sent)
         }
@@ -124,9 +112,15 @@ extension StreamConnection {
         let transfer = SocketSystem.send(rest, to: socket)
         guard let count = transfer.count else { return failed(transfer) }
         sent += count
-        totalBytesWritten.wrappingAdd(count, ordering: .relaxed)
+        noteWritten(count)
         // The kernel takes less than all when it has no room: more fits after a wait.
         return sent == bytes.count ? .undrained(()) : .mustWait
+    }
+
+    /// Only the writer's turn changes it, so no other thread can come between.
+    private final func noteWritten(_ count: Int) {
+        let total = totalBytesWritten.load(ordering: .relaxed)
+        totalBytesWritten.store(total &+ count, ordering: .relaxed)
     }
 
     private final func failed(_ transfer: Transfer) -> Attempt<Void> {
@@ -150,7 +144,7 @@ extension StreamConnection {
             )
             guard let count = transfer.count else { return failed(transfer) }
             sent += count
-            totalBytesWritten.wrappingAdd(count, ordering: .relaxed)
+            noteWritten(count)
             position.advance(by: count, in: buffers)
         }
         return .undrained(())

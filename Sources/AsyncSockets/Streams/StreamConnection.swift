@@ -136,7 +136,7 @@ extension StreamConnection {
     public final func shutdown(_ direction: Direction) throws(SocketError) {
         for turn in direction.turn {
             switch registration.begin(turn) {
-            case .call, .wait: break
+            case .call, .wait, .suspend, .endWait: break
             case .closed: throw SocketError(.shutdown, code: .closed, remote: remoteAddress)
             case .contended:
                 throw SocketError(

@@ -68,6 +68,9 @@ extern _Thread_local void *csock_thread_loop __attribute__((tls_model("initial-e
 static inline void *csock_current_loop(void) { return csock_thread_loop; }
 static inline void csock_set_current_loop(void *loop) { csock_thread_loop = loop; }
 
+// Whether the program runs under ThreadSanitizer.
+int csock_is_sanitized(void);
+
 // The monotonic clock in nanoseconds, clock_gettime(2).
 int64_t csock_monotonic_nanoseconds(void);
 

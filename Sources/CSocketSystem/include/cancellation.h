@@ -11,6 +11,9 @@
 // Whether the current task is cancelled, without counting a reference to it.
 int csock_task_is_cancelled(void);
 
+// The same of a task that is known to live.
+int csock_is_cancelled(void *task);
+
 // What an operation that need not wait asks before it begins: 0 to go on, 1 to let others have the
 // thread first, 2 where the current task is cancelled.
 int csock_check_task(void);
