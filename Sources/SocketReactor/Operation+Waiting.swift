@@ -4,6 +4,7 @@ extension Operation {
     /// Whether the system call may be tried now; where not, `waited` comes before the next question.
     @inlinable
     public mutating func mayCall() throws(OperationFailure) -> Bool {
+        if progress.step == .call { return true }
         switch progress.step {
         case .call: return true
         case .suspend, .endWait, .continue: return try endWait()

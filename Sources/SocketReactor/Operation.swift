@@ -6,6 +6,8 @@ public enum Attempt<Value> {
     case drained(Value)
     /// It worked; there may be more.
     case undrained(Value)
+    /// It worked, and took more than it hands out: the next operation need not wait for the kernel.
+    case stocked(Value)
     /// It would have had to wait.
     case mustWait
     /// It failed for good.
@@ -161,11 +163,14 @@ public struct Operation {
     @inlinable
     @inline(__always)
     mutating func begin(_ action: BeginAction, _ policy: TurnPolicy) throws(OperationFailure) {
-        switch action {
-        case .call:
+        if action == .call {
             progress.step = .call
             let status = checkCurrentTask()
             if status != TaskStatus.goesOn { try beginInSpite(of: status) }
+            return
+        }
+        switch action {
+        case .call: break
         // A wait finds out by itself whether the task is cancelled, and gives way.
         case .wait: progress.step = .wait
         case .suspend: progress.step = .mustSuspend
@@ -203,13 +208,16 @@ public struct Operation {
     ) throws(OperationFailure) -> Value? {
         switch consume attempt {
         case .drained(let value):
-            end(undrained: false)
+            end(leaving: .nothing)
             return value
         case .undrained(let value):
-            end(undrained: true)
+            end(leaving: .unknown)
+            return value
+        case .stocked(let value):
+            end(leaving: .stock)
             return value
         case .failed(let errno):
-            end(undrained: true)
+            end(leaving: .unknown)
             throw .system(errno)
         case .mustWait:
             progress.step = .wait
@@ -218,16 +226,16 @@ public struct Operation {
     }
 
     @inlinable
-    func end(undrained: Bool) {
+    func end(leaving remainder: Remainder) {
         // SAFETY: as in `descriptor`.
-        unsafe registration._withUnsafeGuaranteedRef { $0.end(direction, undrained: undrained) }
+        unsafe registration._withUnsafeGuaranteedRef { $0.end(direction, leaving: remainder) }
     }
 
     /// Gives the turn back unused. The next operation tries its call first: this one may have kept
     /// bytes for it.
     @usableFromInline
     func abandon(_ outcome: WaitOutcome) -> OperationFailure {
-        end(undrained: true)
+        end(leaving: .unknown)
         let failure = unsafe registration._withUnsafeGuaranteedRef { $0.watchFailure }
         if outcome == .closed, let failure { return .system(failure) }
         return OperationFailure(outcome)

@@ -44,6 +44,19 @@ package struct ReadinessSlot: Hashable, Sendable {
     static let owned: UInt16 = 1 << 9
     /// The holder's deadline passed while it was not waiting.
     static let expired: UInt16 = 1 << 10
+    /// An operation has taken more than it handed out: the next ones need neither the kernel nor its
+    /// readiness, which stays for whoever makes the next system call.
+    static let stocked: UInt16 = 1 << 11
+}
+
+/// What an operation that ends leaves for the next one.
+public enum Remainder: Hashable, Sendable {
+    /// Nothing: the next one waits first.
+    case nothing
+    /// Perhaps something: the next one tries its call first.
+    case unknown
+    /// What was taken from the kernel and not handed out.
+    case stock
 }
 
 /// What an operation that begins must do first.
@@ -95,6 +108,7 @@ extension ReadinessSlot {
         if has(Self.closed) { return .closed }
         if has(Self.held) { return .contended }
         flags |= Self.held
+        if has(Self.stocked) { return .call }
         guard has(Self.ready | Self.eager | Self.draining) else { return .wait }
         flags &= ~Self.ready
         return .call
@@ -103,7 +117,7 @@ extension ReadinessSlot {
     /// Takes over a turn that another operation handed on: try the call, readiness may be stale.
     @inline(__always)
     package mutating func takeOver() {
-        flags &= ~Self.ready
+        if !has(Self.stocked) { flags &= ~Self.ready }
     }
 
     /// The holder's system call said that it would have to wait.
@@ -112,6 +126,7 @@ extension ReadinessSlot {
     /// - Returns: What the caller does now.
     @inline(__always)
     package mutating func wait(asOwner: Bool = false) -> WaitAction {
+        flags &= ~Self.stocked
         if has(Self.closed) { return .resume(.closed) }
         if has(Self.cancelled) { return .resume(.cancelled) }
         if has(Self.ready) {
@@ -198,15 +213,36 @@ extension ReadinessSlot {
 
     /// The holder is done.
     ///
-    /// - Parameter undrained: The system call may not have taken everything.
+    /// - Parameter remainder: What it leaves.
     /// - Returns: True if the turn is free; false if it must be handed to the next in line.
     @inline(__always)
-    package mutating func end(undrained: Bool) -> Bool {
-        if undrained { flags |= Self.ready }
+    package mutating func end(leaving remainder: Remainder) -> Bool {
+        leave(remainder)
         flags &= ~(Self.cancelled | Self.expired)
         if has(Self.queued) { return false }
         flags &= ~Self.held
         return true
+    }
+
+    /// `end`, where nobody stands in line and the socket is open, so that the turn is free and nothing
+    /// has to follow. Else nothing changes.
+    ///
+    /// - Returns: Whether the turn is free now.
+    @inline(__always)
+    package mutating func endAlone(leaving remainder: Remainder) -> Bool {
+        if has(Self.queued | Self.closed) { return false }
+        leave(remainder)
+        flags &= ~(Self.held | Self.cancelled | Self.expired)
+        return true
+    }
+
+    @inline(__always)
+    private mutating func leave(_ remainder: Remainder) {
+        switch remainder {
+        case .nothing: flags &= ~Self.stocked
+        case .unknown: flags |= Self.ready
+        case .stock: flags |= Self.stocked
+        }
     }
 
     /// Marks that somebody stands in line; false if the turn became free and was taken instead.

@@ -88,7 +88,8 @@ public final class Registration: Sendable {
 extension Registration {
     /// Takes a direction's turn if it is free.
     public func begin(_ direction: Direction) -> BeginAction {
-        step { $0[direction].begin() }
+        // Two functions, so that each knows where in the word its slot is.
+        direction == .read ? step { $0[.read].begin() } : step { $0[.write].begin() }
     }
 
     /// The same for one who must wait if nothing has arrived, and may not read nothing.
@@ -100,8 +101,27 @@ extension Registration {
     }
 
     /// Gives a turn back, or hands it to the next in line.
-    public func end(_ direction: Direction, undrained: Bool) {
-        switch step({ $0.end(direction, undrained: undrained) }) {
+    public func end(_ direction: Direction, leaving remainder: Remainder) {
+        direction == .read
+            ? endQuickly(.read, leaving: remainder) : endQuickly(.write, leaving: remainder)
+    }
+
+    /// Nearly always nobody stands in line, and the socket is open.
+    @inline(__always)
+    private func endQuickly(_ direction: Direction, leaving remainder: Remainder) {
+        let old = state.load(ordering: .relaxed)
+        var new = old
+        if new[direction].endAlone(leaving: remainder),
+            state.compareExchange(expected: old, desired: new, ordering: .acquiringAndReleasing)
+                .exchanged
+        {
+            return
+        }
+        endSlowly(direction, leaving: remainder)
+    }
+
+    private func endSlowly(_ direction: Direction, leaving remainder: Remainder) {
+        switch step({ $0.end(direction, leaving: remainder) }) {
         case .nothing: return
         case .handOn: handOn(direction)
         case .closeDescriptor: closeDescriptor(descriptor)
@@ -159,7 +179,8 @@ extension Registration {
             guard let (first, isEmpty) = line.takeFirst(direction) else {
                 let action = step { state in
                     state[direction].queueEmptied()
-                    return state.end(direction, undrained: false)
+                    // What the operation left was noted when it ended, and must not be lost.
+                    return state.end(direction, leaving: .unknown)
                 }
                 return (nil, action)
             }

@@ -81,8 +81,8 @@ package struct RegistrationState: Hashable, Sendable, BitwiseCopyable, AtomicRep
 
     /// Ends an operation. What must follow is in the answer.
     @inline(__always)
-    package mutating func end(_ direction: Direction, undrained: Bool) -> EndAction {
-        guard self[direction].end(undrained: undrained) else { return .handOn }
+    package mutating func end(_ direction: Direction, leaving remainder: Remainder) -> EndAction {
+        guard self[direction].end(leaving: remainder) else { return .handOn }
         return becomesGone() ? .closeDescriptor : .nothing
     }
 

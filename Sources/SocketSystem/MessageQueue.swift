@@ -20,6 +20,11 @@ package final class MessageQueue: @unchecked Sendable {
     private var segmentSize = 0
     /// Whether the last datagram had more than 4 KiB.
     private var lastWasLarge = false
+    /// What datagrams are copied into.
+    @exclusivity(unchecked)
+    private var spare = SpareChunk()
+    /// Whether the last call had room for more than there was, so that the kernel has no more.
+    package private(set) var tookAll = false
 
     package init() {}
 
@@ -39,7 +44,11 @@ package final class MessageQueue: @unchecked Sendable {
     }
 
     /// Keeps some of the messages that a call has received; the queue is empty before.
+    ///
+    /// The last of them is the last that the call has received.
     package func keep(_ range: Range<Int>, of batch: MessageBatch) {
+        tookAll = range.upperBound < batch.capacity
+        if range.isEmpty { return }
         if (kept?.capacity ?? 0) < range.count { kept = MessageBatch(copies: range.count) }
         let kept = messages
         kept.keep(range, of: batch)
@@ -53,7 +62,14 @@ package final class MessageQueue: @unchecked Sendable {
     package func take() -> (bytes: [UInt8], facts: MessageFacts)? {
         guard next < end, let kept else { return nil }
         let part = take(segmentSize, of: kept)
-        return (kept.copy(part), kept.facts(of: part))
+        return (copy(part, of: kept), kept.facts(of: part))
+    }
+
+    /// A copy of a part of a message's bytes, which may lie where the last one did.
+    @inline(__always)
+    package func copy(_ part: MessagePart, of batch: MessageBatch) -> [UInt8] {
+        // SAFETY: the batch checks the part, and stays as it is meanwhile.
+        unsafe spare.copy(batch.range(of: part))
     }
 
     /// Takes the oldest datagram into memory of the caller's: all, or as much as there is room for.

@@ -16,18 +16,25 @@ package struct SpareChunk: ~Copyable {
     /// An array of what lies in the first bytes of a scratch buffer, which a call has just filled.
     @inline(__always)
     package mutating func copy(_ scratch: borrowing ScratchBuffer, first count: Int) -> [UInt8] {
+        // SAFETY: the buffer is readable for `count` bytes, and not changed meanwhile.
+        unsafe copy(UnsafeRawBufferPointer(rebasing: scratch.bytes[..<count]))
+    }
+
+    /// An array of these bytes.
+    @unsafe
+    @inline(__always)
+    package mutating func copy(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
         // A larger array might be changed by its user, who would then copy all of it.
-        if count == last.count, count <= Self.largest, isUsed, isOnlyReference() {
-            // SAFETY: `last` has `count` bytes and no other reference.
-            unsafe last.withUnsafeMutableBytes { bytes in
-                unsafe bytes.copyMemory(
-                    from: UnsafeRawBufferPointer(rebasing: scratch.bytes[..<count])
-                )
-            }
+        if bytes.count == last.count, bytes.count <= Self.largest, isUsed, isOnlyReference() {
+            // SAFETY: `last` has as many bytes and no other reference.
+            unsafe last.withUnsafeMutableBytes { unsafe $0.copyMemory(from: bytes) }
             return last
         }
-        let chunk = scratch.copy(first: count)
-        if count <= Self.largest { last = chunk }
+        // From a typed buffer, because that initialiser is specialised here: others look their
+        // metadata up each time.
+        let start = unsafe bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        let chunk = unsafe [UInt8](UnsafeBufferPointer(start: start, count: bytes.count))
+        if bytes.count <= Self.largest { last = chunk }
         return chunk
     }
 

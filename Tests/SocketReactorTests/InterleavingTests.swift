@@ -22,7 +22,17 @@ struct InterleavingTests {
             deadline: .afterwards,
             isOwner: true
         )
+        let receiver = SocketWorld.Plan.Task(
+            policy: .inLine,
+            stocks: true,
+            isCancellable: true,
+            operations: 3
+        )
         return [
+            Plan(tasks: [receiver], arrivals: 3, closes: 1, drains: 1),
+            Plan(tasks: [receiver], arrivals: 3, levelTriggered: true),
+            Plan(tasks: [receiver, receiver], arrivals: 3),
+            Plan(tasks: [receiver, writer], arrivals: 3, closes: 1),
             Plan(tasks: [owner], arrivals: 3, closes: 1, drains: 1),
             Plan(tasks: [owner], arrivals: 2, closes: 2, detaches: 1, uses: 1),
             Plan(tasks: [owner], arrivals: 3, closes: 1, levelTriggered: true),

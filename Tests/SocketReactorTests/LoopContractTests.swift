@@ -38,7 +38,7 @@ struct LoopContractTests {
             let task = Task(executorPreference: group) {
                 _ = registration.begin(.read)
                 let outcome = await registration.wait(.read)
-                registration.end(.read, undrained: false)
+                registration.end(.read, leaving: .nothing)
                 return outcome
             }
             await settle()
@@ -67,7 +67,7 @@ struct LoopContractTests {
             let writer = Task(executorPreference: bench.group) {
                 _ = bench.registration.begin(.write)
                 let outcome = await bench.registration.wait(.write)
-                bench.registration.end(.write, undrained: false)
+                bench.registration.end(.write, leaving: .nothing)
                 return outcome
             }
             await bench.settle()

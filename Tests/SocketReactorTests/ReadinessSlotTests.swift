@@ -7,8 +7,8 @@ import Testing
 struct ReadinessSlotTests {
     private typealias Slot = ReadinessSlot
 
-    /// All 1,024 combinations of the ten flags.
-    private static let all = (UInt16(0)..<1024).map { ReadinessSlot(flags: $0) }
+    /// All 4,096 combinations of the twelve flags.
+    private static let all = (UInt16(0)..<4096).map { ReadinessSlot(flags: $0) }
 
     @Test("never forgets that it was closed")
     func closedIsForever() {
@@ -82,18 +82,66 @@ struct ReadinessSlotTests {
             check(after.has(Slot.ready))
             guard !slot.has(Slot.closed | Slot.held) else { continue }
             check(after.begin() == .call)
-            // Cleared before the call, so that an edge during the call is not lost.
-            check(!after.has(Slot.ready))
+            // Cleared before the call, so that an edge during the call is not lost; kept where there
+            // need not be a call.
+            check(after.has(Slot.ready) == slot.has(Slot.stocked))
             _ = after.kernelReady(eager: false, repeats: false)
             if !slot.has(Slot.cancelled) { check(after.wait() == .resume(.ready)) }
         }
+    }
+
+    @Test("ends alone as it ends otherwise, or changes nothing")
+    func endsAlone() {
+        for slot in Self.all {
+            for remainder in [Remainder.nothing, .unknown, .stock] {
+                var (alone, otherwise) = (slot, slot)
+                if alone.endAlone(leaving: remainder) {
+                    check(otherwise.end(leaving: remainder))
+                    check(alone == otherwise)
+                    check(!slot.has(Slot.closed))
+                } else {
+                    check(alone == slot)
+                }
+            }
+        }
+    }
+
+    @Test("begins and waits in one step as in two, or changes nothing")
+    func beginsAndWaits() {
+        var waits = 0
+        for slot in Self.all {
+            var (atOnce, otherwise) = (slot, slot)
+            if atOnce.beginWaitAsOwner() {
+                check(otherwise.begin() == .wait)
+                check(otherwise.wait(asOwner: true) == .suspend)
+                check(atOnce == otherwise)
+                waits += 1
+            } else {
+                check(atOnce == slot)
+            }
+        }
+        #expect(waits == 1)
+    }
+
+    @Test("with a stock, no operation waits, and none uses readiness up")
+    func stock() {
+        var slot = ReadinessSlot()
+        check(slot.begin() == .wait)
+        check(slot.end(leaving: .stock))
+        check(slot.begin() == .call)
+        // The kernel tells of something new while the last of the stock is handed out.
+        check(!slot.kernelReady(eager: false, repeats: false))
+        check(slot.end(leaving: .nothing))
+        check(slot.begin() == .call)
+        check(slot.end(leaving: .nothing))
+        check(slot.begin() == .wait)
     }
 
     @Test("does not take cancellation from one holder to the next")
     func cancellationEndsWithTheTurn() {
         for slot in Self.all {
             var after = slot
-            _ = after.end(undrained: false)
+            _ = after.end(leaving: .nothing)
             check(!after.has(Slot.cancelled))
         }
     }
@@ -105,7 +153,7 @@ struct ReadinessSlotTests {
         check(slot.wait() == .suspend)
         check(slot.drain())
         check(slot.wait() == .resume(.cancelled))
-        check(slot.end(undrained: true))
+        check(slot.end(leaving: .unknown))
         // What has arrived can still be read, so an operation begins with its call.
         check(slot.begin() == .call)
         _ = slot.kernelReady(eager: false, repeats: false)
@@ -119,7 +167,7 @@ struct ReadinessSlotTests {
         _ = slot.kernelReady(eager: true, repeats: false)
         for _ in 0..<3 {
             check(slot.begin() == .call)
-            check(slot.end(undrained: false))
+            check(slot.end(leaving: .nothing))
         }
     }
 
@@ -127,7 +175,9 @@ struct ReadinessSlotTests {
         { _ = $0.begin() }, { $0.takeOver() }, { _ = $0.wait() },
         { _ = $0.wait(asOwner: true) }, { _ = $0.cancelOwner() },
         { _ = $0.kernelReady(eager: true, repeats: true) }, { _ = $0.cancel() },
-        { _ = $0.close() }, { _ = $0.drain() }, { _ = $0.end(undrained: true) },
+        { _ = $0.close() }, { _ = $0.drain() }, { _ = $0.end(leaving: .unknown) },
+        { _ = $0.end(leaving: .stock) }, { _ = $0.endAlone(leaving: .nothing) },
+        { _ = $0.beginWaitAsOwner() },
         { _ = $0.queue() }, { $0.queueEmptied() }, { $0.makeReady() }, { $0.arm() },
     ]
 }

@@ -11,9 +11,9 @@ extension SocketWorld {
         case .standsInLine: standInLine(index)
         case .leftLine(.ready):
             if state.isClosed {
-                tasks[index].phase = .ends(undrained: true, .closed)
+                tasks[index].phase = .ends(leaving: .unknown, .closed)
             } else if tasks[index].isCancelled {
-                tasks[index].phase = .ends(undrained: true, .cancelled)
+                tasks[index].phase = .ends(leaving: .unknown, .cancelled)
             } else {
                 tasks[index].phase = .calls
             }
@@ -63,12 +63,12 @@ extension SocketWorld {
             tasks[index].hasTimer = false
             switch outcome {
             case .ready: tasks[index].phase = .calls
-            case .cancelled: tasks[index].phase = .ends(undrained: true, .cancelled)
-            case .closed: tasks[index].phase = .ends(undrained: true, .closed)
-            case .timedOut: tasks[index].phase = .ends(undrained: true, .timedOut)
+            case .cancelled: tasks[index].phase = .ends(leaving: .unknown, .cancelled)
+            case .closed: tasks[index].phase = .ends(leaving: .unknown, .closed)
+            case .timedOut: tasks[index].phase = .ends(leaving: .unknown, .timedOut)
             }
-        case .ends(let undrained, let result):
-            switch state.end(.read, undrained: undrained) {
+        case .ends(let remainder, let result):
+            switch state.end(.read, leaving: remainder) {
             case .nothing: finish(index, result)
             case .handOn: tasks[index].phase = .handsOn(result)
             case .closeDescriptor: tasks[index].phase = .closesDescriptor(result)
@@ -130,16 +130,28 @@ extension SocketWorld {
             other != index && tasks[other].phase == .calls
         }
         try Self.require(!others, "two tasks hold one turn")
+        if stock > 0 {
+            stock -= 1
+            tasks[index].phase = .ends(leaving: stock > 0 ? .stock : .nothing, .value)
+            return
+        }
         if items == 0 { return waitNext(index) }
-        items -= tasks[index].plan.takesOne ? 1 : items
-        tasks[index].phase = .ends(undrained: tasks[index].plan.takesOne, .value)
+        if tasks[index].plan.stocks {
+            stock = items - 1
+            items = 0
+            tasks[index].phase = .ends(leaving: stock > 0 ? .stock : .nothing, .value)
+        } else {
+            items -= tasks[index].plan.takesOne ? 1 : items
+            let remainder: Remainder = tasks[index].plan.takesOne ? .unknown : .nothing
+            tasks[index].phase = .ends(leaving: remainder, .value)
+        }
     }
 
     /// Under the line's lock.
     private mutating func handOn(_ index: Int, _ result: Result) throws {
         guard !line.isEmpty else {
             state[.read].queueEmptied()
-            switch state.end(.read, undrained: false) {
+            switch state.end(.read, leaving: .unknown) {
             case .closeDescriptor: tasks[index].phase = .closesDescriptor(result)
             case .nothing: finish(index, result)
             case .handOn: throw Violation(text: "an empty line was handed the turn")
@@ -183,6 +195,7 @@ extension SocketWorld {
             case .done: continue
             case .isSuspended, .isInLine:
                 try Self.require(items == 0, "something has arrived and a task still waits")
+                try Self.require(stock == 0, "something was taken and a task still waits")
                 try Self.require(!state.isClosed, "a task waits for a closed socket")
                 try Self.require(!task.isCancelled, "a cancelled task waits")
                 try Self.require(!task.hasExpired, "a task waits after its deadline")

@@ -27,6 +27,8 @@ struct SocketWorld: Hashable {
             var policy = TurnPolicy.exclusive
             /// Takes one item a call, like accept(2), or all, like a read that comes back short.
             var takesOne = false
+            /// Takes all there is and hands out one a call, like recvmmsg(2): the others are stock.
+            var stocks = false
             /// Whether somebody may cancel it.
             var isCancellable = false
             /// How many operations it does, one after the other.
@@ -50,7 +52,7 @@ struct SocketWorld: Hashable {
     enum Phase: Hashable {
         case begins, takesTurn, standsInLine, isInLine, leftLine(WaitOutcome)
         case calls, installsHandler, arms, setsTimer, waits, looks, isSuspended, woke(WaitOutcome)
-        case ends(undrained: Bool, Result), handsOn(Result), closesDescriptor(Result)
+        case ends(leaving: Remainder, Result), handsOn(Result), closesDescriptor(Result)
         case done(Result)
     }
 
@@ -83,6 +85,8 @@ struct SocketWorld: Hashable {
     var closers: [Closer]
     /// What has arrived and nobody took.
     var items = 0
+    /// What was taken and not handed out.
+    var stock = 0
     /// The kernel has an edge that the loop has not seen.
     var hasEdge = false
     var isArmed: Bool

@@ -18,7 +18,7 @@ extension DatagramCore {
         // What an earlier receive has left comes first.
         if !queue.isEmpty {
             takeQueued(into: batch)
-            return .undrained(())
+            return afterTaking
         }
         while true {
             let attempt = receive(from: socket, into: batch)
@@ -41,7 +41,7 @@ extension DatagramCore {
             let attempt = fillQueue(from: socket, always: true)
         {
             takeQueued(into: batch)
-            return queue.isEmpty ? attempt : .undrained(())
+            return batch.count > 0 ? afterTaking : attempt
         }
         let transfer = batch.messages.receive(from: socket)
         guard let count = transfer.count else { return Attempt(failureOf: transfer) }

@@ -56,7 +56,7 @@ extension DatagramCore {
 extension DatagramCore {
     private func takeOrReceive(_ socket: CInt, _ datagram: inout Datagram?) -> Attempt<Void> {
         datagram = takeQueued()
-        if datagram != nil { return .undrained(()) }
+        if datagram != nil { return afterTaking }
         while true {
             let attempt = receive(from: socket, &datagram)
             if !mustRepeat(attempt, of: socket) { return attempt }
@@ -68,7 +68,7 @@ extension DatagramCore {
         into buffer: inout MutableSpan<UInt8>,
         _ header: inout DatagramHeader
     ) -> Attempt<Void> {
-        if takeQueued(into: &buffer, &header) { return .undrained(()) }
+        if takeQueued(into: &buffer, &header) { return afterTaking }
         while true {
             let attempt = receive(from: socket, into: &buffer, &header)
             if !mustRepeat(attempt, of: socket) { return attempt }
@@ -86,15 +86,14 @@ extension DatagramCore {
         guard joins || !queue.expectsLarge,
             let attempt = fillQueue(from: socket, always: joins)
         else { return receiveMessage(from: socket, into: &buffer, &header) }
-        guard takeQueued(into: &buffer, &header) else { return attempt }
-        return queue.isEmpty ? attempt : .undrained(())
+        return takeQueued(into: &buffer, &header) ? afterTaking : attempt
     }
 
     /// Whether a receiving call that has failed is to be repeated: what it reported belongs to
     /// another datagram.
     func mustRepeat<Value>(_ attempt: Attempt<Value>, of socket: CInt) -> Bool {
         switch attempt {
-        case .drained, .undrained: return false
+        case .drained, .undrained, .stocked: return false
         case .mustWait:
             queue.shrink()
             errors.drainBeforeWaiting(socket)
@@ -102,6 +101,15 @@ extension DatagramCore {
             return false
         case .failed(let errno): return errors.excusesReceive(errno, of: socket)
         }
+    }
+
+    /// What the next receive finds after one that took something.
+    var afterTaking: Attempt<Void> {
+        if !queue.isEmpty { return .stocked(()) }
+        // With a queue of errors it must look whether that is empty before it waits.
+        guard queue.tookAll, !errors.isTurnedOn else { return .undrained(()) }
+        queue.shrink()
+        return .drained(())
     }
 
     func takeQueued() -> Datagram? {
@@ -154,11 +162,11 @@ extension DatagramCore {
             queue.keep(0..<count, of: batch)
             datagram = takeQueued()
         } else {
-            datagram = Datagram(firstOf: batch)
-            if count > 1 { queue.keep(1..<count, of: batch) }
+            let first = batch.whole(0)
+            datagram = Datagram(queue.copy(first, of: batch), batch.facts(of: first), of: batch)
+            queue.keep(1..<count, of: batch)
         }
-        // The kernel had no more than these, if they are fewer than asked for.
-        return Attempt((), drained: count < batch.capacity && queue.isEmpty)
+        return afterTaking
     }
 
     /// Takes what has arrived into the queue; nil where nothing was tried, because the thread is no
@@ -173,7 +181,7 @@ extension DatagramCore {
         let transfer = batch.receive(from: socket)
         guard let count = transfer.count else { return Attempt(failureOf: transfer) }
         queue.keep(0..<count, of: batch)
-        return Attempt((), drained: count < batch.capacity)
+        return afterTaking
     }
 
     /// Receives one datagram straight into the caller's memory.

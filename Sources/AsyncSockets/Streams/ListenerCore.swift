@@ -177,7 +177,8 @@ final class ListenerCore: Sendable {
             let index = try await readyShards.next()
             let shard = shards[index]
             switch shard.use({ accept(from: $0) }) {
-            case .drained(let (descriptor, peer)), .undrained(let (descriptor, peer)):
+            case .drained(let (descriptor, peer)), .undrained(let (descriptor, peer)),
+                .stocked(let (descriptor, peer)):
                 readyShards.taken(from: index)
                 return (descriptor, peer, shard.loop)
             case .mustWait: readyShards.drained(index)

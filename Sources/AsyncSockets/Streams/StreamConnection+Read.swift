@@ -234,7 +234,7 @@ extension StreamConnection {
             switch receiveLeftover(from: socket, upTo: limit) {
             case .drained(true): isDrained = true
             case .undrained(true): isDrained = false
-            case .drained(false), .undrained(false): return .undrained(.needsMore)
+            case .drained(false), .undrained(false), .stocked: return .undrained(.needsMore)
             case .mustWait: return .mustWait
             case .failed(let errno): return .failed(errno)
             }

@@ -84,7 +84,7 @@ public class StreamConnection: @unchecked Sendable {
     func receiveLeftover(from socket: CInt, upTo limit: Int) -> Attempt<Bool> {
         switch receive(from: socket) {
         case .drained(let chunk): keep(chunk, drained: true)
-        case .undrained(let chunk): keep(chunk, drained: false)
+        case .undrained(let chunk), .stocked(let chunk): keep(chunk, drained: false)
         case .mustWait: .mustWait
         case .failed(let errno): .failed(errno)
         }
@@ -148,7 +148,7 @@ extension StreamConnection {
                 )
             }
         }
-        defer { for turn in direction.turn { registration.end(turn, undrained: true) } }
+        defer { for turn in direction.turn { registration.end(turn, leaving: .unknown) } }
         do throws(Errno) {
             let done: Void? = try registration.use { (socket) throws(Errno) in
                 try shutdownSocket(socket, direction.value)
