@@ -54,6 +54,18 @@ extension EventLoop {
         noteNextTimer(shared)
     }
 
+    /// Sets an alarm, under the lock; nil where the loop has ended. From another thread than the
+    /// loop's, `mailArrived` follows without the lock.
+    private func set(
+        _ alarm: Alarm,
+        at moment: MonotonicTime,
+        _ shared: inout Shared
+    ) -> TimerHeap<Alarm>.Token? {
+        if shared.phase == .stopped { return nil }
+        defer { noteNextTimer(shared) }
+        return shared.timers.insert(alarm, at: moment)
+    }
+
     private func noteNextTimer(_ shared: borrowing Shared) {
         nextTimer.store(shared.timers.nextDeadline.nanoseconds, ordering: .relaxed)
     }
@@ -70,12 +82,7 @@ extension EventLoop {
     ) {
         let wait = LimitedWait(registration: registration.key, direction: direction)
         shared.withLock { shared in
-            if shared.phase == .stopped { return }
-            shared.deadlines[wait] = shared.timers.insert(
-                .expire(wait, registration),
-                at: deadline.moment
-            )
-            noteNextTimer(shared)
+            shared.deadlines[wait] = set(.expire(wait, registration), at: deadline.moment, &shared)
         }
         if !isCurrent { mailArrived() }
     }
@@ -99,11 +106,7 @@ extension EventLoop {
         _ body: () async -> Value
     ) async -> Value {
         guard let deadline else { return await body() }
-        let token = shared.withLock { shared -> TimerHeap<Alarm>.Token? in
-            if shared.phase == .stopped { return nil }
-            defer { noteNextTimer(shared) }
-            return shared.timers.insert(.call(expire), at: deadline.moment)
-        }
+        let token = shared.withLock { set(.call(expire), at: deadline.moment, &$0) }
         if !isCurrent { mailArrived() }
         defer {
             if let token { _ = takeAlarm(token) }
@@ -139,13 +142,9 @@ extension EventLoop {
                 let outcome = shared.withLock { shared -> WaitOutcome? in
                     // A handler that ran before this lock finds no token, but has left its mark.
                     if Task.isCancelled { return .cancelled }
-                    if shared.phase == .stopped { return .closed }
-                    unsafe sleep.token = shared.timers.insert(
-                        .wake(Wakeable(continuation, .ready)),
-                        at: moment
-                    )
-                    noteNextTimer(shared)
-                    return nil
+                    let sleeper = unsafe Wakeable(continuation, .ready)
+                    unsafe sleep.token = set(.wake(sleeper), at: moment, &shared)
+                    return unsafe sleep.token == nil ? .closed : nil
                 }
                 if let outcome { unsafe continuation.resume(returning: outcome) }
                 if !isCurrent { mailArrived() }

@@ -20,13 +20,17 @@ package struct ReceivedMessage: Sendable {
 ///   - bytes: Where the message goes, from its beginning.
 ///   - control: Where the control data goes; it may be empty.
 ///   - source: Where the message came from.
+///   - fromErrorQueue: Whether to take it out of the error queue, where each message is a datagram
+///     that was sent, and its source the place that it was sent to.
 /// - Returns: How long the message and its control data are.
 package func receiveMessage(
     from socket: CInt,
     into bytes: inout MutableSpan<UInt8>,
     control: inout MutableSpan<UInt8>,
-    source: inout AddressStorage
+    source: inout AddressStorage,
+    fromErrorQueue: Bool = false
 ) -> ReceivedMessage {
+    let queue = fromErrorQueue ? CInt(MSG_ERRQUEUE) : 0
     var answer = Transfer(answer: 0)
     var controlCount = 0
     var flags: CInt = 0
@@ -44,11 +48,7 @@ package func receiveMessage(
                     unsafe message.msg_control = control.baseAddress
                     unsafe message.msg_controllen = control.count
                     answer = uninterrupted {
-                        unsafe csock_receive_message(
-                            socket,
-                            &message,
-                            CInt(MSG_TRUNC)
-                        )
+                        unsafe csock_receive_message(socket, &message, CInt(MSG_TRUNC) | queue)
                     }
                     unsafe nameLength = message.msg_namelen
                     controlCount = unsafe min(message.msg_controllen, control.count)

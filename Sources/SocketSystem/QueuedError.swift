@@ -33,41 +33,22 @@ package func takeQueuedError(from socket: CInt) throws(Errno) -> QueuedError? {
     var destination = AddressStorage()
     var payload = [UInt8](repeating: 0, count: 1024)
     var control = [UInt8](repeating: 0, count: 512)
-    var answer = Transfer(answer: 0)
-    var controlCount = 0
-    // SAFETY: the kernel writes within the three, whose addresses stay valid during the call.
-    unsafe destination.withMutableSockaddr { name, nameLength in
-        unsafe payload.withUnsafeMutableBytes { payload in
-            unsafe control.withUnsafeMutableBytes { control in
-                var vector = unsafe iovec(iov_base: payload.baseAddress, iov_len: payload.count)
-                unsafe withUnsafeMutablePointer(to: &vector) { vector in
-                    var message = unsafe msghdr()
-                    unsafe message.msg_name = UnsafeMutableRawPointer(name)
-                    unsafe message.msg_namelen = nameLength
-                    unsafe message.msg_iov = vector
-                    unsafe message.msg_iovlen = 1
-                    unsafe message.msg_control = control.baseAddress
-                    unsafe message.msg_controllen = control.count
-                    answer = uninterrupted {
-                        unsafe csock_receive_message(
-                            socket,
-                            &message,
-                            CInt(MSG_ERRQUEUE)
-                        )
-                    }
-                    unsafe nameLength = message.msg_namelen
-                    controlCount = unsafe min(message.msg_controllen, control.count)
-                }
-            }
-        }
-    }
-    guard let count = answer.count else {
-        if answer.mustWait { return nil }
-        throw answer.errno
+    var payloadSpan = payload.mutableSpan
+    var controlSpan = control.mutableSpan
+    let received = receiveMessage(
+        from: socket,
+        into: &payloadSpan,
+        control: &controlSpan,
+        source: &destination,
+        fromErrorQueue: true
+    )
+    guard let count = received.transfer.count else {
+        if received.transfer.mustWait { return nil }
+        throw received.transfer.errno
     }
     payload.removeLast(payload.count - min(count, payload.count))
     return QueuedError(
-        control: control.span.extracting(first: controlCount),
+        control: control.span.extracting(first: received.controlCount),
         destination: destination,
         payload: payload
     )
