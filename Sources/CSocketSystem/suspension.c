@@ -5,7 +5,6 @@
 #define SWIFT_CALL __attribute__((swiftcall))
 #define SWIFT_ASYNC_CALL __attribute__((swiftasynccall))
 #define ASYNC_CONTEXT __attribute__((swift_async_context))
-#define HIDDEN __attribute__((visibility("hidden")))
 
 // What the compiler lays out in each function that awaits a continuation. The caller of an async
 // function fills the first two fields, swift_continuation_init the others.
@@ -38,19 +37,22 @@ void *csock_suspendable_task(void) {
 
 // Our own context serves as the continuation's: where that goes on is where we return to. To return
 // without calling the caller's resumption is to suspend.
-HIDDEN SWIFT_ASYNC_CALL void csock_suspend(ASYNC_CONTEXT struct continuation_context *context) {
+SWIFT_ASYNC_CALL void csock_suspend(ASYNC_CONTEXT struct continuation_context *context) {
     swift_continuation_init(context, 0);
     swift_task_suspend();
 }
 
-// What Swift calls an async function by: where it is, from here, and how large its context is.
+// What Swift calls an async function by: where it is, from here, and how large its context is. From
+// here by a name that no other library can take over: programs that use a dynamic library with this
+// in it refer to the two public ones.
 __asm__(".pushsection .rodata.csock_suspendTu, \"a\", @progbits\n"
         ".balign 8\n"
         ".globl csock_suspendTu\n"
-        ".hidden csock_suspendTu\n"
         ".type csock_suspendTu, %object\n"
         "csock_suspendTu:\n"
-        ".long csock_suspend - csock_suspendTu\n"
+        ".hidden csock_suspend_here\n"
+        ".set csock_suspend_here, csock_suspend\n"
+        ".long csock_suspend_here - csock_suspendTu\n"
         ".long 64\n"
         ".size csock_suspendTu, 8\n"
         ".popsection\n");

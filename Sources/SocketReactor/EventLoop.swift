@@ -213,6 +213,8 @@ extension EventLoop {
 
     private func dispatch(_ turn: inout Turn) {
         let repeats = !poller.isEdgeTriggered
+        // SAFETY: the loop's own thread, here and below.
+        let jobCount = unsafe jobs.count
         shared.withLock { shared in
             for event in turn.events { shared.table.prefetchRegistration(event.key) }
             for event in turn.events {
@@ -241,9 +243,8 @@ extension EventLoop {
             turn.woken.resumeAll()
             turn.woken.removeAll(keepingCapacity: true)
         }
-        // SAFETY: the loop's own thread.
-        let hasJobs = unsafe !jobs.isEmpty
-        if wokeElsewhere || hasJobs, turn.preemption.woke(elsewhere: !hasJobs) {
+        let wokeHere = unsafe jobs.count > jobCount
+        if wokeElsewhere || wokeHere, turn.preemption.woke(elsewhere: !wokeHere) {
             setBatchScheduling(turn.preemption.isBatch)
         }
     }

@@ -76,7 +76,7 @@ public enum TurnPolicy: Hashable, Sendable {
 /// answer EAGAIN. Every way out but `mustWait` gives the turn back, so an operation ends by
 /// returning a result or throwing what these methods throw, and by nothing else.
 ///
-/// `ready` is `mayCall` and `wait` by turns. Of the two only `wait` is asynchronous: where an
+/// `ready` is `mayCall` and `waited` by turns. Of the two only `waited` is asynchronous: where an
 /// operation can often be done at once, or its asynchronous function costs too much, the tries are
 /// a synchronous function, and its caller waits.
 @safe
@@ -115,8 +115,9 @@ public struct Operation {
         init(_ step: Step) { self.step = step }
     }
 
-    // SAFETY: an operation is a local of a method of the socket that owns the registration, which
-    // therefore outlives it. Counting the references of each step would cost more than the steps.
+    // SAFETY: an operation is a local of a function that calls the socket, which owns the
+    // registration, once more after each wait, and therefore keeps it alive. Counting the references
+    // of each step would cost more than the steps.
     @usableFromInline let registration: Unmanaged<Registration>
     @usableFromInline let direction: Direction
     /// How far it has come: what another value of the same operation goes on with.

@@ -11,8 +11,8 @@
 /// A deadline that passes, `expire`, does as `cancel` does, with `.timedOut`.
 ///
 /// *Holding* is apart from that: an operation begins by taking the direction's turn and ends by
-/// giving it back, so at most one operation waits, and a slot needs room for one continuation.
-/// The lock-free word that holds two slots, and the continuations, live in `Registration`.
+/// giving it back, so at most one operation waits, and a slot needs room for one waiter. The
+/// lock-free word that holds two slots, and the waiters, live in `Registration`.
 package struct ReadinessSlot: Hashable, Sendable {
     /// Sixteen flags; see the static members.
     package private(set) var flags: UInt16
@@ -24,7 +24,7 @@ package struct ReadinessSlot: Hashable, Sendable {
 
     /// The kernel said ready and no system call has used that up.
     static let ready: UInt16 = 1 << 0
-    /// A continuation is stored and must be resumed by whoever clears this flag.
+    /// A task waits, and must be resumed by whoever clears this flag.
     static let waiting: UInt16 = 1 << 1
     /// The holder's task was cancelled while it was not waiting.
     static let cancelled: UInt16 = 1 << 2
@@ -89,7 +89,7 @@ public enum WaitOutcome: UInt8, Hashable, Sendable {
 
 /// What a wait does.
 package enum WaitAction: Hashable, Sendable {
-    /// Stay suspended: the continuation is stored, somebody will resume it.
+    /// Suspend: somebody will resume the task.
     case suspend
     /// Go on at once.
     case resume(WaitOutcome)

@@ -3,20 +3,24 @@ internal import Synchronization
 
 extension Registration {
     /// Begins a wait of a turn's holder for its direction. What it says must be done follows, then
-    /// `endWait`; all in one async function, since the handler lives on the task's own stack.
+    /// `endWait`, called by the same async function, since the handler lives on the task's own stack.
     public func beginWait(_ direction: Direction) -> WaitStart {
         if !state.load(ordering: .relaxed)[direction].has(ReadinessSlot.armed) {
             if let failure = arm(direction) { return over(failure, direction) }
         }
         guard loop.isCurrent, let task = suspendableTask() else {
+            endStreak()
             addCancellationHandler(direction)
             return .continue
         }
+        // Noted before the wait is known: afterwards the waiter is who ends the wait.
+        let deadline = Deadline.current
+        if deadline != nil { withWaiter(direction) { $0.hasDeadline = true } }
         guard owner.load(ordering: .relaxed) != task.id else {
             if case .resume(let outcome) = step({ $0[direction].wait(asOwner: true) }) {
                 return over(outcome, direction)
             }
-            return beginOwnersWait(task, direction)
+            return beginOwnersWait(task, direction, deadline)
         }
         // SAFETY: one of the two ways out of a wait resumes the task, once; its handler is removed by
         // `endWait`. Whoever clears `waiting` hands the task to this thread, which is still in here.
@@ -25,7 +29,7 @@ extension Registration {
         if case .resume(let outcome) = step({ $0[direction].wait() }) {
             return over(outcome, direction)
         }
-        limitWait(direction)
+        if let deadline { loop.limitWait(self, direction, until: deadline) }
         return .suspend
     }
 
@@ -36,33 +40,30 @@ extension Registration {
         let owner = owner.load(ordering: .relaxed)
         let old = state.load(ordering: .relaxed)
         var new = old
-        guard owner != 0, new[direction].beginWaitAsOwner(), loop.isCurrent,
-            let task = suspendableTask(), owner == task.id,
+        guard owner != 0, new[direction].beginWaitAsOwner(), Deadline.current == nil,
+            loop.isCurrent, let task = suspendableTask(), owner == task.id,
             state.compareExchange(expected: old, desired: new, ordering: .acquiringAndReleasing)
                 .exchanged
         else { return begin(direction) }
-        return beginOwnersWait(task, direction) == .suspend ? .suspend : .endWait
+        return beginOwnersWait(task, direction, nil) == .suspend ? .suspend : .endWait
     }
 
     /// The rest of a wait of the owner's, which needs no handler of its own.
     @inline(__always)
-    private func beginOwnersWait(_ task: SuspendableTask, _ direction: Direction) -> WaitStart {
+    private func beginOwnersWait(
+        _ task: SuspendableTask,
+        _ direction: Direction,
+        _ deadline: Deadline?
+    ) -> WaitStart {
         // `cancelOwner` may have come before `waiting` was set: look after it was.
         fullBarrier()
         if task.isCancelled, step({ $0[direction].cancel() }) {
             return over(.cancelled, direction)
         }
-        limitWait(direction)
+        // One that has passed already ends the wait in the loop's next turn, before the poller is
+        // asked: data that come later come too late.
+        if let deadline { loop.limitWait(self, direction, until: deadline) }
         return .suspend
-    }
-
-    /// Has the loop end a wait when the task's deadline passes. One that has passed already ends it
-    /// in the loop's next turn, before the poller is asked: data that come later come too late.
-    @inline(__always)
-    private func limitWait(_ direction: Direction) {
-        guard let deadline = Deadline.current else { return }
-        withWaiter(direction) { $0.hasDeadline = true }
-        loop.limitWait(self, direction, until: deadline)
     }
 
     private func over(_ outcome: WaitOutcome, _ direction: Direction) -> WaitStart {
@@ -121,8 +122,12 @@ extension Registration {
     ///
     /// `disown` follows in the same async function, which keeps the registration until then. Not a
     /// function around a body: its frame would stay in the memory of every idle client.
+    ///
+    /// A socket has one owner: another task that asks has to do as all others.
     public func own() -> Ownership {
-        owner.store(suspendableTask()?.id ?? 0, ordering: .relaxed)
+        guard let task = suspendableTask(),
+            owner.compareExchange(expected: 0, desired: task.id, ordering: .relaxed).exchanged
+        else { return unsafe Ownership(handler: nil) }
         // SAFETY: removed by `disown`.
         return unsafe Ownership(
             handler: CancellationHandler(
@@ -134,8 +139,9 @@ extension Registration {
 
     /// Ends what `own` began.
     public func disown(_ ownership: Ownership) {
+        guard let handler = unsafe ownership.handler else { return }
         // SAFETY: added by `own`.
-        unsafe ownership.handler.remove()
+        unsafe handler.remove()
         owner.store(0, ordering: .relaxed)
     }
 
@@ -181,8 +187,8 @@ extension Registration {
         _ direction: Direction,
         _ body: (inout Waiter) -> Result
     ) -> Result {
-        // SAFETY: called by the turn's holder while `waiting` is not set, and by who has cleared it;
-        // the steps of the state order the two.
+        // SAFETY: called by the turn's holder while `waiting` is not set, and in between by who has
+        // cleared it; the steps of the state order the two.
         switch direction {
         case .read: unsafe body(&reader)
         case .write: unsafe body(&writer)
@@ -295,8 +301,9 @@ extension Registration {
     }
 }
 
-/// That a task owns a socket, see `Registration.own`.
+/// That a task owns a socket, or has asked to, see `Registration.own`.
 @safe
 public struct Ownership {
-    let handler: CancellationHandler
+    /// Nil where the socket has another owner.
+    let handler: CancellationHandler?
 }

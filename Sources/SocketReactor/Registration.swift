@@ -7,7 +7,7 @@ internal import Synchronization
 /// Every operation on a socket is an `Operation`: take the direction's turn, check cancellation, try
 /// the system call, wait where it would have to, try again, give the turn back. The rules are pure
 /// values (`RegistrationState`, `ReadinessSlot`); this class applies them with compare-and-swap
-/// and keeps the continuations.
+/// and keeps the waiters.
 @safe
 public final class Registration: Sendable {
     /// The socket. Valid while an operation holds a turn or a use; closed after the last one.
@@ -23,7 +23,7 @@ public final class Registration: Sendable {
     /// Who holds, waits, closes.
     let state = Atomic<RegistrationState>(RegistrationState())
     /// The waiting reader. Written by the turn's holder before it sets `waiting`, then by whoever
-    /// clears `waiting`. The compare-and-swaps order the two.
+    /// clears `waiting`, then by the holder again. The compare-and-swaps order them.
     @exclusivity(unchecked)
     nonisolated(unsafe) var reader = Waiter()
     /// The waiting writer; as `reader`.

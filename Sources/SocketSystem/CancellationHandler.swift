@@ -16,6 +16,9 @@ package func currentTaskIsCancelled() -> Bool { csock_task_is_cancelled() != 0 }
 /// of `TaskStatus`.
 public func checkCurrentTask() -> CInt { csock_check_task() }
 
+/// Tells `checkCurrentTask` that a task of this thread waits, and so others have their turn.
+package func endStreak() { csock_end_streak() }
+
 /// The answers of `checkCurrentTask`.
 public enum TaskStatus {
     /// It may begin.
@@ -28,7 +31,7 @@ public enum TaskStatus {
 
 /// A handler for the cancellation of the current task, cheaper than `withTaskCancellationHandler`.
 ///
-/// - Important: Added and removed by one async function, in the order of a stack, as that
+/// - Important: Added and removed on behalf of one async function, in the order of a stack, as that
 ///   function would do it; the object must live until then.
 @unsafe
 package struct CancellationHandler {

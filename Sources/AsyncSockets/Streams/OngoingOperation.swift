@@ -8,9 +8,9 @@ internal import SocketReactor
 ///         await operation.wait()
 ///     }
 ///
-/// The tries are synchronous; the loop around them is compiled into the program that calls it. So
-/// nothing is asynchronous but the suspension itself: an asynchronous function for each operation
-/// costs as much as a small system call, and its frame stays in the memory of who waits.
+/// The tries are synchronous; the loop around them is most often compiled into the program that calls
+/// it. So nothing is asynchronous but the suspension itself: an asynchronous function for each
+/// operation costs as much as a small system call, and its frame stays in the memory of who waits.
 @usableFromInline
 struct OngoingOperation {
     /// None before the first try.

@@ -118,7 +118,7 @@ extension StreamConnection {
     }
 
     /// Only the writer's turn changes it, so no other thread can come between.
-    private final func noteWritten(_ count: Int) {
+    final func noteWritten(_ count: Int) {
         let total = totalBytesWritten.load(ordering: .relaxed)
         totalBytesWritten.store(total &+ count, ordering: .relaxed)
     }

@@ -76,7 +76,7 @@ extension UnixConnection {
         let transfer = sendMessage(rest, to: nil, control: control, from: socket)
         guard let count = transfer.count else { return Attempt(failureOf: transfer) }
         sent += count
-        totalBytesWritten.wrappingAdd(count, ordering: .relaxed)
+        noteWritten(count)
         return sent == bytes.count ? .undrained(()) : .mustWait
     }
 }

@@ -3,7 +3,7 @@
 // `withTaskCancellationHandler` costs two executor look-ups and a generic call for each wait, a
 // fifth of a small round trip. It is built on these two entry points of the concurrency runtime,
 // which are part of its ABI; they are called here with the same discipline: the record is added
-// and removed by one async function, innermost last.
+// and removed on behalf of one async function, innermost last.
 
 #ifndef CSOCKET_CANCELLATION_H
 #define CSOCKET_CANCELLATION_H
@@ -21,6 +21,8 @@ int csock_check_task(void);
 // How many operations in a row have not waited on this thread: csock_suspendable_task, with which a
 // wait begins, ends the row.
 extern _Thread_local int csock_thread_streak __attribute__((tls_model("initial-exec")));
+
+static inline void csock_end_streak(void) { csock_thread_streak = 0; }
 
 // Whether any task has, or has had, a deadline.
 extern int csock_deadlines_used;
