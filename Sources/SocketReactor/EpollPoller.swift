@@ -45,33 +45,33 @@ package final class EpollPoller: Poller {
     private func events(for interest: Interest) -> EpollEvents {
         if isEdgeTriggered {
             if interest == .error { return .edgeTriggered }
-            let reading: EpollEvents = [.readable, .peerClosed, .priority, .edgeTriggered]
-            return interest.contains(.write) ? reading.union(.writable) : reading
+            return interest.contains(.write) ? Self.edges | .writable : Self.edges
         }
         // Watched for nothing: epoll would still report hang-up, but only once.
         if interest.isEmpty { return .oneShot }
-        var events: EpollEvents = []
-        if interest.contains(.read) { events.formUnion([.readable, .priority]) }
-        if interest.contains(.write) { events.formUnion(.writable) }
-        return events
+        let reading = interest.contains(.read)
+        let writing = interest.contains(.write)
+        if reading, writing { return Self.reading | .writable }
+        return reading ? Self.reading : writing ? .writable : Self.nothing
     }
+
+    private static let nothing = EpollEvents(rawValue: 0)
+    private static let reading: EpollEvents = .readable | .priority
+    private static let edges: EpollEvents = reading | .peerClosed | .edgeTriggered
 }
 
 @inline(__always)
 private func readiness(from events: EpollEvents) -> Readiness {
-    if events == .readable { return .read }
+    events == .readable ? .read : rarerReadiness(from: events)
+}
+
+private func rarerReadiness(from events: EpollEvents) -> Readiness {
+    let ended = events.hasAny(of: .hangUp | .error)
+    let eager = ended || events.hasAny(of: .priority | .peerClosed)
     var readiness: Readiness = []
-    if !events.isDisjoint(with: [.readable, .priority, .peerClosed, .hangUp, .error]) {
-        readiness.formUnion(.read)
-    }
-    if !events.isDisjoint(with: [.writable, .hangUp, .error]) {
-        readiness.formUnion(.write)
-    }
-    if !events.isDisjoint(with: [.priority, .peerClosed, .hangUp, .error]) {
-        readiness.formUnion(.eagerRead)
-    }
-    if !events.isDisjoint(with: [.hangUp, .error]) {
-        readiness.formUnion(.eagerWrite)
-    }
+    if eager || events.hasAny(of: .readable) { readiness.formUnion(.read) }
+    if ended || events.hasAny(of: .writable) { readiness.formUnion(.write) }
+    if eager { readiness.formUnion(.eagerRead) }
+    if ended { readiness.formUnion(.eagerWrite) }
     return readiness
 }

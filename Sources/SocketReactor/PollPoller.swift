@@ -112,19 +112,16 @@ extension PollPoller.Watched {
 }
 
 private func events(for interest: Interest) -> PollEvents {
-    var events: PollEvents = []
-    if interest.contains(.read) { events.formUnion([.readable, .priority]) }
-    if interest.contains(.write) { events.formUnion(.writable) }
-    return events
+    let reading: PollEvents = interest.contains(.read) ? .readable | .priority : .nothing
+    return interest.contains(.write) ? reading | .writable : reading
 }
 
 private func readiness(from events: PollEvents) -> Readiness {
     if events == .readable { return .read }
+    let ended = events.hasAny(of: .hangUp | .error | .invalid)
     var readiness: Readiness = []
-    if !events.isDisjoint(with: [.readable, .priority]) { readiness.formUnion(.read) }
-    if events.contains(.writable) { readiness.formUnion(.write) }
-    if !events.isDisjoint(with: [.hangUp, .error, .invalid]) {
-        readiness.formUnion([.read, .write, .eagerRead, .eagerWrite])
-    }
+    if ended || events.hasAny(of: .readable | .priority) { readiness.formUnion(.read) }
+    if ended || events.hasAny(of: .writable) { readiness.formUnion(.write) }
+    if ended { readiness.formUnion([.eagerRead, .eagerWrite]) }
     return readiness
 }

@@ -2,7 +2,10 @@ internal import CSocketSystem
 internal import Glibc
 
 /// What a descriptor is ready for, or watched for, in epoll's own bits, epoll_ctl(2).
-package struct EpollEvents: OptionSet, Hashable, Sendable {
+///
+/// No `OptionSet`: a literal of one takes thousands of instructions in another module, where its
+/// generic code is not specialised, and each connection has several.
+package struct EpollEvents: Hashable, Sendable {
     package let rawValue: UInt32
 
     package init(rawValue: UInt32) { self.rawValue = rawValue }
@@ -15,6 +18,14 @@ package struct EpollEvents: OptionSet, Hashable, Sendable {
     package static var hangUp: EpollEvents { .init(rawValue: EPOLLHUP.rawValue) }
     package static var edgeTriggered: EpollEvents { .init(rawValue: EPOLLET.rawValue) }
     package static var oneShot: EpollEvents { .init(rawValue: EPOLLONESHOT.rawValue) }
+
+    /// What is in either.
+    package static func | (first: EpollEvents, second: EpollEvents) -> EpollEvents {
+        EpollEvents(rawValue: first.rawValue | second.rawValue)
+    }
+
+    /// Whether any of some events is among these.
+    package func hasAny(of events: EpollEvents) -> Bool { rawValue & events.rawValue != 0 }
 }
 
 /// An epoll instance, epoll_create1(2).

@@ -2,7 +2,7 @@ internal import CSocketSystem
 internal import Glibc
 
 /// What a descriptor is ready for, or watched for, in poll's own bits, poll(2).
-package struct PollEvents: OptionSet, Hashable, Sendable {
+package struct PollEvents: Hashable, Sendable {
     package let rawValue: Int16
 
     package init(rawValue: Int16) { self.rawValue = rawValue }
@@ -14,6 +14,16 @@ package struct PollEvents: OptionSet, Hashable, Sendable {
     package static var hangUp: PollEvents { .init(rawValue: Int16(POLLHUP)) }
     /// The number is no open descriptor.
     package static var invalid: PollEvents { .init(rawValue: Int16(POLLNVAL)) }
+    /// None.
+    package static var nothing: PollEvents { .init(rawValue: 0) }
+
+    /// What is in either.
+    package static func | (first: PollEvents, second: PollEvents) -> PollEvents {
+        PollEvents(rawValue: first.rawValue | second.rawValue)
+    }
+
+    /// Whether any of some events is among these.
+    package func hasAny(of events: PollEvents) -> Bool { rawValue & events.rawValue != 0 }
 }
 
 /// The list that goes to the kernel, whole, with every poll(2).
