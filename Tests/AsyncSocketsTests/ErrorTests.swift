@@ -4,7 +4,7 @@ import TestKit
 import Testing
 
 /// Each failure that TCP users meet: its code, and that its sentence says who, where and why.
-@Suite("An error", .descriptorsBalanced, .timeLimit(.minutes(1)))
+@Suite("An error", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
 struct TCPErrorTests {
     private func error(_ body: () async throws -> Void) async -> SocketError? {
         do {

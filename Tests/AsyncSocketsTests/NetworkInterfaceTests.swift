@@ -1,9 +1,10 @@
 import Glibc
+import TestKit
 import Testing
 
 @testable import AsyncSockets
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct NetworkInterfaceTests {
     /// A file of the kernel with one number in it.
     private func number(in path: String) -> Int? {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import AsyncSockets
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct SocketAddressTests {
     @Test(
         "Text is read and written back",

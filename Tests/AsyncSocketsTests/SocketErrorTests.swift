@@ -1,10 +1,11 @@
 import Glibc
+import TestKit
 import Testing
 
 @testable import AsyncSockets
 @testable import SocketSystem
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct SocketErrorTests {
     private let here = SocketAddress.ipv4(.loopback, port: 51234)
     private let there = SocketAddress.ipv4(.loopback, port: 9)

@@ -1,10 +1,11 @@
 import Glibc
+import TestKit
 import Testing
 
 @testable import AsyncSockets
 @testable import SocketSystem
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct SocketOptionTests {
     /// Sets an option to each value in turn and reads it back.
     private func check<Value: Sendable & Equatable>(

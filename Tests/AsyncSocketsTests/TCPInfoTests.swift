@@ -1,10 +1,11 @@
 import Glibc
+import TestKit
 import Testing
 
 @testable import AsyncSockets
 @testable import SocketSystem
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct TCPInfoTests {
     /// Makes a connection over loopback.
     private func withConnection(

@@ -3,7 +3,7 @@ import Glibc
 import TestKit
 import Testing
 
-@Suite("A TCP connection", .descriptorsBalanced, .timeLimit(.minutes(1)))
+@Suite("A TCP connection", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
 struct TCPStreamTests {
     @Test("does what every stream does", arguments: StreamCheck.all)
     func conforms(_ check: StreamCheck) async throws {

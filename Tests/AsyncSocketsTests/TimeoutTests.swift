@@ -2,7 +2,7 @@ import AsyncSockets
 import TestKit
 import Testing
 
-@Suite("A timeout", .descriptorsBalanced, .timeLimit(.minutes(1)))
+@Suite("A timeout", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
 struct TimeoutTests {
     @Test("ends a read that waits, and the connection goes on")
     func endsARead() async throws {

@@ -1,10 +1,11 @@
 import Glibc
 import SocketReactor
 import SocketSystem
+import TestKit
 import Testing
 
 /// A real loop on every backend, woken by an eventfd and by a pipe.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct BackendLoopTests {
     static let all = PollerBackend.allCases
 

@@ -1,5 +1,6 @@
 import SocketSystem
 import Synchronization
+import TestKit
 import Testing
 
 @testable import SocketReactor
@@ -58,7 +59,7 @@ private func eventually(_ condition: () -> Bool) async -> Bool {
     return false
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct BlockingPoolTests {
     @Test("A job's answer comes back")
     func answer() async throws {

@@ -1,9 +1,10 @@
 import SocketReactor
 import SocketSystem
+import TestKit
 import Testing
 
 /// What the loop asks of its poller, seen by a poller that only writes it down.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct LoopContractTests {
     /// A loop on a fake poller and one registered end of a socket pair.
     final class Bench: Sendable {

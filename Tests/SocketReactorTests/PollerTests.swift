@@ -1,10 +1,11 @@
 import Glibc
 import SocketReactor
 import SocketSystem
+import TestKit
 import Testing
 
 /// The contract at the top of `Poller.swift`, asked of every poller without a loop around it.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct PollerTests {
     static let all = PollerBackend.allCases
     static let levelTriggered = all.filter { $0 != .epoll }

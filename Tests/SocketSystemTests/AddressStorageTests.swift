@@ -1,9 +1,10 @@
 import Glibc
+import TestKit
 import Testing
 
 @testable import SocketSystem
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct AddressStorageTests {
     /// What the C library makes of the bytes, as it would print them.
     private func numericHost(_ storage: AddressStorage) -> (host: String, port: String)? {

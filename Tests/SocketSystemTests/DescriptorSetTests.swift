@@ -1,7 +1,8 @@
 import SocketSystem
+import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct DescriptorSetTests {
     @Test("Members come back in order, across the words that hold them")
     func order() {

@@ -1,9 +1,10 @@
 import Glibc
+import TestKit
 import Testing
 
 @testable import SocketSystem
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct ErrnoTests {
     @Test("A number has its symbol and its meaning in lower case")
     func texts() {

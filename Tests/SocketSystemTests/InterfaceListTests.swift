@@ -1,8 +1,9 @@
+import TestKit
 import Testing
 
 @testable import SocketSystem
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct InterfaceListTests {
     @Test("The loopback interface is found by name and by index")
     func loopback() throws {

@@ -2,7 +2,7 @@ import AsyncSockets
 import TestKit
 import Testing
 
-@Suite("A UDP socket's error queue", .descriptorsBalanced, .timeLimit(.minutes(1)))
+@Suite("A UDP socket's error queue", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
 struct DatagramErrorTests {
     /// An address of this machine where nobody receives.
     static func deserted(_ host: String = "127.0.0.1") throws -> SocketAddress {

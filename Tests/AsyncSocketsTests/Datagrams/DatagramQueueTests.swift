@@ -5,7 +5,12 @@ import Testing
 @testable import AsyncSockets
 @testable import SocketSystem
 
-@Suite("Datagrams that were taken together", .descriptorsBalanced, .timeLimit(.minutes(1)))
+@Suite(
+    "Datagrams that were taken together",
+    .descriptorsBalanced,
+    .fewAtOnce,
+    .timeLimit(.minutes(1))
+)
 struct DatagramQueueTests {
     /// Runs a body on a loop's thread, where several datagrams are taken by one call.
     static func onLoop<Value: Sendable>(

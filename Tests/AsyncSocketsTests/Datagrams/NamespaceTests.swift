@@ -92,7 +92,7 @@ private struct Namespace: ~Copyable {
     }
 }
 
-@Suite("Between two hosts", .timeLimit(.minutes(1)))
+@Suite("Between two hosts", .fewAtOnce, .timeLimit(.minutes(1)))
 struct NamespaceTests {
     @Test("broadcast crosses the cable", arguments: ["198.18.7.255", "255.255.255.255"])
     func broadcast(address: String) async throws {

@@ -1,8 +1,9 @@
 import AsyncSockets
 import Glibc
+import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct BackendTests {
     @Test("Backends have names, and names have backends")
     func names() {

@@ -1,8 +1,9 @@
 import AsyncSockets
+import TestKit
 import Testing
 
 /// Connecting by name over real sockets on loopback.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct ConnectByNameTests {
     /// Connects from the test's own address.
     private func connect(

@@ -1,7 +1,8 @@
 import AsyncSockets
+import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct DatagramNameTests {
     @Test("A datagram goes to a host given by name, of the socket's version")
     func send() async throws {

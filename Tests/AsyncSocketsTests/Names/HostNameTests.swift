@@ -1,8 +1,9 @@
+import TestKit
 import Testing
 
 @testable import AsyncSockets
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct HostNameTests {
     @Test(
         "Names are taken as they are",

@@ -1,3 +1,4 @@
+import TestKit
 import Testing
 
 @testable import AsyncSockets
@@ -12,7 +13,7 @@ func scriptedResolver(_ names: [String: [String]]) -> Resolver {
     }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct ResolverTests {
     @Test("The versions take turns, IPv6 first, each address once")
     func order() async throws {

@@ -1,5 +1,6 @@
 import AsyncSockets
 import Glibc
+import TestKit
 import Testing
 
 /// A name server that takes every question and answers none: a UDP socket on loopback.
@@ -34,7 +35,11 @@ private struct SilentNameServer: ~Copyable {
 }
 
 /// Real lookups, in a process with a hosts file and a name server of its own.
-@Suite(.timeLimit(.minutes(1)), .enabled(if: NameSandbox.isPossible, "takes a mount namespace"))
+@Suite(
+    .fewAtOnce,
+    .timeLimit(.minutes(1)),
+    .enabled(if: NameSandbox.isPossible, "takes a mount namespace")
+)
 struct SystemNamesTests {
     private func run(_ argument: String) {
         // Without the right to use port 53 the questions are refused, which is not what we try.

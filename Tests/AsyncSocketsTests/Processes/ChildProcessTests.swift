@@ -17,7 +17,7 @@ private struct ChildLoopRuns: TestTrait, TestScoping {
     }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct ChildProcessTests {
     /// Starts a program and takes in what becomes known of it.
     private func start(

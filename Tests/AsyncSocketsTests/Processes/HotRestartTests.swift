@@ -1,8 +1,9 @@
 import AsyncSockets
 internal import SocketSystem
+import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct HotRestartTests {
     private func restart(_ script: String, within time: Duration = .seconds(10)) -> HotRestart {
         HotRestart(

@@ -5,7 +5,7 @@ import Testing
 
 @testable import AsyncSockets
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct InheritedTests {
     private func parse(_ process: String?, _ count: String?, _ names: String?) -> [String] {
         InheritedDescriptors.parse(process: process, count: count, names: names, ownProcess: 42)

@@ -1,8 +1,9 @@
 import AsyncSockets
 internal import SocketSystem
+import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct WorkerTests {
     @Test("workers that end at start are given up clearly, and no worker is left")
     func givingUp() async throws {

@@ -10,7 +10,7 @@ private func send(_ signal: Signal, times: Int = 1) throws {
     }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct SignalTests {
     @Test("every observer sees each signal")
     func everyObserver() async throws {

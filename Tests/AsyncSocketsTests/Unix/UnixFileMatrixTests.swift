@@ -58,7 +58,12 @@ struct FileOwner: Sendable, CustomTestStringConvertible {
     ]
 }
 
-@Suite("The file of every kind of Unix socket", .descriptorsBalanced, .timeLimit(.minutes(1)))
+@Suite(
+    "The file of every kind of Unix socket",
+    .descriptorsBalanced,
+    .fewAtOnce,
+    .timeLimit(.minutes(1))
+)
 struct UnixFileMatrixTests {
     let directory = TemporaryDirectory()
 
@@ -170,7 +175,7 @@ struct UnixFileMatrixTests {
     }
 }
 
-@Suite("Options that Unix sockets do not have", .timeLimit(.minutes(1)))
+@Suite("Options that Unix sockets do not have", .fewAtOnce, .timeLimit(.minutes(1)))
 struct UnixOptionTests {
     @Test("are clear errors for listeners")
     func listening() async throws {

@@ -3,7 +3,7 @@ import Glibc
 import TestKit
 import Testing
 
-@Suite("The file of a Unix socket", .descriptorsBalanced, .timeLimit(.minutes(1)))
+@Suite("The file of a Unix socket", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
 struct UnixFileTests {
     let directory = TemporaryDirectory()
 

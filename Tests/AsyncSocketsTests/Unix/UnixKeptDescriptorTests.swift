@@ -6,6 +6,7 @@ import Testing
 @Suite(
     "Descriptors that a read did not hand out",
     .descriptorsBalanced,
+    .fewAtOnce,
     .timeLimit(.minutes(1))
 )
 struct UnixKeptDescriptorTests {
@@ -134,7 +135,12 @@ struct UnixKeptDescriptorTests {
     }
 }
 
-@Suite("The sender of a Unix stream's bytes", .descriptorsBalanced, .timeLimit(.minutes(1)))
+@Suite(
+    "The sender of a Unix stream's bytes",
+    .descriptorsBalanced,
+    .fewAtOnce,
+    .timeLimit(.minutes(1))
+)
 struct UnixStreamCredentialTests {
     @Test("is told by both reads with descriptors, where it is asked for")
     func credentials() async throws {

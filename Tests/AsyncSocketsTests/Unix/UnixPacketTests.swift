@@ -3,7 +3,7 @@ import Glibc
 import TestKit
 import Testing
 
-@Suite("A Unix packet connection", .descriptorsBalanced, .timeLimit(.minutes(1)))
+@Suite("A Unix packet connection", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
 struct UnixPacketTests {
     @Test("keeps message boundaries, empty packets among them", arguments: [false, true])
     func boundaries(onLoops: Bool) async throws {
@@ -115,7 +115,7 @@ struct UnixPacketTests {
     }
 }
 
-@Suite("A Unix datagram socket", .descriptorsBalanced, .timeLimit(.minutes(1)))
+@Suite("A Unix datagram socket", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
 struct UnixDatagramTests {
     @Test("sends to names and answers to sources, empty datagrams among them")
     func echo() async throws {
