@@ -35,7 +35,7 @@ static int is_group(struct sockaddr_in name) { return IN_MULTICAST(ntohl(name.si
 static int make_socket(void) {
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
     check(fd >= 0, "socket");
-    struct timeval patience = {.tv_sec = 20};
+    struct timeval patience = {.tv_sec = 50};
     check(!setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), "SO_RCVTIMEO");
     return fd;
 }

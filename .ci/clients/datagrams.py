@@ -9,7 +9,7 @@ LOOPBACK = socket.inet_aton("127.0.0.1")
 
 def make_socket():
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    made.settimeout(20)
+    made.settimeout(50)
     return made
 
 

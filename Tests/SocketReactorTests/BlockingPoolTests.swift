@@ -50,15 +50,6 @@ private func makePool(
     BlockingPool(name: "test-pool", limits: .init(threads: threads, queue: queue, idle: idle))
 }
 
-/// Waits for another thread's next step where nothing tells of it.
-private func eventually(_ condition: () -> Bool) async -> Bool {
-    for _ in 0..<5000 {
-        if condition() { return true }
-        try? await Task.sleep(for: .milliseconds(1))
-    }
-    return false
-}
-
 @Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct BlockingPoolTests {
     @Test("A job's answer comes back")

@@ -138,7 +138,7 @@ struct ConnectByNameTests {
             )
         }
         // The third attempt has begun.
-        while hosts.openSockets < 3 { try await Task.sleep(for: .milliseconds(1)) }
+        #expect(await eventually { hosts.openSockets >= 3 })
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }
         #expect(hosts.openSockets == 0)

@@ -128,7 +128,7 @@ struct UnixForeignPeerTests {
             (path, "UNIX-CONNECT:\(directory.file("socket"))"),
             (name, "ABSTRACT-CONNECT:\(abstract)"),
         ] {
-            async let result = Foreign.output(of: "echo hello | socat -t 10 - \(target)")
+            async let result = Foreign.output(of: "echo hello | timeout 50 socat -t 50 - \(target)")
             let connection = try await listener.accept()
             try await connection.write("you said: " + "")
             try await connection.write(try await connection.readToEnd())
@@ -140,7 +140,9 @@ struct UnixForeignPeerTests {
     @Test("we talk to socat's echo", .enabled(if: Foreign.hasSocat))
     func connectToSocat() async throws {
         let path = directory.file("echo")
-        async let server = Foreign.output(of: "exec timeout 20 socat UNIX-LISTEN:\(path) EXEC:cat")
+        async let server = Foreign.output(
+            of: "exec timeout 50 socat -t 50 UNIX-LISTEN:\(path) EXEC:cat"
+        )
         #expect(await eventually { fileExists(path) })
         var client: UnixConnection?
         #expect(
@@ -161,7 +163,7 @@ struct UnixForeignPeerTests {
     func socatMessages() async throws {
         let packets = try UnixPacketListener.bind(to: try directory.address("packets"))
         let target = "UNIX-CONNECT:\(directory.file("packets")),type=5"
-        async let result = Foreign.output(of: "echo hello | socat -t 10 - \(target)")
+        async let result = Foreign.output(of: "echo hello | timeout 50 socat -t 50 - \(target)")
         let connection = try await packets.accept()
         #expect(try await connection.receive()?.bytes == Array("hello\n".utf8))
         try await connection.send("packet\n")
@@ -171,7 +173,9 @@ struct UnixForeignPeerTests {
         let datagrams = try UnixDatagramSocket.bind(to: try directory.address("datagrams"))
         let own = "bind=\(directory.file("socat"))"
         let sendTo = "UNIX-SENDTO:\(directory.file("datagrams")),\(own)"
-        async let answer = Foreign.output(of: "echo hello | timeout 20 socat -t 1 - \(sendTo)")
+        // Datagrams have no end: it leaves after the line that it waits for, however late.
+        let dialogue = "SYSTEM:'echo hello; head -n 1 >&2'"
+        async let answer = Foreign.output(of: "timeout 50 socat \(sendTo) \"\(dialogue)\" 2>&1")
         let datagram = try await datagrams.receive()
         #expect(datagram.bytes == Array("hello\n".utf8))
         #expect(datagram.source == (try directory.address("socat")))
