@@ -92,12 +92,19 @@ struct BackendTests {
             unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
             let group = try EventLoopGroup(loops: 1, backend: .select)
             let listener = try TCPListener.bind(to: "127.0.0.1:0", on: group)
-            var number: CInt = 0
-            while number < 1023 { number = dup(0) }
+            // The run-time's threads open and close files of their own at any moment, which leaves
+            // gaps: they are filled before each try.
+            func fill() { while case let number = dup(0), (0..<1023).contains(number) {} }
 
             // The client's end has no room: connecting fails.
-            let error = await #expect(throws: SocketError.self) {
-                _ = try await TCPConnection.connect(to: listener.localAddress, on: group)
+            var error: SocketError?
+            for _ in 0..<10 where error == nil {
+                fill()
+                do {
+                    _ = try await TCPConnection.connect(to: listener.localAddress, on: group)
+                } catch let failure as SocketError {
+                    error = failure
+                }
             }
             try #require(error?.code == .tooManyDescriptors)
             try #require(error.map { "\($0)" }?.contains("select(2)") == true)
@@ -105,14 +112,24 @@ struct BackendTests {
 
             // The server's end has none, on a group that has: reading fails, accepting does not.
             let roomy = try EventLoopGroup(loops: 1, backend: .poll)
-            let client = try await TCPConnection.connect(to: listener.localAddress, on: roomy)
-            let accepted = try await listener.accept()
-            let readError = await #expect(throws: SocketError.self) {
-                _ = try await accepted.read(atMost: 1)
+            var clients: [TCPConnection] = []
+            var readError: SocketError?
+            for _ in 0..<10 where readError == nil {
+                fill()
+                clients.append(try await .connect(to: listener.localAddress, on: roomy))
+                let accepted = try await listener.accept()
+                do {
+                    // Nothing comes: where a gap gave it room, it waits.
+                    try await withTimeout(.seconds(1), on: roomy) {
+                        _ = try await accepted.read(atMost: 1)
+                    }
+                } catch let failure as SocketError where failure.code != .timedOut {
+                    readError = failure
+                } catch is SocketError {}
             }
             try #require(readError?.code == .tooManyDescriptors)
             try #require(readError.map { "\($0)" }?.contains("FD_SETSIZE") == true)
-            client.close()
+            for client in clients { client.close() }
         }
     }
 }
