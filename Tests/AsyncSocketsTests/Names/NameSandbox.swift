@@ -18,7 +18,7 @@ enum NameSandbox {
             folder=$(mktemp -d) && trap 'rm -r "$folder"' EXIT && cd "$folder" || exit 1
             printf '127.0.0.7 four.test\\n127.0.0.8 both.test\\n::1 both.test\\n' > hosts
             printf '127.0.0.9 xn--bcher-kva.test\\n' >> hosts
-            printf 'nameserver \(nameServer)\\noptions timeout:1 attempts:1\\n' > resolv.conf
+            printf 'nameserver \(nameServer)\\noptions timeout:3 attempts:1\\n' > resolv.conf
             printf 'hosts: files dns\\nservices: files\\n' > nsswitch.conf
             unshare -m sh -c '
                 for file in hosts resolv.conf nsswitch.conf
