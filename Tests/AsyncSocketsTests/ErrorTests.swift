@@ -28,9 +28,8 @@ struct TCPErrorTests {
 
     @Test("says that nobody listens")
     func refused() async throws {
-        let listener = try TCPListener.bind(to: "127.0.0.1:0")
-        let address = listener.localAddress
-        listener.close()
+        let hosts = try LoopbackHosts()
+        let address = try SocketAddress("\(hosts.refusing):\(hosts.port)")
         let failure = await error { _ = try await TCPConnection.connect(to: address) }
         #expect(failure?.code == .connectionRefused)
         #expect(failure?.remoteAddress == address)

@@ -4,17 +4,10 @@ import Testing
 
 @Suite("A UDP socket's error queue", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
 struct DatagramErrorTests {
-    /// An address of this machine where nobody receives.
-    static func deserted(_ host: String = "127.0.0.1") throws -> SocketAddress {
-        let socket = try UDPSocket.bind(to: "\(host):0")
-        defer { socket.close() }
-        return socket.here
-    }
-
     @Test("tells which destination refused", arguments: ["127.0.0.1", "[::1]"])
     func refusal(host: String) async throws {
         let socket = try UDPSocket.bind(to: "\(host):0", options: UDPOptions(queuesErrors: true))
-        let address = try Self.deserted(host)
+        let address = try deserted(host)
         try await socket.send("anybody?", to: address)
         var errors = socket.errors.makeAsyncIterator()
         let error = try #require(try await errors.next())
@@ -32,7 +25,7 @@ struct DatagramErrorTests {
         let peer = try UDPSocket.onLoopback()
         let receiving = Task { try await socket.receive().bytes }
         for _ in 0..<20 {
-            try await socket.send("lost", to: Self.deserted())
+            try await socket.send("lost", to: deserted())
             try await socket.send("x", to: peer.here)
             #expect(try await peer.receive().bytes == Array("x".utf8))
         }
@@ -57,7 +50,7 @@ struct DatagramErrorTests {
                 return try await errors.next()?.code
             }
             await Task.yield()
-            try await socket.send("x", to: Self.deserted())
+            try await socket.send("x", to: deserted())
             #expect(try await waiting.value == .connectionRefused)
             receiver?.cancel()
         }
@@ -98,11 +91,11 @@ struct DatagramErrorTests {
     func manyTasks() async throws {
         let socket = try UDPSocket.onLoopback(UDPOptions(queuesErrors: true))
         let here = socket.here
-        let deserted = try (0..<4).map { _ in try Self.deserted() }
+        let addresses = try (0..<4).map { _ in try deserted() }
         let watching = Task { for try await _ in socket.errors {} }
         let receiving = (0..<3).map { _ in Task { for try await _ in socket {} } }
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for address in deserted {
+            for address in addresses {
                 group.addTask {
                     for _ in 0..<200 {
                         try await socket.send("lost", to: address)
@@ -124,7 +117,7 @@ struct DatagramErrorTests {
     @Test("leaves a send its own failure")
     func ownFailure() async throws {
         let socket = try UDPSocket.onLoopback(UDPOptions(queuesErrors: true))
-        try await socket.send("lost", to: Self.deserted())
+        try await socket.send("lost", to: deserted())
         let long = [UInt8](repeating: 0, count: 65_508)
         #expect(await failure { try await socket.send(long, to: socket.here) } == .messageTooLong)
         let batch = DatagramBatch(capacity: 3, datagramSize: 65_535)
@@ -151,7 +144,7 @@ struct DatagramErrorTests {
         } else {
             try socket.set(.receiveErrorsIPv6, to: true)
         }
-        let address = try Self.deserted(host)
+        let address = try deserted(host)
         let receiving = Task { try await socket.receive().bytes }
         for _ in 0..<5 {
             try await socket.send("lost", to: address)

@@ -4,13 +4,13 @@ import TestKit
 import Testing
 
 /// A datagram socket of plain blocking calls, which shares no line with the library. It gives up
-/// after ten seconds.
+/// after fifty seconds.
 final class DatagramPeer: @unchecked Sendable {
     let descriptor: CInt
 
     init(port: UInt16 = 0, address: UInt32 = 0x7f00_0001, shared: Bool = false) {
         descriptor = socket(AF_INET, CInt(SOCK_DGRAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
-        var patience = timeval(tv_sec: 10, tv_usec: 0)
+        var patience = timeval(tv_sec: 50, tv_usec: 0)
         unsafe setsockopt(
             descriptor,
             SOL_SOCKET,
@@ -83,7 +83,7 @@ final class DatagramPeer: @unchecked Sendable {
         return count == bytes.count
     }
 
-    /// The next datagram and the port that it came from; nil after ten seconds.
+    /// The next datagram and the port that it came from; nil after fifty seconds.
     func receive() -> (bytes: [UInt8], port: UInt16)? {
         var bytes = [UInt8](repeating: 0, count: 65536)
         var name = sockaddr_in()
@@ -117,6 +117,14 @@ extension UDPSocket {
     static func onLoopback(_ options: UDPOptions = UDPOptions()) throws -> UDPSocket {
         try bind(to: "127.0.0.1:0", options: options)
     }
+}
+
+/// An address of this machine where nobody receives.
+///
+/// It was never anybody's: a socket that was closed just now may live on for a moment, in a child
+/// that another test is starting. And it will not be: the kernel chooses ports from 32768 on.
+func deserted(_ host: String = "127.0.0.1") throws -> SocketAddress {
+    try SocketAddress("\(host):\(UInt16.random(in: 20_000..<32_000))")
 }
 
 /// The code of the error that a body throws; nil where it throws none or another.

@@ -77,6 +77,11 @@ struct DatagramTurnTests {
         #expect(Self.isEager(socket))
         var operation = OngoingOperation()
         #expect(try socket.tryReceive(&operation) == nil)
+        if Self.isEager(socket) {
+            // One of a thread's many operations lets others go first: its call is still to come.
+            await operation.wait()
+            #expect(try socket.tryReceive(&operation) == nil)
+        }
         #expect(!Self.isEager(socket))
         try await socket.send([1], to: socket.here)
         await operation.wait()
@@ -85,12 +90,10 @@ struct DatagramTurnTests {
 
     @Test("an error is reported, and the socket then waits as before", arguments: [true, false])
     func calmAfterError(queues: Bool) async throws {
-        let peer = try UDPSocket.onLoopback()
         let socket = try UDPSocket.connect(
-            to: peer.here,
+            to: deserted(),
             options: UDPOptions(queuesErrors: queues)
         )
-        peer.close()
         let receiving = Task { try await socket.receive().bytes }
         try await socket.send([1])
         if queues {
@@ -116,7 +119,12 @@ struct DatagramTurnTests {
         var operation = OngoingOperation()
         #expect(try socket.tryReceive(&operation) == nil)
         try await again.send([3], to: socket.here)
-        await operation.wait()
-        #expect(try socket.tryReceive(&operation)?.bytes == [3])
+        var datagram: Datagram?
+        // The first wait may be for others that it lets go first.
+        while datagram == nil {
+            await operation.wait()
+            datagram = try socket.tryReceive(&operation)
+        }
+        #expect(datagram?.bytes == [3])
     }
 }

@@ -53,14 +53,14 @@ struct UDPSocketTests {
         defer { echo.cancel() }
         let script = """
             import socket
-            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(10)
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             for size in (0, 1, 1500, 65507):
                 s.sendto(b'x' * size, ('127.0.0.1', \(socket.port)))
                 data, source = s.recvfrom(65536)
                 assert data == b'x' * size and source[1] == \(socket.port), size
             print('well')
             """
-        let (status, output) = await onThread { shell("python3 -c \"\(script)\"") }
+        let (status, output) = await onThread { shell("timeout 50 python3 -c \"\(script)\"") }
         #expect(status == 0 && output == "well\n", "\(output)")
     }
 
@@ -137,15 +137,13 @@ struct UDPSocketTests {
 
     @Test("a closed peer port surfaces once, and the socket lives on")
     func refusedOnce() async throws {
-        var peer: UDPSocket? = try UDPSocket.onLoopback()
-        let address = try #require(peer).here
+        let address = try deserted()
         let socket = try UDPSocket.connect(to: address)
-        peer?.close()
         try await socket.send("anybody?")
         #expect(await failure { _ = try await socket.receive() } == .connectionRefused)
-        peer = try UDPSocket.bind(to: address)
+        let peer = try UDPSocket.bind(to: address)
         try await socket.send("now")
-        #expect(try await #require(peer).receive().bytes == Array("now".utf8))
+        #expect(try await peer.receive().bytes == Array("now".utf8))
     }
 
     @Test("close wakes every receiver, and stays closed")
