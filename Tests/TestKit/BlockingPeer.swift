@@ -14,7 +14,7 @@ package final class BlockingPeer: @unchecked Sendable {
 
     /// Connects to a port of 127.0.0.1.
     package init?(connectingTo port: UInt16, receiveBuffer: CInt? = nil) {
-        descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
         if var size = receiveBuffer {
             unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, 4)
         }

@@ -124,7 +124,7 @@ struct UnixControlTests {
             Glibc.close(last)
             for descriptor in hoard { Glibc.close(descriptor) }
             traced.writer.close()
-            #expect(traced.isClosedEverywhere)
+            #expect(await traced.isClosed())
         }
     }
 

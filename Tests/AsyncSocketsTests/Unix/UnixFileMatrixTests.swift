@@ -124,7 +124,7 @@ struct UnixFileMatrixTests {
         descriptor.close()
         #expect(exists)
         // It is stale now: the next one replaces it.
-        try await make(owner).close()
+        try await onceDead { try await make(owner) }.close()
         #expect(!exists)
     }
 
@@ -146,7 +146,7 @@ struct UnixFileMatrixTests {
         defer { Glibc.close(lock) }
         #expect(flock(lock, LOCK_EX) == 0)
         #expect(RawUnixSocket(SOCK_STREAM).bind(to: directory.file("socket")) == 0)
-        let listener = try UnixListener.bind(to: try directory.address())
+        let listener = try await onceDead { try UnixListener.bind(to: directory.address()) }
         listener.close()
     }
 

@@ -1,6 +1,8 @@
 import AsyncSockets
 import Glibc
+import SocketSystem
 import TestKit
+import Testing
 
 /// A directory of a test's own, removed with what is in it.
 final class TemporaryDirectory: Sendable {
@@ -72,12 +74,11 @@ final class TracedDescriptor: Sendable {
     private let reader: CInt
 
     init() {
-        var ends: [CInt] = [-1, -1]
-        unsafe pipe(&ends)
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
-        reader = ends[0]
-        writer = OwnedDescriptor(adopting: ends[1])
+        // Closed on exec from the beginning: other tests start processes at any moment.
+        guard let ends = try? openPipe() else { preconditionFailure("no pipe: errno \(errno)") }
+        _ = fcntl(ends.writer, F_SETFL, 0)
+        reader = ends.reader
+        writer = OwnedDescriptor(adopting: ends.writer)
     }
 
     deinit { Glibc.close(reader) }
@@ -86,6 +87,24 @@ final class TracedDescriptor: Sendable {
     var isClosedEverywhere: Bool {
         var byte: UInt8 = 0
         return unsafe read(reader, &byte, 1) == 0
+    }
+
+    /// Whether this process holds no copy of the writing end now, and nobody does in the end: for a
+    /// moment a child has one that another test is starting.
+    func isClosed() async -> Bool {
+        if isHeldHere { return false }
+        return await eventually { isClosedEverywhere }
+    }
+
+    /// Whether the writing end is among this process's descriptors.
+    private var isHeldHere: Bool {
+        var pipe = stat()
+        unsafe fstat(reader, &pipe)
+        return (0..<CInt(4096)).contains { number in
+            var other = stat()
+            guard number != reader, unsafe fstat(number, &other) == 0 else { return false }
+            return other.st_ino == pipe.st_ino && other.st_dev == pipe.st_dev
+        }
     }
 
     /// What was written to the passed copies.
@@ -109,6 +128,22 @@ extension OwnedDescriptor {
     var isCloseOnExec: Bool {
         (try? withDescriptor { fcntl($0, F_GETFD) & FD_CLOEXEC != 0 }) ?? false
     }
+}
+
+/// Binds where a socket is dead. For a moment it may be alive: a child that another test is starting
+/// has a copy of every socket.
+func onceDead<Socket>(_ bind: () async throws -> Socket) async throws -> Socket {
+    var result: Result<Socket, any Error>?
+    _ = await eventually {
+        do {
+            result = .success(try await bind())
+        } catch {
+            result = .failure(error)
+            return (error as? SocketError)?.code != .addressInUse
+        }
+        return true
+    }
+    return try #require(result).get()
 }
 
 // MARK: - Raw calls

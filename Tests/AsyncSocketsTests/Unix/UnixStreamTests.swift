@@ -165,7 +165,8 @@ struct UnixStreamTests {
     @Test("can be adopted, and what is no Unix stream cannot")
     func adopting() async throws {
         var ends: [CInt] = [-1, -1]
-        #expect(unsafe socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, &ends) == 0)
+        let kind = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
+        #expect(unsafe socketpair(AF_UNIX, kind, 0, &ends) == 0)
         let first = try UnixConnection(adopting: ends[0])
         let second = try UnixConnection(adopting: ends[1])
         try await first.write("x")
