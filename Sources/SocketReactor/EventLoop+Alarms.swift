@@ -127,8 +127,9 @@ extension EventLoop {
 // MARK: - Sleeping
 
 extension EventLoop {
-    /// Where a sleeper's timer is. Protected by the loop's lock.
+    /// Where a sleeper's timer is.
     private final class SleepToken: Sendable {
+        // SAFETY: protected by the loop's lock.
         nonisolated(unsafe) var token: TimerHeap<Alarm>.Token?
     }
 

@@ -8,7 +8,8 @@ internal import Synchronization
 package final class PollPoller: Poller {
     /// What is to be watched. Any thread changes it.
     private let watched = Mutex(Watched())
-    /// What the kernel is given: a copy, for the time without the lock. The loop's thread only.
+    /// What the kernel is given: a copy, for the time without the lock.
+    // SAFETY: the loop's thread alone touches it.
     @exclusivity(unchecked)
     private nonisolated(unsafe) var current = Entries()
 
@@ -66,9 +67,12 @@ package final class PollPoller: Poller {
         milliseconds: CInt,
         into events: inout [ReadyEvent]
     ) {
-        // The list is ours, so the only failures are a signal, which counts zero, and a kernel
-        // without memory, which is worth another try.
-        guard var count = try? current.list.wait(milliseconds: milliseconds) else { return }
+        // The list is ours, so the only failures are a signal, which counts zero, a kernel without
+        // memory, which is worth another try, and a limit of descriptors (ulimit -n) that was
+        // lowered below what is watched. None of them may take the processor for itself.
+        guard var count = try? current.list.wait(milliseconds: milliseconds) else {
+            return pauseThread(milliseconds: 10)
+        }
         var index = 0
         while count > 0, let (ready, kernelEvents) = current.list.firstReady(from: index) {
             events.append(

@@ -22,8 +22,9 @@ public final class Registration: Sendable {
     let errorsOnly: Bool
     /// Who holds, waits, closes.
     let state = Atomic<RegistrationState>(RegistrationState())
-    /// The waiting reader. Written by the turn's holder before it sets `waiting`, then by whoever
-    /// clears `waiting`, then by the holder again. The compare-and-swaps order them.
+    /// The waiting reader.
+    // SAFETY: written by the turn's holder before it sets `waiting`, then by whoever clears
+    // `waiting`, then by the holder again. The compare-and-swaps order them.
     @exclusivity(unchecked)
     nonisolated(unsafe) var reader = Waiter()
     /// The waiting writer; as `reader`.

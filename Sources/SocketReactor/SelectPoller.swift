@@ -8,7 +8,8 @@ internal import Synchronization
 package final class SelectPoller: Poller {
     /// What is to be watched. Any thread changes it.
     private let watched = Mutex(Watched())
-    /// What the kernel is given: a copy, for the time without the lock. The loop's thread only.
+    /// What the kernel is given: a copy, for the time without the lock.
+    // SAFETY: the loop's thread alone touches it.
     @exclusivity(unchecked)
     private nonisolated(unsafe) var current = Entries()
 

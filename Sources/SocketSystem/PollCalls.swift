@@ -76,3 +76,8 @@ package struct PollList: Sendable {
         return nil
     }
 }
+
+/// Lets the thread sleep.
+package func pauseThread(milliseconds: CInt) {
+    _ = csock_poll(nil, 0, milliseconds)
+}

@@ -1,3 +1,4 @@
+internal import SocketReactor
 internal import SocketSystem
 
 extension SocketError: CustomStringConvertible {
@@ -60,4 +61,25 @@ extension SocketError: CustomStringConvertible {
     /// What EMFILE means where it is the event loop's answer, not the kernel's.
     static let selectLimit =
         "select(2) watches no descriptor from 1024 (FD_SETSIZE) on; another backend does"
+
+    /// Why an event loop does not take a socket in.
+    init(
+        unwatched failure: OperationFailure,
+        _ operation: Operation,
+        local: SocketAddress?,
+        remote: SocketAddress?
+    ) {
+        guard case .system(let errno) = failure else {
+            self.init(
+                operation,
+                code: .closed,
+                local: local,
+                remote: remote,
+                reason: "the event loops were shut down"
+            )
+            return
+        }
+        let reason = errno == .processDescriptorLimit ? Self.selectLimit : nil
+        self.init(operation, errno, local: local, remote: remote, reason: reason)
+    }
 }

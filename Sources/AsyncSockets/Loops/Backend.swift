@@ -38,11 +38,11 @@ extension EventLoopGroup {
         public var name: String { kind.rawValue }
 
         /// The backend of a group that names none: what the environment variable
-        /// `ASYNCSOCKETS_BACKEND` says, otherwise ``epoll``, or ``poll`` where the system refuses
-        /// epoll, as some sandboxes do.
+        /// `ASYNCSOCKETS_BACKEND` says, otherwise ``epoll``, or ``poll`` where the system has or
+        /// allows no epoll, as some sandboxes do.
         static func preferred() throws(SocketError) -> Backend {
-            guard let name = environmentVariable("ASYNCSOCKETS_BACKEND") else {
-                return (try? EpollPoller(edgeTriggered: true)) == nil ? .poll : .epoll
+            guard let name = environmentVariable("ASYNCSOCKETS_BACKEND"), !name.isEmpty else {
+                return isEpollRefused ? .poll : .epoll
             }
             if let backend = Backend(named: name) { return backend }
             throw SocketError(
@@ -51,6 +51,16 @@ extension EventLoopGroup {
                 reason: "ASYNCSOCKETS_BACKEND is \"\(name)\", which is none of "
                     + all.map(\.name).joined(separator: ", ")
             )
+        }
+
+        /// Whether it is epoll that the system refuses, and not a descriptor just now.
+        private static var isEpollRefused: Bool {
+            do throws(Errno) {
+                _ = try EpollPoller(edgeTriggered: true)
+                return false
+            } catch {
+                return [.notImplemented, .notPermitted, .accessDenied].contains(error)
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 internal import SocketReactor
 internal import SocketSystem
+internal import Synchronization
 
 /// Several event loops, each one thread that waits for its sockets, with epoll(7) where nothing
 /// else is asked for, and runs the tasks that they wake.
@@ -18,8 +19,18 @@ public final class EventLoopGroup: Sendable {
     /// Environment variables change it: `ASYNCSOCKETS_LOOPS` the number of loops,
     /// `ASYNCSOCKETS_BACKEND` how they wait (`epoll`, `epoll-level`, `poll`, `select`).
     ///
-    /// A value that is no positive number of loops, or no backend, is an error of every use.
-    public static let shared = EventLoopGroup()
+    /// A value that is no positive number of loops, or no backend, is an error of every use. Where
+    /// the system refuses the loops for now, each use tries again.
+    public static var shared: EventLoopGroup {
+        kept.withLock { kept in
+            if let kept { return kept }
+            let group = EventLoopGroup()
+            if case .success = group.started { kept = group }
+            return group
+        }
+    }
+
+    private static let kept = Mutex<EventLoopGroup?>(nil)
 
     /// Starts a group.
     ///
@@ -76,7 +87,14 @@ public final class EventLoopGroup: Sendable {
         do throws(Errno) {
             return try LoopGroup(loops: loops, options: options)
         } catch {
-            throw SocketError(.startLoops, error)
+            // A thread's own descriptors may be the ones that select(2) cannot watch.
+            let isSelects = options.backend == .select && error == .processDescriptorLimit
+            let hasRoom = (try? openEventCounter()) != nil
+            throw SocketError(
+                .startLoops,
+                error,
+                reason: isSelects && hasRoom ? SocketError.selectLimit : nil
+            )
         }
     }
 

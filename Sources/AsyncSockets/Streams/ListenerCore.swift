@@ -73,6 +73,20 @@ final class ListenerCore: Sendable {
         for shard in shards { shard.close() }
     }
 
+    /// Takes the only socket out.
+    func detach() throws(SocketError) -> CInt {
+        guard shards.count == 1 else {
+            throw SocketError(
+                .detach,
+                code: .notSupported,
+                local: localAddress,
+                reason: "the listener has \(shards.count) sockets"
+            )
+        }
+        if let descriptor = registration.detach() { return descriptor.release() }
+        throw SocketError(.detach, code: isClosed ? .closed : .busy, local: localAddress)
+    }
+
     /// Reads an option of the first socket.
     func get<Value>(_ option: SocketOption<Value>) throws(SocketError) -> Value {
         try registration.get(option, remote: nil)
@@ -228,22 +242,7 @@ extension EventLoopGroup {
         do throws(OperationFailure) {
             return try loop.register(socket)
         } catch {
-            if case .system(let errno) = error {
-                throw SocketError(
-                    operation,
-                    errno,
-                    local: local,
-                    remote: remote,
-                    reason: errno == .processDescriptorLimit ? SocketError.selectLimit : nil
-                )
-            }
-            throw SocketError(
-                operation,
-                code: .closed,
-                local: local,
-                remote: remote,
-                reason: "the event loops were shut down"
-            )
+            throw SocketError(unwatched: error, operation, local: local, remote: remote)
         }
     }
 

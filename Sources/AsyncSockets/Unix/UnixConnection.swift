@@ -160,11 +160,15 @@ public final class UnixConnection: StreamConnection, @unchecked Sendable {
 
 extension UnixConnection {
     /// Who the peer was when it connected, or when it began to listen (SO_PEERCRED).
+    ///
+    /// - Throws: `SocketError`: `.closed` after `close()`.
     public var peerCredentials: UnixCredentials {
         get throws(SocketError) { try registration.credentials(of: remoteAddress) }
     }
 
     /// The supplementary groups that the peer had then (SO_PEERGROUPS).
+    ///
+    /// - Throws: `SocketError`: `.closed` after `close()`, `.notSupported` before Linux 4.13.
     public var peerGroups: [UInt32] {
         get throws(SocketError) { try registration.groups(of: remoteAddress) }
     }
@@ -192,10 +196,7 @@ extension EventLoopGroup {
         do throws(OperationFailure) {
             return try loop.register(adopting: descriptor)
         } catch {
-            if case .system(let errno) = error {
-                throw SocketError(operation, errno, local: local, remote: remote)
-            }
-            throw SocketError(operation, code: .closed, local: local, remote: remote)
+            throw SocketError(unwatched: error, operation, local: local, remote: remote)
         }
     }
 
