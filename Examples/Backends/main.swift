@@ -16,7 +16,7 @@ await runExample("Backends [CONNECTIONS...]", arguments: .max) { arguments in
     guard sizes.count == arguments.count, sizes.allSatisfy({ $0 > 0 }) else {
         throw WrongArguments()
     }
-    try await untilAskedToLeave {
+    try await withCancellation(on: .interrupt, .terminate) {
         try await compareBackends(connections: sizes.isEmpty ? [10, 100, 1000, 10_000] : sizes)
     }
 }

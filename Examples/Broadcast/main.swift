@@ -16,11 +16,15 @@ await runExample("Broadcast send|receive [ADDRESS]", arguments: 2) { arguments i
     case "send":
         // Without permission the kernel refuses to send to a broadcast address.
         let socket = try UDPSocket.bind(to: "0.0.0.0:0", options: UDPOptions(broadcast: true))
-        try await untilAskedToLeave { try await sendMessages(from: socket, to: address) }
+        try await withCancellation(on: .interrupt, .terminate) {
+            try await sendMessages(from: socket, to: address)
+        }
     case "receive":
         // Several receivers on one machine share the port.
         let socket = try UDPSocket.bind(to: address, options: UDPOptions(reuseAddress: true))
-        try await untilAskedToLeave { try await printMessages(of: socket) }
+        try await withCancellation(on: .interrupt, .terminate) {
+            try await printMessages(of: socket)
+        }
     default:
         throw WrongArguments()
     }

@@ -55,7 +55,7 @@ let room = Room()
 
 await runExample("Chat [ADDRESS]", arguments: 1) { arguments in
     let address = arguments.first ?? "127.0.0.1:9999"
-    try await untilAskedToLeave {
+    try await withCancellation(on: .interrupt, .terminate) {
         try await serve(at: address, ready: { say("listening on \($0)") }, attend)
     }
 }

@@ -17,11 +17,11 @@ await runExample("Discovery [NAME] [GROUP:PORT] [INTERFACE]", arguments: 3) { ar
     // its own, by which the others see who it is.
     let member = try UDPSocket.bind(to: group.address, options: UDPOptions(reuseAddress: true))
     try member.join(group.ip, on: group.interface)
-    let sender = try UDPSocket.bind(to: group.senderAddress)
-    try sender.set(group.interfaceOption, to: group.interface.index)
+    let options = UDPOptions(multicastInterface: group.interface)
+    let sender = try UDPSocket.bind(to: group.senderAddress, options: options)
 
     let peers = Peers(except: name)
-    try await untilAskedToLeave {
+    try await withCancellation(on: .interrupt, .terminate) {
         say("\(name) is looking for peers at \(group.address) on \(group.interface.name)")
         try await withThrowingTaskGroup { tasks in
             tasks.addTask { try await announce(name, by: sender, to: group.address) }

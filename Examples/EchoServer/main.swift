@@ -4,8 +4,10 @@ import ExampleSupport
 
 await runExample("EchoServer [ADDRESS]", arguments: 1) { arguments in
     let address = arguments.first ?? "127.0.0.1:9999"
-    try await untilAskedToLeave {
-        try await serve(at: address, ready: { say("listening on \($0)") }) { connection in
+    let options = ServeOptions { client, error in complain("\(client): \(error)") }
+    try await withCancellation(on: .interrupt, .terminate) {
+        try await serve(at: address, options: options, ready: { say("listening on \($0)") }) {
+            connection in
             for try await chunk in connection {
                 try await connection.write(chunk)
             }

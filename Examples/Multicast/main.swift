@@ -15,15 +15,19 @@ await runExample("Multicast send|receive [GROUP:PORT] [INTERFACE]", arguments: 3
     switch arguments.first {
     case "send":
         // Whoever sends need not be a member.
-        let socket = try UDPSocket.bind(to: group.senderAddress)
-        try socket.set(group.interfaceOption, to: group.interface.index)
-        try await untilAskedToLeave { try await sendMessages(from: socket, to: group.address) }
+        let options = UDPOptions(multicastInterface: group.interface)
+        let socket = try UDPSocket.bind(to: group.senderAddress, options: options)
+        try await withCancellation(on: .interrupt, .terminate) {
+            try await sendMessages(from: socket, to: group.address)
+        }
     case "receive":
         // Bound to the group itself, nothing else that is sent to the port arrives. Several members
         // on one machine share the port.
         let socket = try UDPSocket.bind(to: group.address, options: UDPOptions(reuseAddress: true))
         try socket.join(group.ip, on: group.interface)
-        try await untilAskedToLeave { try await printMessages(of: socket) }
+        try await withCancellation(on: .interrupt, .terminate) {
+            try await printMessages(of: socket)
+        }
     default:
         throw WrongArguments()
     }

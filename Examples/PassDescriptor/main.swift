@@ -62,7 +62,7 @@ func take(from path: String) async throws {
     let listener = try descriptor.handOver { number throws(SocketError) in
         try TCPListener(adopting: number)
     }
-    try await untilAskedToLeave {
+    try await withCancellation(on: .interrupt, .terminate) {
         say("accepting on \(listener.localAddress)")
         try await serve(listener) { connection in
             for try await chunk in connection { try await connection.write(chunk) }

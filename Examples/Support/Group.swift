@@ -46,9 +46,4 @@ public struct Group: Sendable {
         let own = interface.addresses.first { $0.ip.version == ip.version }
         return own.map { SocketAddress($0.ip, port: 0) } ?? any
     }
-
-    /// The option that says by which interface a sender's datagrams leave.
-    public var interfaceOption: SocketOption<UInt32> {
-        ip.version == .v6 ? .multicastInterfaceIPv6 : .multicastInterface
-    }
 }

@@ -8,7 +8,7 @@ import ExampleSupport
 await runExample("UDPEcho [ADDRESS]", arguments: 1) { arguments in
     let address = try SocketAddress(arguments.first ?? "127.0.0.1:9999")
     let socket = try UDPSocket.bind(to: address)
-    try await untilAskedToLeave {
+    try await withCancellation(on: .interrupt, .terminate) {
         say("listening on \(socket.localAddress ?? address)")
         try await withEventLoops {
             for try await datagram in socket {

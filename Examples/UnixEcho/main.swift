@@ -10,7 +10,7 @@ await runExample("UnixEcho [PATH]", arguments: 1) { arguments in
     // Only this user may connect, from the first moment on.
     let options = ListenOptions(socketFile: SocketFileOptions(permissions: 0o600))
     let listener = try UnixListener.bind(to: .unix(path: path), options: options)
-    try await untilAskedToLeave {
+    try await withCancellation(on: .interrupt, .terminate) {
         say("listening on \(path)")
         try await serve(listener) { connection in
             for try await chunk in connection {

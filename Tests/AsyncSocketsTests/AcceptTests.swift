@@ -46,6 +46,64 @@ struct AcceptTests {
         #expect(listener.localAddress.port != 0)
     }
 
+    @Test("says why accepting failed for good, and `serve` throws it after its clients are done")
+    func failure() async throws {
+        let listener = try TCPListener.bind(to: "127.0.0.1:0")
+        let (served, isServed) = AsyncStream<Void>.makeStream()
+        let server = Task {
+            try await serve(listener) { connection in
+                isServed.yield()
+                for try await chunk in connection { try await connection.write(chunk) }
+            }
+        }
+        let client = try await TCPConnection.connect(to: listener.localAddress)
+        for await _ in served { break }
+        // The kernel accepts nothing more from such a socket, and says EINVAL.
+        let other = try listener.duplicateDescriptor()
+        #expect(try other.withDescriptor { Glibc.shutdown($0, CInt(SHUT_RD)) } == 0)
+        #expect(await eventually { listener.failure != nil })
+        #expect(listener.failure?.code == .invalidArgument)
+        #expect(listener.failure?.operation == .accept)
+        // Who is served is let go as by a server that leaves: idle, at once, and without a reset.
+        #expect(try await client.readToEnd().isEmpty)
+        #expect(await code { try await server.value } == .invalidArgument)
+        for await _ in listener { Issue.record("a connection from nowhere") }
+        #expect(await code { _ = try await listener.accept() } != nil)
+    }
+
+    @Test("ends its loops when the time of a `withTimeout` has run out, without being closed")
+    func timeoutEndsLoops() async throws {
+        let listener = try TCPListener.bind(to: "127.0.0.1:0")
+        try await withTimeout(.milliseconds(30)) {
+            for await _ in listener { Issue.record("a connection from nowhere") }
+        }
+        #expect(!listener.isClosed)
+        #expect(listener.failure == nil)
+        async let client = TCPConnection.connect(to: listener.localAddress)
+        #expect(try await listener.accept().remoteAddress == client.localAddress)
+    }
+
+    @Test("gives its descriptor away and takes it back")
+    func detachAndAdopt() async throws {
+        let listener = try TCPListener.bind(to: "127.0.0.1:0")
+        let address = listener.localAddress
+        let descriptor = try listener.detach()
+        #expect(listener.isClosed)
+        #expect(await code { _ = try await listener.accept() } == .closed)
+        #expect(await code { _ = try listener.detach() } == .closed)
+        let adopted = try TCPListener(adopting: descriptor)
+        #expect(adopted.localAddress == address)
+        async let client = TCPConnection.connect(to: address)
+        #expect(try await adopted.accept().remoteAddress == client.localAddress)
+        let shards = try TCPListener.bind(
+            to: "127.0.0.1:0",
+            options: ListenOptions(shards: .perLoop),
+            on: EventLoopGroup(loops: 2)
+        )
+        #expect(await code { _ = try shards.detach() } == .notSupported)
+        shards.close()
+    }
+
     @Test(
         "frees its address at once when it is closed under who accepts",
         .enabled(if: ThreadSanitizer.isOff)

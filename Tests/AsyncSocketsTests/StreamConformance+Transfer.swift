@@ -18,12 +18,16 @@ extension StreamCheck {
         StreamCheck("a cancelled task reads and writes nothing, even if it could") { pair in
             let (a, b) = try await pair()
             try await b.write("ready")
-            _ = await eventually { a.localAddress != nil }
+            let (idle, other) = try await pair()
+            try await other.write("x")
+            #expect(try await idle.read(atMost: 10) == Array("x".utf8))
             let task = Task {
                 unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }
                 let codes = [
                     await code { _ = try await a.read(atMost: 10) },
                     await code { _ = try await a.read(exactly: 1) },
+                    await code { _ = try await a.read(exactly: 0) },
+                    await code { _ = try await idle.read(exactly: 0) },
                     await code { _ = try await a.read(until: [0x61]) },
                     await code { for try await _ in a {} },
                     await code { try await a.write("x") },
@@ -177,6 +181,19 @@ extension StreamCheck {
             #expect(await code { _ = try await a.read(exactly: -1) } == .invalidArgument)
             #expect(await code { _ = try await a.read(until: []) } == .invalidArgument)
             #expect(await code { _ = try await a.read(until: [1], limit: 0) } == .invalidArgument)
+        },
+        StreamCheck("no bytes are there at once, before a message, after it and at the end") {
+            pair in
+            let (a, b) = try await pair()
+            #expect(try await a.read(exactly: 0) == [])
+            try await b.write("body")
+            #expect(try await a.read(exactly: 4) == Array("body".utf8))
+            #expect(try await a.read(exactly: 0) == [])
+            b.close()
+            #expect(try await a.readToEnd() == [])
+            #expect(try await a.read(exactly: 0) == [])
+            a.close()
+            #expect(await code { _ = try await a.read(exactly: 0) } == .closed)
         },
         StreamCheck("chunks, buffered reads and spans share one stream") { pair in
             let (a, b) = try await pair()

@@ -1,7 +1,9 @@
-import AsyncSockets
 import Glibc
+import SocketReactor
 import TestKit
 import Testing
+
+@testable import AsyncSockets
 
 @Suite("A TCP connection", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
 struct TCPStreamTests {
@@ -81,6 +83,34 @@ struct TCPStreamTests {
             // Shutting a dead connection down is an error, not a trap.
             _ = await code { try server.shutdown(.write) }
         }
+    }
+
+    @Test("is not ended but reset for a reader, whichever call was told of the reset")
+    func resetToldToAnother() async throws {
+        for _ in 0..<2 {
+            let (client, server) = try await tcpPair()
+            client.reset()
+            #expect(await eventually { (try? server.get(.error)) == .connectionReset })
+            #expect(try server.get(.error) == nil)
+            for _ in 0..<2 {
+                #expect(await code { _ = try await server.read(atMost: 1) } == .connectionReset)
+            }
+        }
+    }
+
+    @Test("is ended for a reader where both have finished, also while our end is being sent")
+    func endWhileFinishing() async throws {
+        let (client, server) = try await tcpPair()
+        try client.shutdown(.write)
+        try server.shutdown(.write)
+        // The last acknowledgement closes the socket as a reset would.
+        #expect(await eventually { (try? server.get(.tcpInfo).state) == .closed })
+        guard case .call = server.registration.begin(.write) else {
+            Issue.record("the writer's turn cannot be had")
+            return
+        }
+        #expect(try await server.read(atMost: 1) == nil)
+        server.registration.end(.write, leaving: .unknown)
     }
 
     @Test("reads past urgent data without stopping at it")

@@ -14,6 +14,28 @@ public struct Datagram: Sendable {
     /// What else the kernel said; nil where it said nothing.
     let control: ReceivedControl?
 
+    init(bytes: [UInt8], source: SocketAddress, length: Int, control: ReceivedControl?) {
+        self.bytes = bytes
+        self.source = source
+        self.length = length
+        self.control = control
+    }
+
+    /// A datagram that no socket received, such as for a test of what a program does with one.
+    ///
+    /// - Parameters:
+    ///   - bytes: What it carries.
+    ///   - source: Who sent it.
+    ///   - length: How many bytes were sent; nil for as many as there are.
+    public init(_ bytes: [UInt8], from source: SocketAddress, length: Int? = nil) {
+        self.init(
+            bytes: bytes,
+            source: source,
+            length: max(length ?? bytes.count, bytes.count),
+            control: nil
+        )
+    }
+
     /// Whether only the beginning of the datagram is here. The rest is lost.
     ///
     /// A UDP socket has room for the largest datagram, so it never truncates by itself; a smaller

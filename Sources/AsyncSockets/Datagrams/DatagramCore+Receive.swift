@@ -41,12 +41,17 @@ extension DatagramCore {
         return false
     }
 
-    /// All that was taken from the kernel and not handed out; nothing where another task receives.
-    func takeAllQueued() throws(OperationFailure) -> [Datagram] {
-        var operation = try Operation(registration, .read, .exclusive)
+    /// All that was taken from the kernel and not handed out; nil where the turn cannot be had.
+    ///
+    /// No `Operation`, which a cancelled task could not begin: it may hand the socket over, too.
+    func takeAllQueued() -> [Datagram]? {
+        switch registration.begin(.read) {
+        case .call, .wait, .suspend, .endWait: break
+        case .contended, .closed: return nil
+        }
+        defer { registration.end(.read, leaving: .unknown) }
         var datagrams: [Datagram] = []
         while let datagram = takeQueued() { datagrams.append(datagram) }
-        _ = try operation.result(of: Attempt.undrained(()))
         return datagrams
     }
 }

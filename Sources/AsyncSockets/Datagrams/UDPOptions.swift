@@ -15,6 +15,18 @@ public struct UDPOptions: Sendable {
     /// and share its datagrams: all of one sender go to one of them (SO_REUSEPORT).
     public var reusePort: Bool
 
+    /// By which interface what it sends to groups leaves, for IPv4 and IPv6 alike; nil leaves it to
+    /// the routing table (IP_MULTICAST_IF, IPV6_MULTICAST_IF).
+    public var multicastInterface: NetworkInterface?
+
+    /// How many routers what it sends to groups may pass, for IPv4 and IPv6 alike; nil for 1, which
+    /// keeps it on the link (IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS).
+    public var multicastHopLimit: UInt8?
+
+    /// Whether what it sends to groups also reaches members on this machine, for IPv4 and IPv6
+    /// alike (IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP).
+    public var multicastLoopback: Bool
+
     /// What shall be known of received datagrams beside their source. Each kind costs a little for
     /// every datagram.
     public var metadata: DatagramMetadata.Kinds
@@ -37,6 +49,9 @@ public struct UDPOptions: Sendable {
     ///   - broadcast: Whether it may send to broadcast addresses.
     ///   - reuseAddress: Whether the port may be shared, each member getting multicasts.
     ///   - reusePort: Whether the address may be shared, the datagrams being spread.
+    ///   - multicastInterface: By which interface what it sends to groups leaves.
+    ///   - multicastHopLimit: How many routers what it sends to groups may pass.
+    ///   - multicastLoopback: Whether what it sends to groups also reaches this machine.
     ///   - metadata: What shall be known of received datagrams.
     ///   - joinsSegments: Whether equal datagrams may be taken from the kernel joined.
     ///   - queuesErrors: Whether errors that the network reports are kept.
@@ -45,6 +60,9 @@ public struct UDPOptions: Sendable {
         broadcast: Bool = false,
         reuseAddress: Bool = false,
         reusePort: Bool = false,
+        multicastInterface: NetworkInterface? = nil,
+        multicastHopLimit: UInt8? = nil,
+        multicastLoopback: Bool = true,
         metadata: DatagramMetadata.Kinds = [],
         joinsSegments: Bool = false,
         queuesErrors: Bool = false,
@@ -53,6 +71,9 @@ public struct UDPOptions: Sendable {
         self.broadcast = broadcast
         self.reuseAddress = reuseAddress
         self.reusePort = reusePort
+        self.multicastInterface = multicastInterface
+        self.multicastHopLimit = multicastHopLimit
+        self.multicastLoopback = multicastLoopback
         self.metadata = metadata
         self.joinsSegments = joinsSegments
         self.queuesErrors = queuesErrors
@@ -71,7 +92,26 @@ public struct UDPOptions: Sendable {
         if reusePort { settings.append(.set(.reusePort, true)) }
         if joinsSegments { settings.append(.set(.joinsSegments, 1)) }
         if queuesErrors { settings += Self.queueErrors(isIPv6: isIPv6) }
-        return settings + metadata.settings(isIPv6: isIPv6) + socketOptions
+        return settings + multicast(isIPv6: isIPv6) + metadata.settings(isIPv6: isIPv6)
+            + socketOptions
+    }
+
+    private func multicast(isIPv6: Bool) -> [SocketOptionSetting] {
+        // An IPv6 socket may carry IPv4 too.
+        var settings: [SocketOptionSetting] = []
+        if let index = multicastInterface?.index {
+            settings.append(.set(.multicastInterface, index))
+            if isIPv6 { settings.append(.set(.multicastInterfaceIPv6, index)) }
+        }
+        if let limit = multicastHopLimit.map(Int.init) {
+            settings.append(.set(.multicastTimeToLive, limit))
+            if isIPv6 { settings.append(.set(.multicastHopLimit, limit)) }
+        }
+        if !multicastLoopback {
+            settings.append(.set(.multicastLoopback, false))
+            if isIPv6 { settings.append(.set(.multicastLoopbackIPv6, false)) }
+        }
+        return settings
     }
 
     static func queueErrors(isIPv6: Bool) -> [SocketOptionSetting] {

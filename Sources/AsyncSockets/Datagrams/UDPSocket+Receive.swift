@@ -69,17 +69,14 @@ extension UDPSocket {
     }
 
     /// The datagrams that were taken from the kernel together with others and that nobody has
-    /// received yet, without a system call: for a program that is about to `detach()`.
+    /// received yet, without a system call: for a program that is about to `detach()`, also in a
+    /// task that was cancelled.
     ///
     /// - Returns: The datagrams, oldest first; most often none.
     /// - Throws: `SocketError`: `.busy` while another task receives, `.closed` after `close()`.
-    ///   `CancellationError` where the task was cancelled.
-    public func receiveQueued() throws -> [Datagram] {
-        do throws(OperationFailure) {
-            return try core.takeAllQueued()
-        } catch {
-            throw self.error(error, .receive)
-        }
+    public func receiveQueued() throws(SocketError) -> [Datagram] {
+        if let datagrams = core.takeAllQueued() { return datagrams }
+        throw SocketError(.receive, code: isClosed ? .closed : .busy, remote: remoteAddress)
     }
 
     /// Waits for the next datagram and puts it into memory of the caller's, without allocating any.

@@ -7,7 +7,8 @@ internal import Synchronization
 /// ```swift
 /// let socket = try UDPSocket.bind(to: "127.0.0.1:9999")
 /// for try await datagram in socket {
-///     try await socket.send(datagram.bytes, to: datagram.source)
+///     // An answer that cannot be sent is no reason to stop.
+///     try? await socket.send(datagram.bytes, to: datagram.source)
 /// }
 /// ```
 ///
@@ -68,7 +69,8 @@ public final class UDPSocket: Sendable {
     ///   - options: What the socket may do and shall tell.
     ///   - group: The loops that the socket joins.
     /// - Returns: The socket.
-    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none. A name is not
+    ///   looked up here: `bind(to:port:…)` does that.
     public static func bind(
         to address: String,
         options: UDPOptions = UDPOptions(),
@@ -117,16 +119,19 @@ public final class UDPSocket: Sendable {
     ///
     /// - Parameters:
     ///   - address: The peer.
+    ///   - local: The address to bind to; nil lets the kernel choose.
     ///   - options: What the socket may do and shall tell.
     ///   - group: The loops that the socket joins.
     /// - Returns: The socket.
-    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none. A name is not
+    ///   looked up here: ``connect(to:port:from:options:resolver:on:)`` does that.
     public static func connect(
         to address: String,
+        from local: SocketAddress? = nil,
         options: UDPOptions = UDPOptions(),
         on group: EventLoopGroup = .shared
     ) throws(SocketError) -> UDPSocket {
-        try connect(to: SocketAddress(address), options: options, on: group)
+        try connect(to: SocketAddress(address), from: local, options: options, on: group)
     }
 
     /// Takes over a UDP socket that was made elsewhere.
@@ -239,67 +244,9 @@ extension UDPSocket {
     }
 }
 
-// MARK: - Options and the end
+// MARK: - Calls and errors
 
 extension UDPSocket {
-    /// Reads an option.
-    ///
-    /// The corresponding system call is `getsockopt(2)`.
-    ///
-    /// - Parameter option: Which.
-    /// - Returns: Its value.
-    /// - Throws: `SocketError`: `.notSupported`, `.closed`.
-    public func get<Value>(_ option: SocketOption<Value>) throws(SocketError) -> Value {
-        try use(.getOption, reason: option.name) { socket throws(Errno) in
-            try option.read(from: socket)
-        }
-    }
-
-    /// Sets an option.
-    ///
-    /// The corresponding system call is `setsockopt(2)`.
-    ///
-    /// - Parameters:
-    ///   - option: Which.
-    ///   - value: The value it shall have.
-    /// - Throws: `SocketError`: `.notSupported`, `.invalidArgument`, `.permissionDenied`,
-    ///   `.closed`.
-    public func set<Value>(
-        _ option: SocketOption<Value>,
-        to value: Value
-    ) throws(SocketError) {
-        try use(.setOption, reason: "\(option.name) = \(value)") { socket throws(Errno) in
-            try option.write(value, to: socket)
-            core.learnOptions(of: socket)
-        }
-    }
-
-    /// Whether `close()` or `detach()` was called.
-    public var isClosed: Bool { core.registration.isClosed }
-
-    /// Closes the socket. Operations that wait for it throw `SocketError` with the code `.closed`;
-    /// so do all later ones. Closing twice is no error.
-    ///
-    /// Datagrams that were sent are still delivered; those that nobody received are gone. The
-    /// corresponding system call is `close(2)`.
-    public func close() { core.close() }
-
-    /// Takes the descriptor out of the socket, which is then closed without closing it.
-    ///
-    /// Datagrams that were taken from the kernel together with others and that nobody has received
-    /// yet do not go along: ``receiveQueued()`` gives them. Errors that wait in ``errors`` are gone.
-    ///
-    /// - Returns: The descriptor, non-blocking and close-on-exec. The caller must close it.
-    /// - Throws: `SocketError`: `.busy` while an operation is in progress, `.closed` after
-    ///   `close()`.
-    public func detach() throws(SocketError) -> CInt {
-        if let descriptor = core.registration.detach() {
-            core.errors.close()
-            return descriptor.release()
-        }
-        throw SocketError(.detach, code: isClosed ? .closed : .busy, remote: remoteAddress)
-    }
-
     /// Runs a system call on the socket.
     func use<Value>(
         _ operation: SocketError.Operation,

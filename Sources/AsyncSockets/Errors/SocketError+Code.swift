@@ -18,6 +18,9 @@ extension SocketError {
             self.init(Self.representative(of: errno).rawValue)
         }
 
+        /// The error number that the code stands for; nil for the library's own.
+        var asErrno: Errno? { number > 0 ? Errno(rawValue: number) : nil }
+
         /// The number that stands for all which share a code.
         private static func representative(of errno: Errno) -> Errno {
             switch errno {
@@ -44,6 +47,7 @@ extension SocketError {
             case .invalidAddress: "not a valid address"
             case .unexpectedEndOfStream: "the stream ended too early"
             case .limitExceeded: "the limit is exceeded"
+            case .processFailed: "a process ended before it was ready"
             case .nameNotFound: "the name does not exist"
             case .descriptorsLost: "descriptors that came with the message were lost"
             case .nameTemporarilyUnavailable: "the name cannot be looked up now"
@@ -70,12 +74,15 @@ extension SocketError.Code {
     /// More than the given limit would be needed, such as by ``TCPConnection``'s
     /// `read(until:limit:)`.
     public static let limitExceeded = Self(-5)
+    /// A process that was started ended before it was ready to serve.
+    public static let processFailed = Self(-8)
     /// No such host or service name.
     public static let nameNotFound = Self(-6)
     /// The name service did not answer; trying again may help.
     public static let nameTemporarilyUnavailable = Self(-7)
-    /// Descriptors that were passed with a message are lost, because this process has no number
-    /// left for them (`ulimit -n`).
+    /// Descriptors that were passed with a message are lost: this process has no number left for
+    /// them (`ulimit -n`), or more came than one read can hand out
+    /// (``UnixMessage/maximumDescriptors``).
     public static let descriptorsLost = Self(-30)
     /// The name exists, without an address of the wanted version of IP.
     public static let nameHasNoAddress = Self(-20)

@@ -66,10 +66,18 @@ public struct SocketError: Error, Sendable {
         )
     }
 
-    /// A failure that the library itself found.
+    /// A failure that no system call has reported: one that the library found, or a program's own
+    /// ``Resolver``, or that a test makes.
     ///
-    /// A `reason` is printed in place of the code's own words. `attempts` are what it took.
-    init(
+    /// - Parameters:
+    ///   - operation: What was being done.
+    ///   - code: What kind of failure it is.
+    ///   - local: The socket's own address, where it had one.
+    ///   - remote: The peer's address, where there was one.
+    ///   - bytesWritten: How many bytes a failed write had handed to the kernel.
+    ///   - reason: The cause, which is printed in place of the code's own words.
+    ///   - attempts: What was tried to connect to a host by name.
+    public init(
         _ operation: Operation,
         code: Code,
         local: SocketAddress? = nil,

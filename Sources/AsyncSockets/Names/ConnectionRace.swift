@@ -109,7 +109,7 @@ struct ConnectionRace {
         do {
             return .event(.answered(version, try await resolver.addresses(of: name, version)))
         } catch {
-            guard let failure = failure(error, of: .resolve) else { return .cancelled }
+            guard let failure = error as? SocketError else { return .cancelled }
             return .event(.lookupFailed(version, failure))
         }
     }
@@ -118,18 +118,9 @@ struct ConnectionRace {
         do {
             return .connected(number, try await connectTCP(to: address, options, on: group))
         } catch {
-            guard let failure = failure(error, of: .connect) else { return .cancelled }
+            guard let failure = error as? SocketError else { return .cancelled }
             return .event(.failed(number, failure))
         }
-    }
-
-    /// What a child failed with; nil for the cancellation of the whole.
-    private func failure(_ error: any Error, of operation: SocketError.Operation) -> SocketError? {
-        if let error = error as? SocketError { return error }
-        if Task.isCancelled { return nil }
-        if error is CancellationError { return SocketError(operation, code: .cancelled) }
-        // A resolver may throw what it likes.
-        return SocketError(operation, code: .nameLookupFailed, reason: "\(error)")
     }
 
     /// Which addresses can be of use.

@@ -12,7 +12,8 @@
 public struct Resolver: Sendable {
     /// Looks up the addresses of one version; an empty answer means that there are none.
     ///
-    /// When the task is cancelled it must end soon: who asked waits for it.
+    /// When the task is cancelled it must end soon: who asked waits for it. What it throws reaches
+    /// who asked as it is where it is a `SocketError`, and else as `.nameLookupFailed`.
     public typealias Lookup =
         @Sendable (HostName, IPAddress.Version) async throws -> [IPAddress]
 
@@ -63,7 +64,19 @@ public struct Resolver: Sendable {
     /// The same for a name.
     func addresses(of name: HostName, _ version: IPAddress.Version) async throws -> [IPAddress] {
         try Task.checkCancellation()
-        let found = try await lookup(name, version).filter { $0.version == version }
+        let found: [IPAddress]
+        do {
+            found = try await lookup(name, version).filter { $0.version == version }
+        } catch let error as SocketError {
+            throw error
+        } catch {
+            // A lookup may throw what it likes.
+            guard error is CancellationError else {
+                throw SocketError(.resolve, code: .nameLookupFailed, reason: "\(error)")
+            }
+            if Task.isCancelled { throw error }
+            throw SocketError(.resolve, code: .cancelled)
+        }
         if found.isEmpty { throw Self.noAddress(name.description, [version]) }
         return found
     }

@@ -11,9 +11,9 @@ public struct TCPInfo: Sendable, Hashable {
     public var congestionState: CongestionState
     /// What both sides agreed on.
     public var features: Features
-    /// By how many bits the windows that this side sends are shifted.
+    /// By how many bits the windows that the peer sends are shifted: how much we may send.
     public var sendWindowScale: Int
-    /// By how many bits the windows that the peer sends are shifted.
+    /// By how many bits the windows that this side sends are shifted: how much we receive.
     public var receiveWindowScale: Int
 
     /// The smoothed round-trip time.

@@ -82,7 +82,7 @@ public final class HotRestart: Sendable {
     /// - Returns: The new version's process.
     /// - Throws: `SocketError` with the operation `.hotRestart`: `.busy` while another restart is
     ///   under way or after one has succeeded, `.timedOut` where the new version was not ready in
-    ///   time and was killed, `.limitExceeded` where it ended before; `.startProcess` where it
+    ///   time and was killed, `.processFailed` where it ended before; `.startProcess` where it
     ///   could not be started. Then this process has everything as before, and may try again.
     @discardableResult
     public func start(passing sockets: [SharedSocket]) async throws(SocketError) -> CInt {
@@ -161,7 +161,7 @@ public final class HotRestart: Sendable {
         }
         return SocketError(
             .hotRestart,
-            code: .limitExceeded,
+            code: .processFailed,
             reason: "the new version ended before it was ready: \(how.text)"
         )
     }

@@ -27,7 +27,7 @@ struct Supervisor {
         }
         mailbox.finish()
         return supervision.failure.map {
-            SocketError(.supervise, code: .limitExceeded, reason: $0)
+            SocketError(.supervise, code: .processFailed, reason: $0)
         }
     }
 

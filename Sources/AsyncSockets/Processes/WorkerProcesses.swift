@@ -65,7 +65,7 @@ public final class WorkerProcesses: Sendable {
     /// The service manager is told when all workers are ready, when they are being replaced, and
     /// when they leave; its watchdog is fed.
     ///
-    /// - Throws: `SocketError` with the operation `.supervise`: `.limitExceeded` where all workers
+    /// - Throws: `SocketError` with the operation `.supervise`: `.processFailed` where all workers
     ///   failed to start too often (see `WorkerOptions.failedStarts`), `.busy` where the workers
     ///   already run. When it throws or returns, no worker is left.
     public func run() async throws(SocketError) {

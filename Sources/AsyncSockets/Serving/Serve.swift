@@ -12,7 +12,11 @@ internal import SocketReactor
 ///
 /// The handlers run on the event loops (see `withEventLoops`), so they must not block their
 /// thread. When a handler returns or throws, its connection is closed; no client's error touches
-/// another client.
+/// another client. What a handler throws goes to `options.clientFailed`, which does nothing unless
+/// you give one.
+///
+/// The connections are of the kind that the address asks for. Serve a `TCPListener` or a
+/// `UnixListener` for what only one of them has.
 ///
 /// At a Unix address no descriptors can be passed to the connections, where the system can refuse
 /// them (Linux 6.16): the peer's sending fails. Serve a `UnixListener` to take some.

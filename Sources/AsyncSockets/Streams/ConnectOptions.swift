@@ -22,7 +22,7 @@ public struct ConnectOptions: Sendable {
     public var socketOptions: [SocketOptionSetting]
 
     /// What becomes of the file where `localAddress` is a Unix socket's path.
-    public var socketFile = SocketFileOptions()
+    public var socketFile: SocketFileOptions
 
     /// Everything as usual but what is named.
     ///
@@ -32,18 +32,21 @@ public struct ConnectOptions: Sendable {
     ///   - fastOpen: Whether the first bytes may travel with the connection's first packet.
     ///   - names: How a host that is given by name is reached.
     ///   - socketOptions: Options that the socket gets before it connects.
+    ///   - socketFile: What becomes of the file where `localAddress` is a Unix socket's path.
     public init(
         localAddress: SocketAddress? = nil,
         interface: String? = nil,
         fastOpen: Bool = false,
         names: NameOptions = NameOptions(),
-        socketOptions: [SocketOptionSetting] = []
+        socketOptions: [SocketOptionSetting] = [],
+        socketFile: SocketFileOptions = SocketFileOptions()
     ) {
         self.localAddress = localAddress
         self.interface = interface
         self.fastOpen = fastOpen
         self.names = names
         self.socketOptions = socketOptions
+        self.socketFile = socketFile
     }
 
     /// Every option of the socket, in the order of setting.

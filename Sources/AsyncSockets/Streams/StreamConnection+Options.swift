@@ -11,7 +11,9 @@ extension StreamConnection {
     /// - Returns: Its value.
     /// - Throws: `SocketError`: `.notSupported`, `.closed`.
     public final func get<Value>(_ option: SocketOption<Value>) throws(SocketError) -> Value {
-        try registration.get(option, remote: remoteAddress)
+        let value = try registration.get(option, remote: remoteAddress)
+        if let code = value as? SocketError.Code, let errno = code.asErrno { noteFailure(errno) }
+        return value
     }
 
     /// Sets an option of the open connection.

@@ -97,12 +97,13 @@ extension StreamConnection {
         _ ongoing: inout OngoingOperation
     ) throws -> Int? {
         do throws(OperationFailure) {
-            var operation =
-                buffer.isEmpty
-                ? try Operation(registration, .read, .exclusive)
-                : try ongoing.begun(reading: registration)
-            // Nothing is no reason to wait.
-            while buffer.isEmpty ? true : try operation.mayCall() {
+            if buffer.isEmpty {
+                // Nothing is no reason to wait.
+                try beginReading()
+                return 0
+            }
+            var operation = try ongoing.begun(reading: registration)
+            while try operation.mayCall() {
                 let attempt =
                     takeLeftover(into: &buffer)
                     ?? receive(from: operation.descriptor, into: &buffer)
@@ -133,11 +134,16 @@ extension StreamConnection {
 
     /// Reads a number of bytes, neither more nor less.
     ///
-    /// - Parameter count: How many bytes, positive.
+    /// - Parameter count: How many bytes. None are there at once, whatever has arrived.
     /// - Returns: `count` bytes.
     /// - Throws: `SocketError` with the code `.unexpectedEndOfStream` where the peer finished
-    ///   before, else as `read(into:)`. In every case what has arrived stays for the next read.
+    ///   before, `.invalidArgument` where `count` is negative, else as `read(into:)`. In every case
+    ///   what has arrived stays for the next read.
     public final func read(exactly count: Int) async throws -> [UInt8] {
+        if count == 0 {
+            try readNothing()
+            return []
+        }
         try requirePositive(count)
         return try await readBuffered { kept in
             kept.count < count ? .needsMore : .found(kept.take(count))
@@ -262,8 +268,6 @@ extension StreamConnection {
     }
 
     private final func takeLeftover(into buffer: inout MutableSpan<UInt8>) -> Attempt<Int>? {
-        // An empty buffer takes nothing, and that is all it can hold.
-        if buffer.isEmpty { return .undrained(0) }
         guard hasLeftover.load(ordering: .relaxed) else { return nil }
         let room = buffer.count
         guard let kept = leftover.withLock({ $0.isEmpty ? nil : $0.take(room) }) else { return nil }
@@ -281,7 +285,7 @@ extension StreamConnection {
     ) -> Attempt<Int> {
         let transfer = SocketSystem.receive(from: socket, into: &buffer, readStyle)
         guard let count = transfer.count else { return Attempt(failureOf: transfer) }
-        if count == 0, wasReset(socket) { return .failed(.connectionReset) }
+        if count == 0, let failure = failureAtEnd(socket) { return .failed(failure) }
         return Attempt(count, drained: transfer.emptied(buffer.count))
     }
 
@@ -289,20 +293,25 @@ extension StreamConnection {
         let expected = lastChunkSize.load(ordering: .relaxed)
         let (chunk, transfer, isDrained) = receiveChunk(from: socket, expected: expected, readStyle)
         guard let count = transfer.count else { return Attempt(failureOf: transfer) }
-        if count == 0, wasReset(socket) { return .failed(.connectionReset) }
+        if count == 0, let failure = failureAtEnd(socket) { return .failed(failure) }
         lastChunkSize.store(count, ordering: .relaxed)
         return Attempt(chunk, drained: isDrained)
     }
 
-    /// Whether the end that a read has met is the peer's reset.
-    ///
-    /// The kernel tells a reset to one call only, and that was a write's: then the connection is
-    /// closed, and the write has said so or is about to, for which it still holds its turn.
-    private final func wasReset(_ socket: CInt) -> Bool {
-        guard registration.isHeld(.write) || sawReset.load(ordering: .acquiring) else {
-            return false
+    /// Throws what a read would throw that need not wait, and takes nothing.
+    private final func beginReading() throws(OperationFailure) {
+        if currentTaskIsCancelled() { throw .cancelled }
+        var operation = try Operation(registration, .read, .exclusive)
+        _ = try operation.result(of: Attempt.undrained(()))
+    }
+
+    /// The same, with what users catch.
+    final func readNothing() throws {
+        do throws(OperationFailure) {
+            try beginReading()
+        } catch {
+            throw self.error(error, .read)
         }
-        return (try? OptionCalls.tcpState(of: socket)) == TCPInfo.State.closed.rawValue
     }
 
     final func requirePositive(_ count: Int) throws(SocketError) {

@@ -124,8 +124,8 @@ extension StreamConnection {
     }
 
     private final func failed(_ transfer: Transfer) -> Attempt<Void> {
-        // Noted before the turn ends: see `wasReset`.
-        if transfer.errno == .connectionReset { sawReset.store(true, ordering: .releasing) }
+        // Noted before the turn ends: see `failureAtEnd`.
+        if !transfer.mustWait, transfer.errno != .brokenPipe { noteFailure(transfer.errno) }
         return Attempt(failureOf: transfer)
     }
 

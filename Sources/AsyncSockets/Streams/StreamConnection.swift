@@ -32,8 +32,11 @@ public class StreamConnection: @unchecked Sendable {
     let lastChunkSize = Atomic<Int>(0)
     /// How many bytes the kernel took. Only the writer's turn changes it.
     let totalBytesWritten = Atomic<Int>(0)
-    /// Whether a write was told of the peer's reset, which the kernel tells once.
-    let sawReset = Atomic<Bool>(false)
+    /// The error number that another call than a read was told of the connection's failure, which
+    /// the kernel tells once; 0 for none.
+    let toldFailure = Atomic<CInt>(0)
+    /// Whether we have begun to end our direction. Only the writer's turn changes it.
+    let isFinishing = Atomic<Bool>(false)
     /// What was read and not handed out. Only the reader's turn changes it.
     let leftover = Mutex(Leftover())
     /// The address of the peer, known from the beginning: a dead connection cannot tell it.
@@ -125,8 +128,9 @@ extension StreamConnection {
     /// Ends one direction of the connection.
     ///
     /// `shutdown(.write)` tells the peer that no more bytes will come, while reading goes on: the
-    /// half-close. Doing it twice is no error. `shutdown(.read)` makes reads return the end of
-    /// the stream; the peer is not told.
+    /// half-close. Doing it twice is no error. `shutdown(.read)` makes reads that wait return the
+    /// end of the stream. The peer is not told; over TCP, what it has sent or sends nevertheless can
+    /// still be read.
     ///
     /// The corresponding system call is `shutdown(2)`.
     ///
@@ -149,6 +153,7 @@ extension StreamConnection {
             }
         }
         defer { for turn in direction.turn { registration.end(turn, leaving: .unknown) } }
+        if !direction.turn.isEmpty { isFinishing.store(true, ordering: .releasing) }
         do throws(Errno) {
             let done: Void? = try registration.use { (socket) throws(Errno) in
                 try shutdownSocket(socket, direction.value)

@@ -7,6 +7,12 @@ where Element: StreamConnection, Failure == Never, AsyncIterator: SendableMetaty
     /// Where the listener listens.
     var localAddress: SocketAddress { get }
 
+    /// Whether the listener was closed.
+    var isClosed: Bool { get }
+
+    /// Why accepting failed for good, which ends loops over the listener; nil where it did not.
+    var failure: SocketError? { get }
+
     /// Waits for the next connection.
     ///
     /// - Returns: The connection.

@@ -12,9 +12,10 @@ internal import SocketSystem
 /// }
 /// ```
 ///
-/// The loop ends when the listener is closed or the task is cancelled. A connection that failed
-/// before it was accepted, or a passing lack of descriptors, does not end it: the next connection
-/// is awaited, in the latter case after a pause. Several tasks may accept from one listener; each
+/// The loop ends when the listener is closed, the task is cancelled, or the time of a `withTimeout`
+/// around it has run out. A connection that failed before it was accepted, or a passing lack of
+/// descriptors, does not end it: the next connection is awaited, in the latter case after a pause.
+/// Anything else that accepting fails with ends the loop, too, and is its listener's `failure`. Several tasks may accept from one listener; each
 /// connection goes to one of them.
 public final class TCPListener: Sendable {
     let core: ListenerCore
@@ -70,7 +71,8 @@ public final class TCPListener: Sendable {
     ///   - options: How to listen.
     ///   - group: The loops that the listener and its connections join.
     /// - Returns: The listener.
-    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none. A name is not
+    ///   looked up here: `bind(to:port:…)` does that.
     public static func bind(
         to address: String,
         options: ListenOptions = ListenOptions(),
@@ -87,7 +89,7 @@ public final class TCPListener: Sendable {
     /// several.
     public var localAddresses: [SocketAddress] { core.localAddresses }
 
-    /// Whether `close()` was called.
+    /// Whether `close()` or `detach()` was called.
     public var isClosed: Bool { core.isClosed }
 
     /// Why accepting failed for good, which ends loops over the listener; nil where it did not.
@@ -111,6 +113,14 @@ public final class TCPListener: Sendable {
     /// Who waits for a connection gets `SocketError` with the code `.closed`; loops over the
     /// listener end. Closing twice is no error. The corresponding system call is `close(2)`.
     public func close() { core.close() }
+
+    /// Takes the descriptor out of the listener, which is then closed without closing it.
+    ///
+    /// - Returns: The descriptor, non-blocking and close-on-exec. The caller must close it.
+    /// - Throws: `SocketError`: `.busy` while somebody accepts, `.closed` after `close()`,
+    ///   `.notSupported` for a listener of several sockets (`ListenOptions.shards`, a name of
+    ///   several addresses).
+    public func detach() throws(SocketError) -> CInt { try core.detach() }
 }
 
 extension TCPListener: StreamListener {

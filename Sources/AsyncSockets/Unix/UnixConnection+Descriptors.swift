@@ -109,7 +109,7 @@ extension UnixConnection {
 
     /// Reads a number of bytes, neither more nor less, with all descriptors that came meanwhile.
     ///
-    /// - Parameter count: How many bytes, positive.
+    /// - Parameter count: How many bytes. None are there at once, and nothing comes with them.
     /// - Returns: `count` bytes and the descriptors that were passed with them, in order.
     ///   `credentials` are nil where several processes have sent the bytes.
     /// - Throws: As `read(exactly:)` and `readWithDescriptors()`; `.descriptorsLost`, too, where
@@ -117,6 +117,10 @@ extension UnixConnection {
     ///   many are closed. In every case what has arrived stays for the next read, descriptors
     ///   included.
     public func readWithDescriptors(exactly count: Int) async throws -> UnixMessage {
+        if count == 0 {
+            try readNothing()
+            return UnixMessage([], PassedAlong(), source: remoteAddress ?? .unixUnnamed)
+        }
         try requirePositive(count)
         // No byte more is read than is wanted, so that what comes with later ones comes later.
         return try await readBuffered(upTo: count) { kept in

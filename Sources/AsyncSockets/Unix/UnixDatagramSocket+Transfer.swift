@@ -56,6 +56,37 @@ extension UnixDatagramSocket {
         try await send(text.utf8.span, to: address, passing: descriptors)
     }
 
+    /// Sends one datagram to an address given as text; see `send(_:to:passing:)` of a span.
+    ///
+    /// - Parameters:
+    ///   - bytes: The datagram.
+    ///   - address: Whom to send it to, `unix:/path` or `unix:@name`.
+    ///   - descriptors: What to pass.
+    /// - Throws: As `send(_:to:passing:)` of a span; `.invalidAddress` where the text is none.
+    public func send(
+        _ bytes: [UInt8],
+        to address: String,
+        passing descriptors: [OwnedDescriptor] = []
+    ) async throws {
+        try await send(bytes.span, to: SocketAddress(address), passing: descriptors)
+    }
+
+    /// Sends a text as one datagram of UTF-8 to an address given as text; see
+    /// `send(_:to:passing:)` of a span.
+    ///
+    /// - Parameters:
+    ///   - text: The datagram.
+    ///   - address: Whom to send it to, `unix:/path` or `unix:@name`.
+    ///   - descriptors: What to pass.
+    /// - Throws: As `send(_:to:passing:)` of a span; `.invalidAddress` where the text is none.
+    public func send(
+        _ text: String,
+        to address: String,
+        passing descriptors: [OwnedDescriptor] = []
+    ) async throws {
+        try await send(text.utf8.span, to: SocketAddress(address), passing: descriptors)
+    }
+
     /// Receives one datagram, whole, with the descriptors that were passed along.
     ///
     /// The corresponding system call is `recvmsg(2)`.

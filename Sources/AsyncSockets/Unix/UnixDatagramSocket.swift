@@ -8,7 +8,7 @@ internal import Synchronization
 /// ```swift
 /// let socket = try UnixDatagramSocket.bind(to: "unix:/run/example.sock")
 /// for try await datagram in socket {
-///     try await socket.send(datagram.bytes, to: datagram.source)
+///     try? await socket.send(datagram.bytes, to: datagram.source)
 /// }
 /// ```
 ///

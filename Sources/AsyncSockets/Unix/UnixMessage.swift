@@ -18,6 +18,28 @@ public struct UnixMessage: Sendable {
     /// Who sent it: a datagram's source, a connection's peer. Most clients have no name.
     public var source: SocketAddress
 
+    /// A message that no socket received, such as for a test of what a program does with one.
+    ///
+    /// - Parameters:
+    ///   - bytes: The bytes.
+    ///   - descriptors: The descriptors that were passed with it.
+    ///   - credentials: Who sent it.
+    ///   - sender: A pidfd of the sender.
+    ///   - source: The sender's address.
+    public init(
+        _ bytes: [UInt8],
+        descriptors: [OwnedDescriptor] = [],
+        credentials: UnixCredentials? = nil,
+        sender: OwnedDescriptor? = nil,
+        source: SocketAddress = .unixUnnamed
+    ) {
+        self.bytes = bytes
+        self.descriptors = descriptors
+        self.credentials = credentials
+        self.sender = sender
+        self.source = source
+    }
+
     init(_ bytes: [UInt8], _ passed: PassedAlong, source: SocketAddress) {
         self.bytes = bytes
         self.source = source
@@ -92,6 +114,18 @@ public struct UnixCredentials: Hashable, Sendable {
 
     /// The effective group.
     public let groupID: UInt32
+
+    /// Who a process might be.
+    ///
+    /// - Parameters:
+    ///   - processID: The process.
+    ///   - userID: The effective user.
+    ///   - groupID: The effective group.
+    public init(processID: Int32, userID: UInt32, groupID: UInt32) {
+        self.processID = processID
+        self.userID = userID
+        self.groupID = groupID
+    }
 
     init(_ credentials: ProcessCredentials) {
         processID = credentials.process

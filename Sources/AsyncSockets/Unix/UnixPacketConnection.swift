@@ -187,16 +187,19 @@ extension UnixPacketConnection {
         return packet.isNothing ? nil : try packet.header(from: remoteAddress)
     }
 
-    /// Tells the peer that no more packets will come, while receiving goes on.
+    /// Ends one direction of the connection.
     ///
-    /// Doing it twice is no error. The corresponding system call is `shutdown(2)`.
+    /// `shutdown(.write)` tells the peer that no more packets will come, while receiving goes on:
+    /// the half-close. Doing it twice is no error. `shutdown(.read)` makes receives return the end;
+    /// the peer's sending fails then. The corresponding system call is `shutdown(2)`.
     ///
+    /// - Parameter direction: Which direction ends.
     /// - Throws: `SocketError`: `.closed` after `close()`.
-    public func finishSending() throws(SocketError) {
+    public func shutdown(_ direction: StreamConnection.Direction) throws(SocketError) {
         let done: Void?
         do throws(Errno) {
             done = try core.registration.use { (socket) throws(Errno) in
-                try shutdownSocket(socket, .write)
+                try shutdownSocket(socket, direction.value)
             }
         } catch {
             throw SocketError(.shutdown, error, remote: remoteAddress)
@@ -209,11 +212,15 @@ extension UnixPacketConnection {
 
 extension UnixPacketConnection {
     /// Who the peer was when it connected, or when it began to listen (SO_PEERCRED).
+    ///
+    /// - Throws: `SocketError`: `.closed` after `close()`.
     public var peerCredentials: UnixCredentials {
         get throws(SocketError) { try core.registration.credentials(of: remoteAddress) }
     }
 
     /// The supplementary groups that the peer had then (SO_PEERGROUPS).
+    ///
+    /// - Throws: `SocketError`: `.closed` after `close()`, `.notSupported` before Linux 4.13.
     public var peerGroups: [UInt32] {
         get throws(SocketError) { try core.registration.groups(of: remoteAddress) }
     }

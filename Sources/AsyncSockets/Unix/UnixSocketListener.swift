@@ -142,11 +142,9 @@ public class UnixSocketListener: @unchecked Sendable {
     /// - Returns: The descriptor, non-blocking and close-on-exec. The caller must close it.
     /// - Throws: `SocketError`: `.busy` while somebody accepts, `.closed` after `close()`.
     public final func detach() throws(SocketError) -> CInt {
-        guard let descriptor = core.registration.detach() else {
-            throw SocketError(.detach, code: isClosed ? .closed : .busy, local: localAddress)
-        }
+        let descriptor = try core.detach()
         file?.keep()
-        return descriptor.release()
+        return descriptor
     }
 
     /// Another descriptor of the listening socket, such as to pass it to another process.

@@ -29,7 +29,7 @@ struct HotRestartTests {
             let error = await #expect(throws: SocketError.self) {
                 try await restart.start(passing: [SharedSocket(of: listener, named: "echo")])
             }
-            #expect(error?.code == .limitExceeded)
+            #expect(error?.code == .processFailed)
             #expect("\(try #require(error))".contains("exit status 5"))
         }
         async let client = TCPConnection.connect(to: listener.localAddress)
@@ -83,6 +83,6 @@ struct HotRestartTests {
         // The new version runs until it is told to go on.
         #expect(await attempt() == .busy)
         #expect(unsafe mkdir(lines.path + ".go", 0o700) == 0)
-        #expect(await first == .limitExceeded)
+        #expect(await first == .processFailed)
     }
 }

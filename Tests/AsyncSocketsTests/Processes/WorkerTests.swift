@@ -10,7 +10,7 @@ struct WorkerTests {
         let error = await #expect(throws: SocketError.self) {
             try await scriptWorkers("exit 3", count: 1, WorkerLog()).run()
         }
-        #expect(error?.code == .limitExceeded)
+        #expect(error?.code == .processFailed)
         #expect("\(try #require(error))".contains("exit status 3"))
     }
 
@@ -20,7 +20,7 @@ struct WorkerTests {
         let error = await #expect(throws: SocketError.self) {
             try await scriptWorkers("", log) { $0.executable = "/nowhere/to/be/found" }.run()
         }
-        #expect(error?.code == .limitExceeded)
+        #expect(error?.code == .processFailed)
         let events = await log.wait(for: .failed)
         #expect(events.last?.detail?.contains("ENOENT") == true)
     }
@@ -65,7 +65,7 @@ struct WorkerTests {
                 $0.failedStarts = 2
             }.run()
         }
-        #expect(error?.code == .limitExceeded)
+        #expect(error?.code == .processFailed)
         #expect(await log.wait(for: .killed, count: 2).last?.detail == "it was not ready in time")
     }
 

@@ -86,6 +86,8 @@ private final class Repeating: StreamListener {
     init(_ connection: StreamConnection) { self.connection = connection }
 
     var localAddress: SocketAddress { connection.localAddress ?? .unixUnnamed }
+    var isClosed: Bool { false }
+    var failure: SocketError? { nil }
 
     func makeAsyncIterator() -> AsyncIterator { AsyncIterator() }
 

@@ -35,8 +35,8 @@ struct UnixPacketTests {
             try await client.send(packet)
             #expect(try await client.receive()?.bytes == packet)
         }
-        try client.finishSending()
-        try client.finishSending()
+        try client.shutdown(.write)
+        try client.shutdown(.write)
         try await echo.value
         server.close()
         #expect(try await client.receive() == nil)
@@ -75,7 +75,7 @@ struct UnixPacketTests {
         #expect(await code { try await client.send("x") } == .brokenPipe)
         client.close()
         #expect(await code { try await client.send("x") } == .closed)
-        #expect(await code { try client.finishSending() } == .closed)
+        #expect(await code { try client.shutdown(.write) } == .closed)
         #expect(client.isClosed)
     }
 

@@ -89,7 +89,7 @@ extension Scenario {
                 servers: Server.streams,
                 address: .unix
             ),
-        ] + twoThreads + [twoThreadChurn, steadyChurn] + datagrams + pollers
+        ] + [crowd] + twoThreads + [twoThreadChurn, steadyChurn] + datagrams + pollers
 
     private static let roundTrips = [1, 8, 64, 256, 1000, 4000].map { connections in
         Scenario(
@@ -100,6 +100,16 @@ extension Scenario {
             series: Series(chart: "connections", position: connections)
         )
     }
+
+    /// Everybody is connected at once, and says something now and then.
+    private static let crowd = Scenario(
+        name: "crowd",
+        title: "10,000 connections, a round trip of each every second for 30 seconds",
+        load: ["--connections", "10000", "--rate", "10000"],
+        servers: [.edge, .serve, .loops],
+        rounds: 1,
+        seconds: 30
+    )
 
     private static let twoThreads = [64, 1000].map { connections in
         Scenario(

@@ -1,0 +1,77 @@
+internal import SocketReactor
+internal import SocketSystem
+
+extension UDPSocket {
+    /// Reads an option.
+    ///
+    /// The corresponding system call is `getsockopt(2)`.
+    ///
+    /// - Parameter option: Which.
+    /// - Returns: Its value.
+    /// - Throws: `SocketError`: `.notSupported`, `.closed`.
+    public func get<Value>(_ option: SocketOption<Value>) throws(SocketError) -> Value {
+        try use(.getOption, reason: option.name) { socket throws(Errno) in
+            try option.read(from: socket)
+        }
+    }
+
+    /// Sets an option.
+    ///
+    /// The corresponding system call is `setsockopt(2)`.
+    ///
+    /// - Parameters:
+    ///   - option: Which.
+    ///   - value: The value it shall have.
+    /// - Throws: `SocketError`: `.notSupported`, `.invalidArgument`, `.permissionDenied`,
+    ///   `.closed`.
+    public func set<Value>(
+        _ option: SocketOption<Value>,
+        to value: Value
+    ) throws(SocketError) {
+        try use(.setOption, reason: "\(option.name) = \(value)") { socket throws(Errno) in
+            try option.write(value, to: socket)
+            core.learnOptions(of: socket)
+        }
+    }
+}
+
+// MARK: - The end
+
+extension UDPSocket {
+    /// Whether `close()` or `detach()` was called.
+    public var isClosed: Bool { core.registration.isClosed }
+
+    /// Closes the socket. Operations that wait for it throw `SocketError` with the code `.closed`;
+    /// so do all later ones. Closing twice is no error.
+    ///
+    /// Datagrams that were sent are still delivered; those that nobody received are gone. The
+    /// corresponding system call is `close(2)`.
+    public func close() { core.close() }
+
+    /// Takes the descriptor out of the socket, which is then closed without closing it.
+    ///
+    /// Datagrams that were taken from the kernel together with others and that nobody has received
+    /// yet do not go along: ``receiveQueued()`` gives them. Errors that wait in ``errors`` are gone.
+    ///
+    /// - Returns: The descriptor, non-blocking and close-on-exec. The caller must close it.
+    /// - Throws: `SocketError`: `.busy` while an operation is in progress, `.closed` after
+    ///   `close()`.
+    public func detach() throws(SocketError) -> CInt {
+        if let descriptor = core.registration.detach() {
+            core.errors.close()
+            return descriptor.release()
+        }
+        throw SocketError(.detach, code: isClosed ? .closed : .busy, remote: remoteAddress)
+    }
+
+    /// Another descriptor of the socket, such as to pass it to another process.
+    ///
+    /// The socket stays as it is; each datagram goes to one of those that receive. The corresponding
+    /// system call is `fcntl(2)` with F_DUPFD_CLOEXEC.
+    ///
+    /// - Returns: The new descriptor.
+    /// - Throws: `SocketError`: `.closed` after `close()`, `.tooManyDescriptors`.
+    public func duplicateDescriptor() throws(SocketError) -> OwnedDescriptor {
+        try core.registration.duplicate(remoteAddress)
+    }
+}

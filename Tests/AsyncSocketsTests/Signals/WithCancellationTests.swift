@@ -1,0 +1,78 @@
+import AsyncSockets
+internal import SocketSystem
+internal import TestKit
+import Testing
+
+@Suite("Cancelled by a signal", .descriptorsBalanced, .timeLimit(.minutes(1)))
+struct WithCancellationTests {
+    private func send(_ signal: Signal) throws {
+        try sendSignal(SignalNumber(rawValue: signal.number), to: currentProcess)
+    }
+
+    @Test("a body is waited for, and further signals do nothing")
+    func finishes() async throws {
+        let signal = try #require(Signal(number: 50))
+        let (ended, end) = AsyncStream<Void>.makeStream()
+        let came = try await withCancellation(on: signal) {
+            try send(signal)
+            await cancellation()
+            try send(signal)
+            end.yield()
+        }
+        #expect(came == signal)
+        for await _ in ended { break }
+    }
+
+    @Test("a body that throws because of it is no failure")
+    func cancellationIsNoFailure() async throws {
+        let signal = try #require(Signal(number: 51))
+        let socket = try UDPSocket.bind(to: "127.0.0.1:0")
+        try await withCancellation(on: signal) {
+            try send(signal)
+            for try await _ in socket {}
+        }
+    }
+
+    @Test("a server drains its clients")
+    func serving() async throws {
+        let signal = try #require(Signal(number: 52))
+        let listener = try TCPListener.bind(to: "127.0.0.1:0")
+        let client = try await TCPConnection.connect(to: listener.localAddress)
+        try await client.write("hello")
+        try await withCancellation(on: signal) {
+            try await serve(listener) { connection in
+                let greeting = try await connection.read(exactly: 5)
+                try send(signal)
+                // Draining, a read that would have to wait ends; what is here can be answered.
+                await #expect(throws: CancellationError.self) {
+                    _ = try await connection.read(atMost: 1)
+                }
+                try await connection.write(greeting)
+            }
+        }
+        #expect(try await client.readToEnd() == Array("hello".utf8))
+    }
+
+    @Test("a body that ends or fails by itself needs no signal")
+    func byItself() async throws {
+        struct Failure: Error {}
+        let signal = try #require(Signal(number: 53))
+        #expect(try await withCancellation(on: signal) {} == nil)
+        await #expect(throws: Failure.self) {
+            try await withCancellation(on: signal) { throw Failure() }
+        }
+        let task = Task {
+            try await withCancellation(on: signal) {
+                await cancellation()
+                try Task.checkCancellation()
+            }
+        }
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+    }
+
+    /// Waits until the task is cancelled.
+    private func cancellation() async {
+        for await _ in AsyncStream<Never>.makeStream().stream {}
+    }
+}
