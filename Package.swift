@@ -17,7 +17,7 @@ let package = Package(
     ],
     targets: [
         // The floors, bottom to top; each may know only what stands above it in this list.
-        .target(name: "CSocketSystem"),
+        .target(name: "CSocketSystem", cSettings: [.treatAllWarnings(as: .error)]),
         .target(name: "SocketSystem", dependencies: ["CSocketSystem"], swiftSettings: settings),
         .target(name: "SocketReactor", dependencies: ["SocketSystem"], swiftSettings: settings),
         .target(

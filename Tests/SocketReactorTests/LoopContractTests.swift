@@ -4,7 +4,7 @@ import TestKit
 import Testing
 
 /// What the loop asks of its poller, seen by a poller that only writes it down.
-@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
 struct LoopContractTests {
     /// A loop on a fake poller and one registered end of a socket pair.
     final class Bench: Sendable {
@@ -117,7 +117,9 @@ struct LoopContractTests {
         let reader = await bench.startReading()
         let writer = Task(executorPreference: bench.group) {
             _ = bench.registration.begin(.write)
-            return await bench.registration.wait(.write)
+            let outcome = await bench.registration.wait(.write)
+            bench.registration.end(.write, leaving: .nothing)
+            return outcome
         }
         await bench.settle()
         bench.poller.report(ReadyEvent(key: bench.key, readiness: .write))
@@ -157,7 +159,9 @@ struct LoopContractTests {
         // On the global executor, so that the loop is inside its poll.
         let reader = Task {
             _ = registration.begin(.read)
-            return await registration.wait(.read)
+            let outcome = await registration.wait(.read)
+            registration.end(.read, leaving: .nothing)
+            return outcome
         }
         while bench.poller.polls == polls { await Task.yield() }
         #expect(
