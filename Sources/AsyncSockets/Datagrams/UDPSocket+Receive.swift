@@ -18,7 +18,7 @@ extension UDPSocket: AsyncSequence {
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws -> Datagram? {
-            try await socket.receive()
+            try await socket.receiveNext()
         }
 
         /// The same, for callers without isolation.
@@ -28,7 +28,7 @@ extension UDPSocket: AsyncSequence {
         @inlinable
         @inline(__always)
         public mutating func next() async throws -> Datagram? {
-            try await socket.receive()
+            try await socket.receiveNext()
         }
     }
 
@@ -51,6 +51,16 @@ extension UDPSocket {
     @inlinable
     @inline(__always)
     public func receive() async throws -> Datagram {
+        var operation = OngoingOperation()
+        while true {
+            if let datagram = try tryReceive(&operation) { return datagram }
+            await operation.wait()
+        }
+    }
+
+    /// The same; not compiled into the loop that iterates, see `StreamConnection.readChunk`.
+    @usableFromInline
+    func receiveNext() async throws -> Datagram {
         var operation = OngoingOperation()
         while true {
             if let datagram = try tryReceive(&operation) { return datagram }

@@ -29,6 +29,8 @@ extension UDPSocket {
     ///   - bytes: What it carries.
     ///   - address: Where it goes.
     /// - Throws: As `send(_:to:)` of a span.
+    @inlinable
+    @inline(__always)
     public func send(_ bytes: [UInt8], to address: SocketAddress) async throws {
         try await send(bytes.span, to: address)
     }
@@ -39,6 +41,8 @@ extension UDPSocket {
     ///   - text: What it carries.
     ///   - address: Where it goes.
     /// - Throws: As `send(_:to:)` of a span.
+    @inlinable
+    @inline(__always)
     public func send(_ text: String, to address: SocketAddress) async throws {
         try await send(text.utf8.span, to: address)
     }
