@@ -18,6 +18,8 @@ package struct OptionName: Hashable, Sendable {
 extension OptionName {
     package static let acceptsConnections = Self(level: SOL_SOCKET, name: SO_ACCEPTCONN)
     package static let bindToDevice = Self(level: SOL_SOCKET, name: SO_BINDTODEVICE)
+    /// SO_BINDTOIFINDEX, which Glibc's module does not show.
+    package static let bindToInterface = Self(level: SOL_SOCKET, name: 62)
     package static let broadcast = Self(level: SOL_SOCKET, name: SO_BROADCAST)
     package static let busyPoll = Self(level: SOL_SOCKET, name: SO_BUSY_POLL)
     package static let cookie = Self(level: SOL_SOCKET, name: SO_COOKIE)

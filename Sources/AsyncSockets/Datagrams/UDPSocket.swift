@@ -23,9 +23,9 @@ public final class UDPSocket: Sendable {
     /// Whether it is an IPv6 socket, which may carry IPv4 too.
     let isIPv6: Bool
     /// The peer that it is connected to.
-    private let peer: Mutex<SocketAddress?>
+    private let peer: Mutex<UDPPeer>
 
-    init(core: DatagramCore, isIPv6: Bool, peer: SocketAddress?) {
+    init(core: DatagramCore, isIPv6: Bool, peer: UDPPeer) {
         self.core = core
         self.isIPv6 = isIPv6
         self.peer = Mutex(peer)
@@ -59,7 +59,8 @@ public final class UDPSocket: Sendable {
             for: .bind
         )
         let registration = try group.register(socket, for: .bind, local: address)
-        return UDPSocket(registration, isIPv6: isIPv6, peer: nil, options: options)
+        let peer = UDPPeer(local: address)
+        return UDPSocket(registration, isIPv6: isIPv6, peer: peer, options: options)
     }
 
     /// Binds a socket to an address given as text, such as `127.0.0.1:9999` or `[::]:9999`.
@@ -106,13 +107,15 @@ public final class UDPSocket: Sendable {
             remote: address,
             for: .connect
         )
+        let interface: CInt
         do throws(Errno) {
-            try connectSocket(socket.rawValue, to: address.storage)
+            interface = try connectDatagramSocket(socket.rawValue, to: address.storage)
         } catch {
             throw SocketError(.connect, error, local: local, remote: address)
         }
         let registration = try group.register(socket, for: .connect, remote: address)
-        return UDPSocket(registration, isIPv6: isIPv6, peer: address, options: options)
+        let peer = UDPPeer(address, interface: interface, local: local)
+        return UDPSocket(registration, isIPv6: isIPv6, peer: peer, options: options)
     }
 
     /// Makes a socket that talks to one peer, whose address is given as text.
@@ -148,14 +151,14 @@ public final class UDPSocket: Sendable {
         on group: EventLoopGroup = .shared
     ) throws(SocketError) {
         let remote: SocketAddress?
-        let isIPv6: Bool
+        let local: SocketAddress?
         do throws(Errno) {
             try requireSocket(
                 descriptor,
                 type: SocketKind.datagram,
                 families: SocketKind.internetFamilies
             )
-            isIPv6 = try SocketAddress(SocketSystem.localAddress(of: descriptor))?.family == .ipv6
+            local = try SocketAddress(SocketSystem.localAddress(of: descriptor))
             remote = (try? SocketSystem.remoteAddress(of: descriptor))
                 .flatMap { SocketAddress($0) }
             try adoptDescriptor(descriptor)
@@ -163,14 +166,16 @@ public final class UDPSocket: Sendable {
             throw SocketError(.adopt, error)
         }
         let registration = try group.register(adopting: descriptor, for: .adopt, remote: remote)
-        self.init(registration, isIPv6: isIPv6, peer: remote, options: nil)
+        // Nobody knows who has chosen the address of one that is connected.
+        let peer = UDPPeer(remote, local: remote == nil ? local : nil)
+        self.init(registration, isIPv6: local?.family == .ipv6, peer: peer, options: nil)
     }
 
     /// `options` are what was set; nil where somebody else has set the socket's options.
     private convenience init(
         _ registration: Registration,
         isIPv6: Bool,
-        peer: SocketAddress?,
+        peer: UDPPeer,
         options: UDPOptions?
     ) {
         let core = DatagramCore(registration: registration, style: .many)
@@ -207,21 +212,28 @@ extension UDPSocket {
     public var localAddress: SocketAddress? { core.registration.localAddress }
 
     /// The peer that the socket is connected to; nil for one that talks to anybody.
-    public var remoteAddress: SocketAddress? { peer.withLock { $0 } }
+    public var remoteAddress: SocketAddress? { peer.withLock { $0.address } }
 
     /// Talks to this peer alone from now on, also where it talked to another before.
     ///
-    /// Datagrams that had arrived from others are still received. The corresponding system call is
-    /// `connect(2)`.
+    /// Datagrams that had arrived from others are still received. The port stays the same. The
+    /// address does where it was chosen by who made the socket; otherwise it is the one that the
+    /// way to the new peer begins at. The corresponding system call is `connect(2)`.
+    ///
+    /// A socket that has a peer, and an address of the kernel's choice, talks to anybody for a
+    /// moment in between: see `disconnect()`.
     ///
     /// - Parameter address: The peer.
     /// - Throws: `SocketError`: `.networkUnreachable` where there is no route, `.closed`,
-    ///   `.wrongAddressFamily`.
+    ///   `.wrongAddressFamily`; the socket keeps the peer that it had, then. `.addressInUse` as
+    ///   `disconnect()`.
     public func connect(to address: SocketAddress) throws(SocketError) {
-        try use(.connect, remote: address) { socket throws(Errno) in
-            try connectSocket(socket, to: address.storage)
+        _ = try Self.isIPv6(address, for: .connect)
+        try peer.withLock { (peer) throws(SocketError) in
+            try use(.connect, remote: address) { socket throws(Errno) in
+                try peer.connect(socket, to: address)
+            }
         }
-        peer.withLock { $0 = address }
     }
 
     /// Talks to this peer alone from now on; see ``connect(to:)-(SocketAddress)``.
@@ -234,13 +246,19 @@ extension UDPSocket {
 
     /// Talks to anybody from now on. A socket that has no peer stays as it is.
     ///
-    /// A port that the kernel chose for `connect` is given back; one that was bound stays. The
-    /// corresponding system call is `connect(2)` to an address without a family.
+    /// The socket keeps its port, and an address that was chosen by who made it; one that the
+    /// kernel chose for the peer becomes `0.0.0.0` or `::`. The corresponding system call is
+    /// `connect(2)` to an address without a family.
     ///
-    /// - Throws: `SocketError`: `.closed`.
+    /// A port that the kernel has chosen it takes back with the peer, and the socket is bound to it
+    /// anew: what arrives in that moment is lost.
+    ///
+    /// - Throws: `SocketError`: `.closed`; `.addressInUse` where another socket was given the port
+    ///   in that moment: this one has none then, until it sends or connects.
     public func disconnect() throws(SocketError) {
-        try use(.connect) { socket throws(Errno) in try disconnectSocket(socket) }
-        peer.withLock { $0 = nil }
+        try peer.withLock { (peer) throws(SocketError) in
+            try use(.connect) { socket throws(Errno) in try peer.dissolve(socket) }
+        }
     }
 }
 
