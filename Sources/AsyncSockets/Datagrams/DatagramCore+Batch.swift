@@ -20,9 +20,10 @@ extension DatagramCore {
             takeQueued(into: batch)
             return afterTaking
         }
+        var excuse = ReceiveExcuse()
         while true {
             let attempt = receive(from: socket, into: batch)
-            if !mustRepeat(attempt, of: socket) { return attempt }
+            if !mustRepeat(attempt, of: socket, &excuse) { return attempt }
         }
     }
 

@@ -62,9 +62,10 @@ extension DatagramCore {
     private func takeOrReceive(_ socket: CInt, _ datagram: inout Datagram?) -> Attempt<Void> {
         datagram = takeQueued()
         if datagram != nil { return afterTaking }
+        var excuse = ReceiveExcuse()
         while true {
             let attempt = receive(from: socket, &datagram)
-            if !mustRepeat(attempt, of: socket) { return attempt }
+            if !mustRepeat(attempt, of: socket, &excuse) { return attempt }
         }
     }
 
@@ -74,9 +75,10 @@ extension DatagramCore {
         _ header: inout DatagramHeader
     ) -> Attempt<Void> {
         if takeQueued(into: &buffer, &header) { return afterTaking }
+        var excuse = ReceiveExcuse()
         while true {
             let attempt = receive(from: socket, into: &buffer, &header)
-            if !mustRepeat(attempt, of: socket) { return attempt }
+            if !mustRepeat(attempt, of: socket, &excuse) { return attempt }
         }
     }
 
@@ -96,7 +98,11 @@ extension DatagramCore {
 
     /// Whether a receiving call that has failed is to be repeated: what it reported belongs to
     /// another datagram.
-    func mustRepeat<Value>(_ attempt: Attempt<Value>, of socket: CInt) -> Bool {
+    func mustRepeat<Value>(
+        _ attempt: Attempt<Value>,
+        of socket: CInt,
+        _ excuse: inout ReceiveExcuse
+    ) -> Bool {
         switch attempt {
         case .drained, .undrained, .stocked: return false
         case .mustWait:
@@ -104,7 +110,7 @@ extension DatagramCore {
             errors.drainBeforeWaiting(socket)
             if style == .many { registration.calm(.read) }
             return false
-        case .failed(let errno): return errors.excusesReceive(errno, of: socket)
+        case .failed(let errno): return errors.excusesReceive(errno, of: socket, &excuse)
         }
     }
 

@@ -53,10 +53,20 @@ final class DatagramErrorQueue: Sendable {
 
     /// Whether a receive that failed is to be tried again. What the network reports is never a
     /// receive's own fault, whoever takes the report out of the kernel's queue.
-    func excusesReceive(_ errno: Errno, of socket: CInt) -> Bool {
+    ///
+    /// A failure may come a moment after its report, which was taken with an earlier one; but not
+    /// often in a row. Whoever fails without reports does so for a reason of its own.
+    func excusesReceive(
+        _ errno: Errno,
+        of socket: CInt,
+        _ excuse: inout ReceiveExcuse
+    ) -> Bool {
         guard isTurnedOn, errno.comesFromNetwork else { return false }
         drain(socket)
-        return true
+        let count = state.withLock { $0.networkCount + $0.localCount }
+        excuse.failuresWithoutReport = count == excuse.count ? excuse.failuresWithoutReport + 1 : 0
+        excuse.count = count
+        return excuse.failuresWithoutReport < ReceiveExcuse.limit
     }
 
     /// Whether a send that failed is to be tried again, because what it reported is the failure of
@@ -156,6 +166,17 @@ final class DatagramErrorQueue: Sendable {
 struct SendExcuse {
     var networkCount: Int?
     var localCount: Int?
+}
+
+/// What a receive that is tried again has seen at its last try.
+struct ReceiveExcuse {
+    /// How many errors the queue had ever given by then.
+    var count = -1
+    /// How many times in a row the call has failed while the queue gave none.
+    var failuresWithoutReport = 0
+
+    /// How many times are too many.
+    static let limit = 8
 }
 
 extension QueuedError {

@@ -1,6 +1,10 @@
-import AsyncSockets
+import Glibc
+import SocketReactor
+import SocketSystem
 import TestKit
 import Testing
+
+@testable import AsyncSockets
 
 @Suite("A UDP socket's error queue", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
 struct DatagramErrorTests {
@@ -56,16 +60,11 @@ struct DatagramErrorTests {
         }
     }
 
-    @Test("tells a datagram that is too long for the path, with the path's MTU")
+    @Test("outlives a datagram that no path could take")
     func tooLong() async throws {
         let peer = try UDPSocket.onLoopback()
-        let socket = try UDPSocket.connect(
-            to: peer.here,
-            options: UDPOptions(
-                queuesErrors: true,
-                socketOptions: [.set(.pathMTUDiscovery, .always)]
-            )
-        )
+        let options = UDPOptions(queuesErrors: true)
+        let socket = try UDPSocket.connect(to: peer.here, options: options)
         let long = [UInt8](repeating: 0, count: 65_508)
         #expect(await failure { try await socket.send(long) } == .messageTooLong)
         try await socket.send("short")
@@ -155,5 +154,26 @@ struct DatagramErrorTests {
         #expect(try await receiving.value == [1])
         socket.close()
         await group.shutdown()
+    }
+
+    @Test("excuses no receive that fails again and again without a report")
+    func fruitless() async throws {
+        let socket = try UDPSocket.onLoopback(UDPOptions(queuesErrors: true))
+        let queue = socket.core.errors
+        let refused = Errno(rawValue: EACCES)
+        socket.core.registration.use { number in
+            var excuse = ReceiveExcuse()
+            var count = 0
+            while count < 100, queue.excusesReceive(refused, of: number, &excuse) { count += 1 }
+            #expect(count == ReceiveExcuse.limit)
+        }
+        // A report in between makes it another's failure.
+        for _ in 0..<20 { try await socket.send("lost", to: deserted()) }
+        socket.core.registration.use { number in
+            var excuse = ReceiveExcuse()
+            #expect(queue.excusesReceive(refused, of: number, &excuse))
+        }
+        try await socket.send([1], to: socket.here)
+        #expect(try await socket.receive().bytes == [1])
     }
 }
