@@ -69,6 +69,21 @@ extension MessageBatch {
         }
     }
 
+    /// Keeps a batch for copies, which its user does not need now, for who needs one next: among
+    /// steady traffic no memory is allocated. A megabyte is kept, or one batch that is larger.
+    package func spare(_ batch: MessageBatch) {
+        guard spares.isEmpty || spareSize + batch.size <= 1 << 20 else { return }
+        spares.append(batch)
+        spareSize += batch.size
+    }
+
+    /// A batch that was kept and has room for so many messages; nil where there is none.
+    func takeSpare(for count: Int) -> MessageBatch? {
+        guard let last = spares.last, last.capacity >= count else { return nil }
+        spareSize -= last.size
+        return spares.removeLast()
+    }
+
     private func sizeOfCopy(_ index: Int) -> Int {
         // SAFETY: the caller has checked the index.
         let header = unsafe headers + index

@@ -23,6 +23,10 @@ package final class MessageBatch {
     let vectors: UnsafeMutablePointer<iovec>
     /// How many messages from the first on may be other than a receiving call needs them.
     var used: Int
+    /// Batches for copies of this one's messages, which nobody uses now; see `spare`.
+    var spares: [MessageBatch] = []
+    /// How many bytes they have together.
+    var spareSize = 0
 
     static var nameSize: Int { Int(AddressStorage.capacity) }
 

@@ -1,8 +1,8 @@
 /// Messages that were received together and not handed out yet.
 ///
 /// At most one call's yield, so bounded: copies in just as much memory as they need, which stays
-/// for the next ones while it is little. Messages that the kernel has joined (UDP_GRO) are taken
-/// apart.
+/// for the next ones while it is little. Larger memory goes from one queue of a thread to another:
+/// see `MessageBatch.spare`. Messages that the kernel has joined (UDP_GRO) are taken apart.
 @safe
 package final class MessageQueue: @unchecked Sendable {
     // SAFETY: (`@unchecked`) touched only by who holds the socket's reading turn; taking and giving
@@ -49,7 +49,9 @@ package final class MessageQueue: @unchecked Sendable {
     package func keep(_ range: Range<Int>, of batch: MessageBatch) {
         tookAll = range.upperBound < batch.capacity
         if range.isEmpty { return }
-        if (kept?.capacity ?? 0) < range.count { kept = MessageBatch(copies: range.count) }
+        if (kept?.capacity ?? 0) < range.count {
+            kept = batch.takeSpare(for: range.count) ?? MessageBatch(copies: max(range.count, 16))
+        }
         let kept = messages
         kept.keep(range, of: batch)
         next = 0
@@ -112,8 +114,11 @@ package final class MessageQueue: @unchecked Sendable {
         segmentSize = next < end ? kept.segmentSize(of: next) ?? 0 : 0
     }
 
-    /// The socket waits: an idle one holds little memory.
-    package func shrink() {
-        if next == end, let size = kept?.size, size > 4096 { kept = nil }
+    /// Gives away memory where that is much and the socket waits: an idle one holds little.
+    @inline(__always)
+    package func takeSurplus() -> MessageBatch? {
+        guard next == end, let surplus = kept, surplus.size > 4096 else { return nil }
+        kept = nil
+        return surplus
     }
 }

@@ -22,8 +22,11 @@ public final class DatagramBatch {
     public private(set) var count = 0
     /// How many entries, from the first on, the last send has sent.
     public internal(set) var sentCount = 0
-    /// The segment sizes of the entries, where any entry has one; 0 for a single datagram.
+    /// The segment sizes of the entries, where any entry has ever had one; 0 for a single datagram
+    /// and past the last entry.
     private var segmentSizes: [Int] = []
+    /// The control data that the kernel cuts by, and for which size: most often the same again.
+    private var lastControl: (size: UInt16, bytes: [UInt8]) = (0, [])
     /// Whether the entries are as a receive has left them.
     private var isReceived = false
 
@@ -51,10 +54,10 @@ public final class DatagramBatch {
 
     /// Forgets all entries.
     public func removeAll() {
+        for index in 0..<min(count, segmentSizes.count) { segmentSizes[index] = 0 }
         count = 0
         sentCount = 0
         isReceived = false
-        segmentSizes.removeAll(keepingCapacity: true)
     }
 }
 
@@ -84,7 +87,7 @@ extension DatagramBatch {
             count,
             bytes: bytes,
             address: address?.storage,
-            control: cuts ? Self.control(segmentSize: size) : []
+            control: cuts ? control(segmentSize: size) : []
         )
         guard fits else { return false }
         if cuts { setSegmentSize(Int(size), at: count) }
@@ -227,7 +230,7 @@ extension DatagramBatch {
             messages.prepare(
                 index,
                 count: messages.count(of: index),
-                control: size.map { Self.control(segmentSize: $0) } ?? []
+                control: size.map { control(segmentSize: $0) } ?? []
             )
         }
     }
@@ -237,9 +240,11 @@ extension DatagramBatch {
         segmentSizes[index] = size
     }
 
-    private static func control(segmentSize: UInt16) -> [UInt8] {
+    private func control(segmentSize: UInt16) -> [UInt8] {
+        if lastControl.size == segmentSize { return lastControl.bytes }
         var builder = ControlBuilder()
         builder.append(segmentSize: segmentSize)
+        lastControl = (segmentSize, builder.bytes)
         return builder.bytes
     }
 }

@@ -106,7 +106,7 @@ extension DatagramCore {
         switch attempt {
         case .drained, .undrained, .stocked: return false
         case .mustWait:
-            queue.shrink()
+            shrinkQueue()
             errors.drainBeforeWaiting(socket)
             if style == .many { registration.calm(.read) }
             return false
@@ -119,8 +119,16 @@ extension DatagramCore {
         if !queue.isEmpty { return .stocked(()) }
         // With a queue of errors it must look whether that is empty before it waits.
         guard queue.tookAll, !errors.isTurnedOn else { return .undrained(()) }
-        queue.shrink()
+        shrinkQueue()
         return .drained(())
+    }
+
+    /// An idle socket holds little memory: what is more than that is the loop's, for the next
+    /// socket that needs it, or for this one.
+    @inline(__always)
+    private func shrinkQueue() {
+        guard let surplus = queue.takeSurplus() else { return }
+        EventLoop.withCurrent { $0.messages.spare(surplus) }
     }
 
     func takeQueued() -> Datagram? {

@@ -91,8 +91,10 @@ extension UDPSocket {
 
     /// Waits for the next datagram and puts it into memory of the caller's, without allocating any.
     ///
-    /// Several may be taken from the kernel at once, as by `receive()`. The corresponding system
-    /// calls are `recvmmsg(2)` and, among large datagrams, `recvmsg(2)`.
+    /// Several may be taken from the kernel at once, as by `receive()`; then they wait in memory
+    /// that the sockets of an event loop share and use again and again. (Outside the loops, a
+    /// socket that joins segments does allocate.) The corresponding system calls are `recvmmsg(2)`
+    /// and, among large datagrams, `recvmsg(2)`.
     ///
     /// - Parameter buffer: Where the datagram goes, from its beginning. What does not fit is lost;
     ///   the header's `length` tells how long the datagram was.
