@@ -28,8 +28,8 @@ public struct NetworkInterface: Hashable, Sendable {
         /// How many leading bits of the address name the network.
         public let prefixLength: Int
 
-        /// The address that reaches every machine of the network; IPv4 only, and nil where the
-        /// interface has none.
+        /// The address that reaches every machine of the network; IPv4 only, and nil where none is
+        /// configured.
         public let broadcast: IPv4Address?
 
         /// The other end of a point-to-point link; nil for another interface.
@@ -172,7 +172,9 @@ extension NetworkInterface.Address {
             }
         let destination = entry.destination.flatMap { SocketAddress($0)?.ip }
         switch destination {
-        case .v4(let address) where flags.contains(.broadcast): broadcast = address
+        // Where no broadcast address is configured, the list has the address itself there.
+        case .v4(let address) where flags.contains(.broadcast) && destination != ip:
+            broadcast = address
         default: broadcast = nil
         }
         peer = flags.contains(.pointToPoint) && destination != ip ? destination : nil

@@ -73,6 +73,20 @@ struct NamespaceTests {
         #expect(try await member.receive().bytes == Array("source".utf8))
     }
 
+    @Test("an interface tells its broadcast addresses, where it has some")
+    func broadcastAddresses() async throws {
+        guard let hosts = TwoHosts() else { return }
+        _ = shell("ip -n \(hosts.left) addr add 198.18.8.1/24 dev v0")
+        let interface = try await hosts.inside(hosts.left) { try NetworkInterface.named("v0") }
+        func broadcast(of address: String) throws -> IPv4Address? {
+            let ip = try IPAddress(address)
+            return try #require(interface.addresses.first { $0.ip == ip }).broadcast
+        }
+        #expect(try broadcast(of: "198.18.7.1") == IPv4Address(198, 18, 7, 255))
+        #expect(try broadcast(of: "198.18.8.1") == nil)
+        #expect(try broadcast(of: "fd00:7::1") == nil)
+    }
+
     @Test("IPv6 groups work on a loopback interface that has a route to them")
     func ipv6OnLoopback() async throws {
         guard let hosts = TwoHosts() else { return }
