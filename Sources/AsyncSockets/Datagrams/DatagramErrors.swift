@@ -10,7 +10,9 @@ public struct DatagramError: Error, Hashable, Sendable {
     /// The system's error number, errno(3).
     public let errno: CInt
 
-    /// Where the datagram was sent to; nil where the report does not say.
+    /// Where the datagram was sent to; nil where the report does not say. Its port is 0 where this
+    /// machine's kernel refuses a datagram over IPv4 (as `.messageTooLong`) on a socket that is not
+    /// connected: the kernel does not tell the port then.
     public let destination: SocketAddress?
 
     /// The host that reported the failure, a router or the destination; nil for this machine's

@@ -73,6 +73,44 @@ struct NamespaceTests {
         #expect(try await member.receive().bytes == Array("source".utf8))
     }
 
+    @Test("a datagram that is too long for the path is reported with the path's MTU")
+    func tooLong() async throws {
+        guard let hosts = TwoHosts() else { return }
+        let options = UDPOptions(
+            queuesErrors: true,
+            socketOptions: [.set(.pathMTUDiscovery, .always)]
+        )
+        let sixOptions = UDPOptions(
+            queuesErrors: true,
+            socketOptions: [.set(.pathMTUDiscoveryIPv6, .always)]
+        )
+        let there = try SocketAddress("198.18.7.2:9")
+        let six = try SocketAddress("[fd00:7::2]:9")
+        let (connected, free, freeSix) = try await hosts.inside(hosts.left) {
+            (
+                try UDPSocket.connect(to: there, options: options),
+                try UDPSocket.bind(to: "0.0.0.0:0", options: options),
+                try UDPSocket.bind(to: "[::]:0", options: sixOptions)
+            )
+        }
+        let long = [UInt8](repeating: 0, count: 2000)
+        for (socket, address, destination) in [
+            (connected, there, there),
+            // Then the kernel does not tell the port.
+            (free, there, try SocketAddress("198.18.7.2:0")),
+            (freeSix, six, six),
+        ] {
+            #expect(await failure { try await socket.send(long, to: address) } == .messageTooLong)
+            var errors = socket.errors.makeAsyncIterator()
+            let error = try #require(try await errors.next())
+            #expect(error.code == .messageTooLong && error.pathMTU == 1500)
+            #expect(error.destination == destination)
+            #expect(error.reporter == nil && error.icmp == nil)
+            // The socket lives on.
+            try await socket.send([UInt8](repeating: 0, count: 1400), to: address)
+        }
+    }
+
     @Test("an interface tells its broadcast addresses, where it has some")
     func broadcastAddresses() async throws {
         guard let hosts = TwoHosts() else { return }
