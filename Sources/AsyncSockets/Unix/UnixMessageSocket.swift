@@ -22,6 +22,9 @@ public class UnixMessageSocket: @unchecked Sendable {
 
     deinit { close() }
 
+    /// Some option was set.
+    func optionsChanged() {}
+
     /// The socket's own address, or nil after it was closed.
     ///
     /// The corresponding system call is `getsockname(2)`.
@@ -99,6 +102,7 @@ extension UnixMessageSocket {
         to value: Value
     ) throws(SocketError) {
         try core.registration.set(option, to: value, remote: remoteAddress)
+        optionsChanged()
     }
 }
 

@@ -16,6 +16,11 @@ public final class UnixPacketConnection: UnixMessageSocket, @unchecked Sendable 
     /// Why an empty packet could not be told from the end; then receiving says so.
     private let markFailure: SocketError?
 
+    /// Receiving needs the time stamps that `init` has asked for, whatever was set.
+    override func optionsChanged() {
+        _ = try? core.registration.use { (socket) throws(Errno) in try markPackets(of: socket) }
+    }
+
     init(registration: Registration, remoteAddress: SocketAddress?, file: SocketFile? = nil) {
         do throws(Errno) {
             // Without it an empty packet would look like the end.

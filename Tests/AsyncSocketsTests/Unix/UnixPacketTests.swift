@@ -79,6 +79,22 @@ struct UnixPacketTests {
         #expect(client.isClosed)
     }
 
+    @Test("knows an empty packet from the end, whatever options are set", arguments: [false, true])
+    func marked(byNumber: Bool) async throws {
+        let (client, server) = try UnixPacketConnection.pair()
+        if byNumber {
+            try server.set(.integer(level: SOL_SOCKET, name: SO_TIMESTAMPNS), to: 0)
+        } else {
+            try server.set(.receiveTimestamps, to: false)
+        }
+        try await client.send([])
+        try await client.send([1])
+        client.close()
+        #expect(try await server.receive()?.bytes == [])
+        #expect(try await server.receive()?.bytes == [1])
+        #expect(try await server.receive() == nil)
+    }
+
     @Test("passes descriptors and knows the peer")
     func descriptors() async throws {
         let (client, server) = try await packetPair()
