@@ -67,8 +67,8 @@ package struct PacketControl: Sendable {
             let low = UInt64(bigEndian: data.integer(at: 8))
             interface = index
             // An address of a link means something with its interface only.
-            let isOfLink = high >> 54 == 0xfe80 >> 6 || high >> 48 == 0xff02 || high >> 48 == 0xff01
-            destination = AddressStorage(ipv6: high, low, port: 0, scope: isOfLink ? index : 0)
+            let scope = isOfLink(high) ? index : 0
+            destination = AddressStorage(ipv6: high, low, port: 0, scope: scope)
             // IPv4's own answer is better, whichever comes first: it knows of groups too.
             let isMapped = high == 0 && low >> 32 == 0xffff
             if high >> 56 != 0xff, !isMapped { local = destination }

@@ -73,6 +73,26 @@ struct NamespaceTests {
         #expect(try await member.receive().bytes == Array("source".utf8))
     }
 
+    @Test("a group of a link is told with its zone", arguments: ["ff02::1:5", "ff12::1:5"])
+    func groupOfLink(group: String) async throws {
+        guard let hosts = TwoHosts() else { return }
+        let (member, zoned) = try await hosts.inside(hosts.right) {
+            let socket = try UDPSocket.bind(
+                to: "[::]:0",
+                options: UDPOptions(metadata: .destination)
+            )
+            try socket.join(group, on: .named("v0"))
+            return (socket, try IPAddress("\(group)%v0"))
+        }
+        let sender = try await hosts.inside(hosts.left) {
+            let socket = try UDPSocket.bind(to: "[fd00:7::1]:0")
+            try socket.set(.multicastInterfaceIPv6, to: NetworkInterface.named("v0").index)
+            return socket
+        }
+        try await sender.send("group", to: "[\(group)]:\(member.port)")
+        #expect(try await member.receive().metadata.destination == zoned)
+    }
+
     @Test("a datagram that is too long for the path is reported with the path's MTU")
     func tooLong() async throws {
         guard let hosts = TwoHosts() else { return }
