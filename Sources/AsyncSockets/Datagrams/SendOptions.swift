@@ -3,10 +3,12 @@ internal import SocketSystem
 /// How one datagram shall be sent, beside where to.
 public struct SendOptions: Hashable, Sendable {
     /// The local address to send from; nil for the socket's, or the routing table's choice. No
-    /// group and no broadcast address: see ``DatagramMetadata/localAddress``.
+    /// group and no broadcast address: see ``DatagramMetadata/localAddress``. One of a link
+    /// (`fe80::1%eth0`) goes out by the interface of its zone.
     public var source: IPAddress?
 
-    /// The index of the interface to send by; nil leaves it to the routing table.
+    /// The index of the interface to send by; nil leaves it to the source's zone or, where that has
+    /// none, to the routing table.
     public var interfaceIndex: UInt32?
 
     /// How many routers the datagram may pass.
@@ -45,9 +47,10 @@ public struct SendOptions: Hashable, Sendable {
     func control(family: CInt, socketClass: UInt8) -> [UInt8] {
         var builder = ControlBuilder()
         if source != nil || interfaceIndex != nil {
+            let storage = source.map { SocketAddress($0, port: 0).storage }
             builder.append(
-                source: source.map { SocketAddress($0, port: 0).storage },
-                interface: interfaceIndex ?? 0,
+                source: storage,
+                interface: interfaceIndex ?? storage?.ipv6?.scope ?? 0,
                 family: family
             )
         }

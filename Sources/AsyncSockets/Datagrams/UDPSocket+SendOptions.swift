@@ -12,7 +12,8 @@ extension UDPSocket {
     ///   - address: Where it goes; nil for the peer that the socket is connected to.
     ///   - options: How it is sent.
     /// - Throws: As `send(_:to:)`; `.invalidArgument` for a source that is no address of this
-    ///   machine, an interface that is none, or a class of service above 63.
+    ///   machine or of that interface, or a class of service above 63; `.noSuchInterface` for an
+    ///   interface that does not exist.
     public func send(
         _ bytes: Span<UInt8>,
         to address: SocketAddress?,

@@ -131,6 +131,29 @@ struct NamespaceTests {
         }
     }
 
+    @Test("an address of a link is sent from by the interface of its zone")
+    func sourceOfLink() async throws {
+        guard let hosts = TwoHosts() else { return }
+        let (receiver, there) = try await hosts.inside(hosts.right) {
+            (try UDPSocket.bind(to: "[fd00:7::2]:0"), try IPAddress("fe80::1%v0"))
+        }
+        let (sender, source) = try await hosts.inside(hosts.left) {
+            (try UDPSocket.bind(to: "[::]:0"), try IPAddress("fe80::1%v0"))
+        }
+        try await sender.send("x", to: receiver.here, options: SendOptions(source: source))
+        #expect(try await receiver.receive().source == SocketAddress(there, port: sender.port))
+    }
+
+    @Test("an interface that does not exist is no way to send by", arguments: [4, 6])
+    func noInterface(version: Int) async throws {
+        let socket = try UDPSocket.bind(to: version == 4 ? "127.0.0.1:0" : "[::1]:0")
+        let options = SendOptions(interfaceIndex: 0x7fff_0000)
+        #expect(
+            await failure { try await socket.send([1], to: socket.here, options: options) }
+                == .noSuchInterface
+        )
+    }
+
     @Test("an interface tells its broadcast addresses, where it has some")
     func broadcastAddresses() async throws {
         guard let hosts = TwoHosts() else { return }
