@@ -99,6 +99,18 @@ extension Registration {
     }
 }
 
+// MARK: - The file
+
+extension Registration {
+    /// Removes the socket's file: before the socket is closed, unless that has happened already, as
+    /// it does where the loops are shut down. Then another may be about to take the file over.
+    func remove(_ file: SocketFile?) {
+        guard let file else { return }
+        let isOpen = use { _ in file.remove(isBound: true) } != nil
+        if !isOpen { file.remove(isBound: false) }
+    }
+}
+
 // MARK: - Descriptors
 
 extension StreamConnection {

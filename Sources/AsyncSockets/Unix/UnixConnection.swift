@@ -30,10 +30,10 @@ public final class UnixConnection: StreamConnection, @unchecked Sendable {
         )
     }
 
-    deinit { file?.remove(isBound: true) }
+    deinit { registration.remove(file) }
 
     override func willClose() {
-        file?.remove(isBound: true)
+        registration.remove(file)
         leftover.withLock { $0.dropCompanions() }
     }
 

@@ -43,7 +43,7 @@ public class UnixMessageSocket: @unchecked Sendable {
     /// ones. Closing twice is no error. What was sent can still be received by the peer. The
     /// corresponding system calls are `unlink(2)` and `close(2)`.
     public final func close() {
-        file?.remove(isBound: true)
+        core.registration.remove(file)
         core.close()
     }
 

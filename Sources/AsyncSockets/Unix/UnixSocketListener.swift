@@ -132,7 +132,7 @@ public class UnixSocketListener: @unchecked Sendable {
     /// listener end. Closing twice is no error. The corresponding system calls are `unlink(2)` and
     /// `close(2)`.
     public final func close() {
-        file?.remove(isBound: true)
+        core.registration.remove(file)
         core.close()
     }
 

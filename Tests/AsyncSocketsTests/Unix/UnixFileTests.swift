@@ -1,7 +1,8 @@
-import AsyncSockets
 import Glibc
 import TestKit
 import Testing
+
+@testable import AsyncSockets
 
 @Suite("The file of a Unix socket", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
 struct UnixFileTests {
@@ -135,6 +136,28 @@ struct UnixFileTests {
         await group.shutdown()
         listener.close()
         #expect(!exists())
+    }
+
+    @Test("stays where another is just taking it over, after its socket was closed by its loop")
+    func takenOver() async throws {
+        let group = try EventLoopGroup(loops: 1)
+        let listener = try UnixListener.bind(to: try directory.address(), on: group)
+        let datagrams = try UnixDatagramSocket.bind(to: try directory.address("second"), on: group)
+        let client = try await UnixConnection.connect(
+            to: listener.localAddress,
+            options: ConnectOptions(localAddress: try directory.address("third")),
+            on: group
+        )
+        await group.shutdown()
+        var locks: [PathLock] = []
+        for name in ["socket", "second", "third"] {
+            locks.append(try #require(try PathLock(Array(directory.file(name).utf8))))
+        }
+        listener.close()
+        datagrams.close()
+        client.close()
+        #expect(exists() && exists("second") && exists("third"))
+        for lock in locks { lock.end() }
     }
 
     @Test("has the permissions that were asked for, more than the umask leaves or less")
