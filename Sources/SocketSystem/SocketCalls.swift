@@ -17,6 +17,9 @@ package struct SocketKind: Hashable, Sendable {
         SocketKind(family: family, type: stream, proto: CInt(IPPROTO_TCP))
     }
 
+    /// The number of UDP, RFC 768.
+    package static var udpProtocol: CInt { CInt(IPPROTO_UDP) }
+
     package static var stream: CInt { CInt(SOCK_STREAM.rawValue) }
     package static var datagram: CInt { CInt(SOCK_DGRAM.rawValue) }
     package static var sequencedPacket: CInt { CInt(SOCK_SEQPACKET.rawValue) }
@@ -100,11 +103,21 @@ package func pendingError(of socket: CInt) throws(Errno) -> Errno {
     Errno(rawValue: try integerOption(socket, SOL_SOCKET, SO_ERROR))
 }
 
-/// Fails unless a descriptor is a socket of a type and one of some families.
-package func requireSocket(_ socket: CInt, type: CInt, families: [CInt]) throws(Errno) {
+/// Fails unless a descriptor is a socket of a type and one of some families; `proto` is for a type
+/// that several protocols have.
+package func requireSocket(
+    _ socket: CInt,
+    type: CInt,
+    families: [CInt],
+    proto: CInt? = nil
+) throws(Errno) {
     guard try integerOption(socket, SOL_SOCKET, SO_TYPE) == type else { throw .invalidArgument }
     let family = try integerOption(socket, SOL_SOCKET, SO_DOMAIN)
     guard families.contains(family) else { throw .wrongAddressFamily }
+    guard let proto else { return }
+    guard try integerOption(socket, SOL_SOCKET, SO_PROTOCOL) == proto else {
+        throw .protocolNotSupported
+    }
 }
 
 /// Fails unless a socket listens, SO_ACCEPTCONN in socket(7).

@@ -145,7 +145,8 @@ public final class UDPSocket: Sendable {
     /// - Parameters:
     ///   - descriptor: The socket.
     ///   - group: The loops that it joins.
-    /// - Throws: `SocketError` where the descriptor is no UDP socket.
+    /// - Throws: `SocketError` where the descriptor is no UDP socket: another's datagrams, such as
+    ///   ICMP's or those of UDP-Lite, are not what this type says of them.
     public convenience init(
         adopting descriptor: CInt,
         on group: EventLoopGroup = .shared
@@ -156,7 +157,8 @@ public final class UDPSocket: Sendable {
             try requireSocket(
                 descriptor,
                 type: SocketKind.datagram,
-                families: SocketKind.internetFamilies
+                families: SocketKind.internetFamilies,
+                proto: SocketKind.udpProtocol
             )
             local = try SocketAddress(SocketSystem.localAddress(of: descriptor))
             remote = (try? SocketSystem.remoteAddress(of: descriptor))
@@ -320,6 +322,6 @@ extension UDPSocket {
 extension SocketKind {
     /// A UDP socket of a family.
     fileprivate static func udp(_ family: CInt) -> SocketKind {
-        SocketKind(family: family, type: datagram, proto: 17)
+        SocketKind(family: family, type: datagram, proto: udpProtocol)
     }
 }

@@ -285,4 +285,17 @@ struct UDPSocketTests {
         #expect(try await again.receive().bytes == [1])
         #expect(throws: SocketError.self) { _ = try UDPSocket(adopting: -1) }
     }
+
+    @Test("takes over no socket of another protocol")
+    func adoptsUDPAlone() async throws {
+        // UDP-Lite and ICMP; a machine may have neither, or not for everybody.
+        for number in [136, CInt(IPPROTO_ICMP)] {
+            let other = socket(AF_INET, CInt(SOCK_DGRAM.rawValue), number)
+            if other < 0 { continue }
+            defer { close(other) }
+            #expect(await failure { _ = try UDPSocket(adopting: other) } == .notSupported)
+        }
+        let udp = socket(AF_INET, CInt(SOCK_DGRAM.rawValue), CInt(IPPROTO_UDP))
+        try UDPSocket(adopting: udp).close()
+    }
 }
