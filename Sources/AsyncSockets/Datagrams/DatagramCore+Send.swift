@@ -17,6 +17,12 @@ extension DatagramCore {
         }
     }
 
+    /// What a send promises that has nothing to send.
+    func checkSending() throws(OperationFailure) {
+        if Task.isCancelled { throw .cancelled }
+        if registration.isClosed { throw .closed }
+    }
+
     /// Sends one datagram if that is possible at once.
     func trySend(
         _ bytes: Span<UInt8>,

@@ -148,7 +148,9 @@ extension UDPSocket {
     ///   - segmentSize: How many bytes each datagram carries, 1...65507. At most the path MTU less
     ///     28 bytes (48 for IPv6), or else routers must cut the datagrams.
     ///   - address: Where they go; nil for the peer that the socket is connected to.
-    /// - Throws: As `send(_:to:)`; the error's `bytesWritten` tells how many bytes were sent.
+    /// - Throws: As `send(_:to:)`; the error's `bytesWritten` tells how many bytes were sent. Not so
+    ///   `CancellationError`, although datagrams may have been sent before the task was cancelled:
+    ///   who needs to know has a ``DatagramBatch`` sent, whose `sentCount` tells.
     public func send(
         _ bytes: Span<UInt8>,
         segmentSize: Int,
@@ -164,6 +166,7 @@ extension UDPSocket {
         }
         var sent = 0
         do throws(OperationFailure) {
+            if bytes.isEmpty { try core.checkSending() }
             var segmented = true
             let most = Swift.min(64, 65_507 / segmentSize) * segmentSize
             while sent < bytes.count {

@@ -298,4 +298,17 @@ struct UDPSocketTests {
         let udp = socket(AF_INET, CInt(SOCK_DGRAM.rawValue), CInt(IPPROTO_UDP))
         try UDPSocket(adopting: udp).close()
     }
+
+    @Test("sends nothing in segments only where it could send something")
+    func emptySegments() async throws {
+        let socket = try UDPSocket.onLoopback()
+        try await socket.send([], segmentSize: 100, to: socket.here)
+        let cancelled = Task {
+            unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }
+            try await socket.send([], segmentSize: 100, to: socket.here)
+        }
+        await #expect(throws: CancellationError.self) { try await cancelled.value }
+        socket.close()
+        #expect(await failure { try await socket.send([], segmentSize: 100) } == .closed)
+    }
 }
