@@ -27,8 +27,8 @@ public struct DatagramMetadata: Hashable, Sendable {
     /// When the kernel received it, as the time since 1970-01-01 00:00 UTC by the machine's clock.
     public var receiveTime: Duration?
 
-    /// How many datagrams this socket had lost before for want of room in its buffer; wraps around
-    /// at 2³².
+    /// How many datagrams this socket had lost for want of room in its buffer before this one was
+    /// queued; nil until the first is lost. It wraps around at 2³².
     public var dropCount: UInt32?
 
     /// Whether the kernel had more to say than there was room for, so that facts may be missing

@@ -52,6 +52,48 @@ struct DatagramMetadataTests {
         #expect(try await sender.receive().source == there)
     }
 
+    @Test("an IPv6 socket sends a class of service and ECN over IPv4, too")
+    func dualStackClass() async throws {
+        let socket = try UDPSocket.onLoopback(UDPOptions(metadata: .trafficClass))
+        let sender = try UDPSocket.bind(to: "[::]:0")
+        let mapped = SocketAddress(.v6(IPv6Address(mapping: .loopback)), port: socket.port)
+        for there in [socket.here, mapped] {
+            let options = SendOptions(dscp: 46, ecn: .capable0)
+            try await sender.send([1], to: there, options: options)
+            let both = try await socket.receive().metadata
+            #expect(both.dscp == 46 && both.ecn == .capable0)
+            try sender.set(.typeOfService, to: 10 << 2 | 1)
+            try await sender.send([1], to: there, options: SendOptions(ecn: .congestion))
+            let ecn = try await socket.receive().metadata
+            #expect(ecn.dscp == 10 && ecn.ecn == .congestion)
+        }
+    }
+
+    @Test("the number of lost datagrams is nil until the first is lost")
+    func dropCount() async throws {
+        let socket = try UDPSocket.onLoopback(
+            UDPOptions(metadata: .dropCount, socketOptions: [.set(.receiveBufferSize, 1)])
+        )
+        let sender = try UDPSocket.onLoopback()
+        try await sender.send([0], to: socket.here)
+        #expect(try await socket.receive().metadata.dropCount == nil)
+        // Far more than there is room for.
+        for number in 1...200 as ClosedRange<UInt8> {
+            try await sender.send([number], to: socket.here)
+        }
+        // Those that were queued before the first was lost, up to one that was queued after it.
+        var received: UInt32 = 0
+        var last = try await socket.receive()
+        while last.bytes != [255] {
+            #expect(last.metadata.dropCount == nil)
+            received += 1
+            try await sender.send([255], to: socket.here)
+            last = try await socket.receive()
+        }
+        #expect(received < 200)
+        #expect(try #require(last.metadata.dropCount) >= 200 - received)
+    }
+
     @Test("the source address can be chosen for each datagram")
     func chosenSource() async throws {
         let sender = try UDPSocket.bind(to: "0.0.0.0:0")

@@ -48,6 +48,32 @@ struct NamespaceTests {
         #expect(datagram.metadata.hopLimit == 7)
     }
 
+    @Test("without loopback a group is heard by other machines only")
+    func withoutLoopback() async throws {
+        guard let hosts = TwoHosts() else { return }
+        @Sendable func member(port: UInt16 = 0) throws -> UDPSocket {
+            let socket = try UDPSocket.bind(to: "0.0.0.0:\(port)")
+            try socket.join("239.0.0.10", on: .named("v0"))
+            return socket
+        }
+        let far = try await hosts.inside(hosts.right) { try member() }
+        let port = far.port
+        let (near, sender) = try await hosts.inside(hosts.left) {
+            let sender = try UDPSocket.bind(to: "198.18.7.1:0")
+            try sender.set(.multicastInterface, to: NetworkInterface.named("v0").index)
+            return (try member(port: port), sender)
+        }
+        for hears in [true, false] {
+            try sender.set(.multicastLoopback, to: hears)
+            try await sender.send("group", to: "239.0.0.10:\(port)")
+            #expect(try await far.receive().bytes == Array("group".utf8))
+            // What comes within the machine comes at once: nothing else is before this.
+            try await sender.send("marker", to: "198.18.7.1:\(port)")
+            if hears { #expect(try await near.receive().bytes == Array("group".utf8)) }
+            #expect(try await near.receive().bytes == Array("marker".utf8))
+        }
+    }
+
     @Test("an IPv6 group crosses the cable, of one source too, and not after it was left")
     func ipv6Multicast() async throws {
         guard let hosts = TwoHosts() else { return }
@@ -166,6 +192,23 @@ struct NamespaceTests {
         #expect(try broadcast(of: "198.18.7.1") == IPv4Address(198, 18, 7, 255))
         #expect(try broadcast(of: "198.18.8.1") == nil)
         #expect(try broadcast(of: "fd00:7::1") == nil)
+    }
+
+    @Test("an interface without multicast says so")
+    func noMulticast() async throws {
+        guard let hosts = TwoHosts() else { return }
+        _ = shell("ip -n \(hosts.left) link set v0 multicast off")
+        let (interface, socket) = try await hosts.inside(hosts.left) {
+            (try NetworkInterface.named("v0"), try UDPSocket.bind(to: "0.0.0.0:0"))
+        }
+        #expect(!interface.flags.contains(.multicast))
+        do {
+            try socket.join("239.0.0.10", on: interface)
+            Issue.record("it was joined")
+        } catch {
+            #expect(error.code == .invalidArgument)
+            #expect("\(error)".contains("the interface v0 carries no multicast"))
+        }
     }
 
     @Test("IPv6 groups work on a loopback interface that has a route to them")

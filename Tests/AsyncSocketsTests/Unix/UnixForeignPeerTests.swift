@@ -6,7 +6,7 @@ import Testing
 
 /// Against programs that share no line with the library. Where one is not installed, its test does
 /// nothing.
-@Suite("Unix sockets and other programs", .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite("Unix sockets and other programs", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
 struct UnixForeignPeerTests {
     let directory = TemporaryDirectory()
 
