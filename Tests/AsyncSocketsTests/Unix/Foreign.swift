@@ -6,6 +6,7 @@ import TestKit
 enum Foreign {
     static let hasPython = isInstalled("python3")
     static let hasSocat = isInstalled("socat")
+    static let hasCompiler = isInstalled("cc")
 
     private static func isInstalled(_ program: String) -> Bool {
         guard let path = environmentVariable("PATH") else { return false }
