@@ -20,6 +20,8 @@ struct Cost: Codable {
 struct CostCounter {
     let server: Server
     var address = Scenario.Address.tcp
+    /// How many bytes go each way.
+    var message = 64
 
     /// How long counting all of one server takes, roughly.
     static let expectedSeconds = 25.0
@@ -95,7 +97,9 @@ struct CostCounter {
         on child: Child
     ) throws {
         let mode = isDatagrams ? ["--mode", "datagrams"] : []
-        let options = mode + ["--count", "\(count)", "--connections", "\(connections)"]
+        let options =
+            mode + ["--count", "\(count)", "--connections", "\(connections)"]
+            + ["--message", "\(message)"]
         let core = Runner.cores(threads: 1).load
         _ = try Runner.load(address, options, on: core, against: child)
     }
