@@ -1,23 +1,43 @@
 internal import SocketReactor
 internal import SocketSystem
+internal import Synchronization
 
 /// The one loop that starts child processes, hears what they say and waits for their end.
 ///
 /// The kernel signals a child when the *thread* that started it ends (PR_SET_PDEATHSIG in
 /// `prctl(2)`), and a child must be waited for as long as it runs: so this loop is nobody's to shut
 /// down, and its thread stays.
-enum ChildLoop {
-    static let group = Result { () throws(SocketError) in try EventLoopGroup(loops: 1) }
+final class ChildLoop: Sendable {
+    static let shared = ChildLoop { () throws(SocketError) in try EventLoopGroup(loops: 1) }
 
-    /// Where tasks run that have to do with children.
-    static var executor: (any TaskExecutor)? { try? group.get().taskExecutor }
+    private let start: @Sendable () throws(SocketError) -> EventLoopGroup
+    /// The loop's group, once somebody has needed it and the system had what it takes.
+    private let started = Mutex<EventLoopGroup?>(nil)
+
+    init(start: @escaping @Sendable () throws(SocketError) -> EventLoopGroup) {
+        self.start = start
+    }
+
+    /// The loop's group. A failure is not kept: descriptors that lack now may be there next time.
+    func group(for operation: SocketError.Operation) throws(SocketError) -> EventLoopGroup {
+        let result = started.withLock { started -> Result<EventLoopGroup, SocketError> in
+            if let started { return .success(started) }
+            let result = Result { () throws(SocketError) in try start() }
+            started = try? result.get()
+            return result
+        }
+        do throws(SocketError) { return try result.get() } catch { throw error.during(operation) }
+    }
 
     /// Lets time pass; false where the task was cancelled before the end.
     static func sleep(for duration: Duration) async -> Bool {
-        let deadline = MonotonicTime.now.advanced(by: duration)
-        guard let loop = try? group.get().loops(for: .startProcess).loops.first else {
-            return false
-        }
-        return await loop.sleep(until: deadline) == .ready
+        await sleep(until: MonotonicTime.now.advanced(by: duration))
+    }
+
+    /// Waits for a moment; false where the task was cancelled before.
+    static func sleep(until moment: MonotonicTime) async -> Bool {
+        let group = try? shared.group(for: .startProcess).loops(for: .startProcess)
+        guard let loop = group?.loops.first else { return false }
+        return await loop.sleep(until: moment) == .ready
     }
 }

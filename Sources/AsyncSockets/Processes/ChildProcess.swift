@@ -36,9 +36,10 @@ final class ChildProcess: Sendable {
         notifyVariable: String,
         report: @escaping @Sendable (Event) -> Void
     ) async throws(SocketError) -> ChildProcess {
-        let group = try ChildLoop.group.get()
-        // Not a child task: a process that was half started by a cancelled task would be lost.
-        let task = Task(executorPreference: group.taskExecutor) {
+        let group = try ChildLoop.shared.group(for: .startProcess)
+        // Not a child task: a process that was half started by a cancelled task would be lost. And
+        // detached, as all that it starts: it outlives the deadline of who asks.
+        let task = Task.detached(executorPreference: group.taskExecutor) {
             Result { () throws(SocketError) in
                 try startNow(program, sockets, notifyVariable, on: group, report)
             }
@@ -71,10 +72,10 @@ final class ChildProcess: Sendable {
         }
         let number = process.number
         let pidfd = process.pidfd
-        let listening = Task(executorPreference: group.taskExecutor) {
+        let listening = Task.detached(executorPreference: group.taskExecutor) {
             await waitUntilReady(messages, of: number) { report(.ready) }
         }
-        Task(executorPreference: group.taskExecutor) {
+        Task.detached(executorPreference: group.taskExecutor) {
             let end = await waitForEnd(of: pidfd, number)
             pidfd.close()
             messages.close()

@@ -93,7 +93,8 @@ public final class HotRestart: Sendable {
         guard isFirst else {
             throw SocketError(.hotRestart, code: .busy, reason: "one is under way already")
         }
-        let restart = Task { [self] () -> Result<CInt, SocketError> in
+        // Detached: it outlives the deadline of who asks.
+        let restart = Task.detached { [self] () -> Result<CInt, SocketError> in
             do throws(SocketError) {
                 return .success(try await startNow(sockets))
             } catch {
@@ -116,7 +117,7 @@ public final class HotRestart: Sendable {
             notifyVariable: ServiceManager.readySocketVariable
         ) { continuation.yield(.process($0)) }
         let readyWithin = options.readyWithin
-        let timer = Task(executorPreference: ChildLoop.executor) {
+        let timer = Task.detached {
             if await ChildLoop.sleep(for: readyWithin) { continuation.yield(.late) }
         }
         defer { timer.cancel() }

@@ -1,3 +1,4 @@
+internal import SocketReactor
 internal import SocketSystem
 internal import Synchronization
 
@@ -25,8 +26,15 @@ public final class WorkerProcesses: Sendable {
     let options: WorkerOptions
     /// What to run; its file is named once, at the beginning, for the file may be replaced.
     let program: ProgramStart
-    /// Whom commands reach, while `run` runs.
-    private let mailbox = Mutex<AsyncStream<Supervision.Input>.Continuation?>(nil)
+    /// What reaches `run`, while it runs.
+    private let mailbox = Mutex<Mailbox?>(nil)
+
+    private struct Mailbox {
+        let inputs: AsyncStream<Supervision.Input>.Continuation
+        /// Whether all shall end because a deadline has passed, and not because somebody asked for
+        /// it before; nil while nothing shall end.
+        var isLate: Bool?
+    }
 
     /// Prepares workers; `run()` starts them.
     ///
@@ -67,38 +75,68 @@ public final class WorkerProcesses: Sendable {
     ///
     /// - Throws: `SocketError` with the operation `.supervise`: `.processFailed` where all workers
     ///   failed to start too often (see `WorkerOptions.failedStarts`), `.busy` where the workers
-    ///   already run. When it throws or returns, no worker is left.
+    ///   already run, `.timedOut` where it is in a `withTimeout` whose time has run out: then the
+    ///   workers finish before, as when the task is cancelled; what the system refuses to the one
+    ///   loop that waits for processes. When it throws or returns, no worker is left.
     public func run() async throws(SocketError) {
+        let group = try ChildLoop.shared.group(for: .supervise)
         let (inputs, continuation) = AsyncStream.makeStream(of: Supervision.Input.self)
         let isFirst = mailbox.withLock { mailbox in
             if mailbox != nil { return false }
-            mailbox = continuation
+            mailbox = Mailbox(inputs: continuation)
             return true
         }
         guard isFirst else { throw SocketError(.supervise, code: .busy) }
         defer { mailbox.withLock { $0 = nil } }
-        let notifications = Signal.notifications(of: .terminate, .interrupt, .hangup)
-        let signals = Task {
-            for await signal in notifications {
-                continuation.yield(signal == .hangup ? .replaceAll : .stop)
-            }
-        }
-        defer { signals.cancel() }
-        // Not a child task: after a cancellation there are workers to be waited for.
-        let supervision = Task(executorPreference: ChildLoop.executor) { [self] in
+        let helpers = commands(until: Deadline.current?.moment, on: group)
+        defer { for helper in helpers { helper.cancel() } }
+        // Not a child task: after a cancellation there are workers to be waited for; and detached
+        // from a deadline, after which there are, too.
+        let supervision = Task.detached(executorPreference: group.taskExecutor) { [self] in
             var supervisor = Supervisor(self, continuation)
             return await supervisor.run(inputs)
         }
         let failure = await withTaskCancellationHandler {
             await supervision.value
         } onCancel: {
-            continuation.yield(.stop)
+            stop()
         }
         if let failure { throw failure }
+        if mailbox.withLock({ $0?.isLate }) == true {
+            throw SocketError(.supervise, code: .timedOut, reason: SocketError.deadlinePassed)
+        }
+    }
+
+    /// Lets signals, and a deadline, command the workers until these tasks are cancelled.
+    private func commands(
+        until deadline: MonotonicTime?,
+        on group: EventLoopGroup
+    ) -> [Task<Void, Never>] {
+        let notifications = Signal.notifications(of: .terminate, .interrupt, .hangup)
+        let signals = Task.detached(executorPreference: group.taskExecutor) { [self] in
+            for await signal in notifications {
+                if signal == .hangup { replaceAll() } else { stop() }
+            }
+        }
+        guard let deadline else { return [signals] }
+        let timer = Task.detached(executorPreference: group.taskExecutor) { [self] in
+            if await ChildLoop.sleep(until: deadline) { stop(isLate: true) }
+        }
+        return [signals, timer]
+    }
+
+    /// Lets all workers finish; the first call says why.
+    private func stop(isLate: Bool = false) {
+        let inputs = mailbox.withLock { mailbox in
+            if mailbox?.isLate == nil { mailbox?.isLate = isLate }
+            return mailbox?.inputs
+        }
+        inputs?.yield(.stop)
     }
 
     /// Replaces the workers one by one, as SIGHUP does; returns at once.
     public func replaceAll() {
-        mailbox.withLock { _ = $0?.yield(.replaceAll) }
+        let inputs = mailbox.withLock { $0?.inputs }
+        inputs?.yield(.replaceAll)
     }
 }

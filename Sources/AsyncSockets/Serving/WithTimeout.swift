@@ -22,7 +22,8 @@ internal import SocketSystem
 /// signal, nor a closure of the user's such as a `Resolver` of their own that is asked directly.
 /// (`TCPConnection.connect` by name ends all the same.) An operation that need not wait is done
 /// even where the time has run out, but a loop of them ends soon. `serve` within a scope stops
-/// accepting at its end, and throws; a loop over a listener, which cannot throw, ends.
+/// accepting at its end, and throws; so does `WorkerProcesses.run`, whose workers finish before. A
+/// loop over a listener, which cannot throw, ends.
 ///
 /// - Parameters:
 ///   - duration: How long the body may take, on the monotonic clock.

@@ -1,4 +1,6 @@
+internal import Glibc
 internal import SocketSystem
+internal import Synchronization
 internal import TestKit
 import Testing
 
@@ -12,7 +14,7 @@ private struct ChildLoopRuns: TestTrait, TestScoping {
         testCase: Test.Case?,
         performing function: @concurrent @Sendable () async throws -> Void
     ) async throws {
-        _ = ChildLoop.executor
+        _ = try ChildLoop.shared.group(for: .startProcess)
         try await function()
     }
 }
@@ -70,6 +72,38 @@ struct ChildProcessTests {
         for await event in events { seen.append(event) }
         #expect(seen == [.ended(.exited(3))])
         #expect(throws: Errno.self) { try sendSignal(SignalNumber(rawValue: 0), to: number) }
+    }
+
+    @Test("a child is not touched by the deadline of who started it")
+    func outlivesDeadline() async throws {
+        let lines = try ScriptLines()
+        let script = "until test -d \"$1.go\"; do sleep 0.01; done; exit 6"
+        let (process, events) = try await withTimeout(.milliseconds(50)) {
+            try await start(["/bin/sh", "-c", script, "sh", lines.path])
+        }
+        try await Task.sleep(for: .milliseconds(200))
+        try sendSignal(SignalNumber(rawValue: 0), to: process.number)
+        #expect(unsafe mkdir(lines.path + ".go", 0o700) == 0)
+        var seen: [ChildProcess.Event] = []
+        for await event in events { seen.append(event) }
+        #expect(seen == [.ended(.exited(6))])
+    }
+
+    @Test("a loop for children that could not be had is tried again, and then kept")
+    func retriedLoop() throws {
+        let starts = Atomic(0)
+        let loop = ChildLoop { () throws(SocketError) in
+            if starts.wrappingAdd(1, ordering: .relaxed).newValue == 1 {
+                throw SocketError(.startLoops, Errno.processDescriptorLimit)
+            }
+            return try EventLoopGroup(loops: 1)
+        }
+        let error = #expect(throws: SocketError.self) { try loop.group(for: .supervise) }
+        #expect(error?.operation == .supervise)
+        #expect(error?.code == .tooManyDescriptors)
+        let group = try loop.group(for: .supervise)
+        #expect(try loop.group(for: .startProcess) === group)
+        #expect(starts.load(ordering: .relaxed) == 2)
     }
 
     @Test("a signal to a child that has ended is no error", ChildLoopRuns(), .descriptorsBalanced)

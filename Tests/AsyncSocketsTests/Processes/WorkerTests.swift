@@ -39,6 +39,24 @@ struct WorkerTests {
         #expect(ends.allSatisfy { $0.detail == "exit status 7" }, "\(ends)")
     }
 
+    @Test("workers finish when the time of a withTimeout around them is over")
+    func deadline() async throws {
+        let log = WorkerLog()
+        let error = await #expect(throws: SocketError.self) {
+            try await withTimeout(.milliseconds(500)) {
+                let script = "trap 'exit 7' TERM; while :; do sleep 0.01; done"
+                try await scriptWorkers(script, log).run()
+            }
+        }
+        #expect(error?.operation == .supervise)
+        #expect(error?.code == .timedOut)
+        let events = await log.wait(for: .ended, count: 2)
+        #expect(events.count { $0.kind == .leaving } == 2)
+        // SIGTERM may come before the script has said what is to be done then.
+        let ends = events.filter { $0.kind == .ended }.compactMap(\.detail)
+        #expect(Set(ends).isSubset(of: ["exit status 7", "killed by SIGTERM"]), "\(ends)")
+    }
+
     @Test("a worker that does not finish in time is killed")
     func stubborn() async throws {
         let (log, lines) = (WorkerLog(), try ScriptLines())
