@@ -11,6 +11,22 @@ final class ChildProcess: Sendable {
         case ended(ProcessEnd)
     }
 
+    /// What a child is to this process.
+    enum Role: Sendable {
+        /// Serves beside this one, which supervises it.
+        case worker
+        /// Serves in place of this one, and gets what goes with the sockets.
+        case successor
+
+        /// Which environment variable tells it whom to notify.
+        var notifyVariable: String {
+            switch self {
+            case .worker: "NOTIFY_SOCKET"
+            case .successor: ServiceManager.readySocketVariable
+            }
+        }
+    }
+
     /// The process's number.
     let number: CInt
     /// Readable when the process has ended.
@@ -26,14 +42,14 @@ final class ChildProcess: Sendable {
     /// - Parameters:
     ///   - program: What to start; its descriptors and some of its environment are set here.
     ///   - sockets: What it inherits.
-    ///   - notifyVariable: Which environment variable tells it whom to notify.
+    ///   - role: What it is to this process.
     ///   - report: Called with what becomes known of it, also when nobody refers to this any more.
     /// - Returns: The process, running.
     /// - Throws: `SocketError` where it could not be started.
     static func start(
         _ program: ProgramStart,
         sockets: [SharedSocket],
-        notifyVariable: String,
+        as role: Role,
         report: @escaping @Sendable (Event) -> Void
     ) async throws(SocketError) -> ChildProcess {
         let group = try ChildLoop.shared.group(for: .startProcess)
@@ -41,7 +57,7 @@ final class ChildProcess: Sendable {
         // detached, as all that it starts: it outlives the deadline of who asks.
         let task = Task.detached(executorPreference: group.taskExecutor) {
             Result { () throws(SocketError) in
-                try startNow(program, sockets, notifyVariable, on: group, report)
+                try startNow(program, sockets, role, on: group, report)
             }
         }
         return try await task.value.get()
@@ -50,7 +66,7 @@ final class ChildProcess: Sendable {
     private static func startNow(
         _ program: ProgramStart,
         _ sockets: [SharedSocket],
-        _ notifyVariable: String,
+        _ role: Role,
         on group: EventLoopGroup,
         _ report: @escaping @Sendable (Event) -> Void
     ) throws(SocketError) -> ChildProcess {
@@ -60,11 +76,11 @@ final class ChildProcess: Sendable {
             throw SocketError(.startProcess, error)
         }
         let messages = try group.register(Descriptor(owning: notify.descriptor), for: .startProcess)
-        program.environment[notifyVariable] = notify.name
+        program.environment[role.notifyVariable] = notify.name
         defer { for descriptor in program.descriptors { closeDescriptor(descriptor) } }
         let process: ChildProcess
         do throws(SocketError) {
-            try pass(sockets, to: &program)
+            try pass(sockets, to: &program, role)
             process = try watch(start(program), on: group)
         } catch {
             messages.close()
@@ -88,16 +104,21 @@ final class ChildProcess: Sendable {
     /// Duplicates the sockets, and tells the program of them by the `LISTEN_FDS` protocol.
     private static func pass(
         _ sockets: [SharedSocket],
-        to program: inout ProgramStart
+        to program: inout ProgramStart,
+        _ role: Role
     ) throws(SocketError) {
         var names: [String] = []
+        var files: [String] = []
         for socket in sockets {
             let numbers = try socket.duplicates()
             program.descriptors += numbers
             names += Array(repeating: socket.name, count: numbers.count)
+            files += Array(repeating: socket.file?.claim ?? "", count: numbers.count)
         }
         program.environment["LISTEN_FDS"] = "\(names.count)"
         program.environment["LISTEN_FDNAMES"] = names.joined(separator: ":")
+        program.environment[InheritedDescriptors.filesVariable] =
+            role == .successor ? files.joined(separator: ":") : nil
         program.numberVariables.append("LISTEN_PID")
     }
 

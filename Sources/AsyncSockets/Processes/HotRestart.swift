@@ -114,7 +114,7 @@ public final class HotRestart: Sendable {
         let process = try await ChildProcess.start(
             program,
             sockets: sockets,
-            notifyVariable: ServiceManager.readySocketVariable
+            as: .successor
         ) { continuation.yield(.process($0)) }
         let readyWithin = options.readyWithin
         let timer = Task.detached {
@@ -125,6 +125,8 @@ public final class HotRestart: Sendable {
         for await outcome in outcomes {
             switch outcome {
             case .process(.ready) where !isLate:
+                // The files are the new version's from now on.
+                for socket in sockets { socket.file?.keep() }
                 _ = try? ServiceManager.notify(.mainProcess(process.number))
                 return process.number
             case .process(.ready): break

@@ -8,10 +8,25 @@ final class InheritedDescriptors: Sendable {
     /// use.
     static let shared = InheritedDescriptors(readingEnvironment: ())
 
-    private let descriptors: Mutex<[(name: String, number: CInt)]>
+    /// Tells a new version of the program (`HotRestart`) which sockets' files go with them: the
+    /// claim of each file, nothing for a socket without, in the order of the descriptors and
+    /// separated by colons.
+    static let filesVariable = "ASYNCSOCKETS_LISTEN_FILES"
 
-    init(_ descriptors: [(name: String, number: CInt)]) {
+    private let descriptors: Mutex<[(name: String, number: CInt)]>
+    /// The claims of files that come with descriptors.
+    private let files: [CInt: String]
+    /// What makes these files ours.
+    let handover: Handover
+
+    init(
+        _ descriptors: [(name: String, number: CInt)],
+        files: [CInt: String] = [:],
+        handover: Handover = Handover()
+    ) {
         self.descriptors = Mutex(descriptors)
+        self.files = files
+        self.handover = handover
     }
 
     private convenience init(readingEnvironment: Void) {
@@ -21,13 +36,17 @@ final class InheritedDescriptors: Sendable {
             names: environmentVariable("LISTEN_FDNAMES"),
             ownProcess: currentProcess
         )
+        let files = Self.files(
+            environmentVariable(Self.filesVariable),
+            of: descriptors.map(\.number)
+        )
         // A child of ours must not take them for its own.
-        for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] {
+        for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", Self.filesVariable] {
             removeEnvironmentVariable(name)
         }
         // A number that is no descriptor is found out by whoever wants to use it.
         for (_, number) in descriptors { try? closeOnExec(number) }
-        self.init(descriptors)
+        self.init(descriptors, files: files)
     }
 
     /// What the three variables mean: nothing where they are meant for another process or are no
@@ -48,6 +67,23 @@ final class InheritedDescriptors: Sendable {
             let name = Int(index) < names.count ? String(names[Int(index)]) : "unknown"
             return (name, index + 3)
         }
+    }
+
+    /// What the files' variable means.
+    static func files(_ text: String?, of numbers: [CInt]) -> [CInt: String] {
+        let claims = text?.split(separator: ":", omittingEmptySubsequences: false) ?? []
+        let files = zip(numbers, claims).filter { !$1.isEmpty }.map { ($0, String($1)) }
+        return Dictionary(files) { first, _ in first }
+    }
+
+    /// The file that comes with the Unix socket of a descriptor, if it is still the one that was
+    /// handed over; nil where the file is another's.
+    func file(of number: CInt) -> SocketFile? {
+        guard let claim = files[number],
+            let path = (try? SocketAddress(ofInherited: number))?.unixPathBytes,
+            let identity = try? fileIdentity(atPath: path), identity.text == claim
+        else { return nil }
+        return SocketFile(path: path, identity: identity, removesOnClose: true, after: handover)
     }
 
     /// Takes out the descriptors with a name, or all for nil, that pass a check.

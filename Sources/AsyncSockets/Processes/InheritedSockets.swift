@@ -1,3 +1,5 @@
+internal import SocketSystem
+
 // What programs inherit beside TCP listeners: each kind of socket by its own `inherited(named:)`.
 
 extension UnixListener: Inheritable {
@@ -6,7 +8,9 @@ extension UnixListener: Inheritable {
     ///
     /// Of several with the name each call takes the next one.
     ///
-    /// The file of a path belongs to whoever bound it: `close()` does not remove it.
+    /// The file of a path belongs to whoever bound it: `close()` does not remove it. Only an earlier
+    /// version of the program (`HotRestart`) leaves it to this one: `close()` does remove it once
+    /// `ServiceManager.notify(.ready)` was called.
     ///
     /// - Parameters:
     ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil for the first that is left.
@@ -29,7 +33,9 @@ extension UnixPacketListener: Inheritable {
     ///
     /// Of several with the name each call takes the next one.
     ///
-    /// The file of a path belongs to whoever bound it: `close()` does not remove it.
+    /// The file of a path belongs to whoever bound it: `close()` does not remove it. Only an earlier
+    /// version of the program (`HotRestart`) leaves it to this one: `close()` does remove it once
+    /// `ServiceManager.notify(.ready)` was called.
     ///
     /// - Parameters:
     ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil for the first that is left.
@@ -73,7 +79,9 @@ extension UnixDatagramSocket: Inheritable {
     ///
     /// Of several with the name each call takes the next one.
     ///
-    /// The file of a path belongs to whoever bound it: `close()` does not remove it.
+    /// The file of a path belongs to whoever bound it: `close()` does not remove it. Only an earlier
+    /// version of the program (`HotRestart`) leaves it to this one: `close()` does remove it once
+    /// `ServiceManager.notify(.ready)` was called.
     ///
     /// - Parameters:
     ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil for the first that is left.
@@ -90,9 +98,31 @@ extension UnixDatagramSocket: Inheritable {
     }
 }
 
-/// What takes over a socket by its descriptor.
+extension UnixSocketListener {
+    /// Takes over a listening socket, and the file that goes with it.
+    convenience init(
+        adopting descriptor: CInt,
+        file: SocketFile?,
+        on group: EventLoopGroup
+    ) throws(SocketError) {
+        let kind = (Self.kind, SocketKind.unixFamilies)
+        self.init(core: try .adopt(descriptor, kind, on: group), file: file)
+    }
+}
+
+extension UDPSocket {
+    convenience init(
+        adopting descriptor: CInt,
+        file: SocketFile?,
+        on group: EventLoopGroup
+    ) throws(SocketError) {
+        try self.init(adopting: descriptor, on: group)
+    }
+}
+
+/// What takes over a socket by its descriptor, and the file of its path where that goes with it.
 protocol Inheritable {
-    init(adopting descriptor: CInt, on group: EventLoopGroup) throws(SocketError)
+    init(adopting descriptor: CInt, file: SocketFile?, on group: EventLoopGroup) throws(SocketError)
 }
 
 extension Inheritable {
@@ -103,7 +133,14 @@ extension Inheritable {
         on group: EventLoopGroup
     ) throws(SocketError) -> Self? {
         try inherited.takeFirst(named: name) { (number) throws(SocketError) in
-            try Self(adopting: number, on: group)
+            let file = inherited.file(of: number)
+            do throws(SocketError) {
+                return try Self(adopting: number, file: file, on: group)
+            } catch {
+                // The descriptor stays, too.
+                file?.keep()
+                throw error
+            }
         }
     }
 }

@@ -48,6 +48,8 @@ public enum ServiceManager {
     ///   more messages now (EAGAIN).
     @discardableResult
     public static func notify(_ messages: Message...) throws(SocketError) -> Bool {
+        // Before the earlier version hears it, and leaves.
+        if messages.contains(.ready) { InheritedDescriptors.shared.handover.complete() }
         let text = messages.map(\.line).joined(separator: "\n")
         var isHeard = false
         do throws(Errno) {

@@ -16,9 +16,18 @@ public final class SharedSocket: Sendable {
     /// The sockets; none after `close()`.
     private let descriptors: Mutex<[CInt]>
 
+    /// The file of the Unix socket that is shared; nil where there is none, and where it is not
+    /// this process's.
+    let file: SocketFile?
+
     /// Takes over descriptors, at least one, that nobody else will close.
-    private init(_ name: String, owning descriptors: [CInt]) throws(SocketError) {
+    private init(
+        _ name: String,
+        owning descriptors: [CInt],
+        file: SocketFile? = nil
+    ) throws(SocketError) {
         self.name = name
+        self.file = file
         self.descriptors = Mutex(descriptors)
         do throws(SocketError) {
             try Self.require(name)
@@ -191,14 +200,15 @@ extension SharedSocket {
     /// The socket of a Unix listener of this process, as others may inherit it.
     ///
     /// The listener stays as it is, and so does its file: whoever bound it removes it when it
-    /// closes its listener, others do not.
+    /// closes its listener, workers do not. A `HotRestart` that succeeds hands the file over to the
+    /// new version, which removes it in its turn.
     ///
     /// - Parameters:
     ///   - listener: Whose socket.
     ///   - name: The name by which it is inherited.
     /// - Throws: `SocketError`: `.closed`, `.tooManyDescriptors`, `.invalidArgument`.
     public convenience init(of listener: UnixListener, named name: String) throws(SocketError) {
-        try self.init(name, owning: [listener.duplicateDescriptor().detach()])
+        try self.init(name, owning: [listener.duplicateDescriptor().detach()], file: listener.file)
     }
 
     /// The socket of a Unix packet listener of this process, as others may inherit it; as for a
@@ -212,7 +222,7 @@ extension SharedSocket {
         of listener: UnixPacketListener,
         named name: String
     ) throws(SocketError) {
-        try self.init(name, owning: [listener.duplicateDescriptor().detach()])
+        try self.init(name, owning: [listener.duplicateDescriptor().detach()], file: listener.file)
     }
 
     /// A UDP socket of this process, as others may inherit it: each datagram goes to one of those
@@ -234,6 +244,6 @@ extension SharedSocket {
     ///   - name: The name by which it is inherited.
     /// - Throws: `SocketError`: `.closed`, `.tooManyDescriptors`, `.invalidArgument`.
     public convenience init(of socket: UnixDatagramSocket, named name: String) throws(SocketError) {
-        try self.init(name, owning: [socket.duplicateDescriptor().detach()])
+        try self.init(name, owning: [socket.duplicateDescriptor().detach()], file: socket.file)
     }
 }

@@ -59,7 +59,7 @@ struct Supervisor {
             let process = try await ChildProcess.start(
                 owner.program,
                 sockets: owner.sockets,
-                notifyVariable: "NOTIFY_SOCKET"
+                as: .worker
             ) { event in
                 switch event {
                 case .ready: mailbox.yield(.ready(worker: worker))

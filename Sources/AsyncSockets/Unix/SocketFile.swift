@@ -10,11 +10,25 @@ final class SocketFile: Sendable {
     private let path: [UInt8]
     private let identity: FileIdentity
     private let isGone: Atomic<Bool>
+    /// What makes the file ours, where another process has bound it.
+    private let handover: Handover?
 
-    init(path: [UInt8], identity: FileIdentity, removesOnClose: Bool) {
+    init(
+        path: [UInt8],
+        identity: FileIdentity,
+        removesOnClose: Bool,
+        after handover: Handover? = nil
+    ) {
         self.path = path
         self.identity = identity
         isGone = Atomic(!removesOnClose)
+        self.handover = handover
+    }
+
+    /// Says which file it is, if it is ours to remove: what a process is told that takes it over.
+    var claim: String? {
+        let isKept = isGone.load(ordering: .relaxed)
+        return isKept || handover?.isComplete == false ? nil : identity.text
     }
 
     deinit { remove(isBound: false) }
@@ -28,6 +42,8 @@ final class SocketFile: Sendable {
     ///   to replace the file, so the path is locked as for that.
     func remove(isBound: Bool) {
         if isGone.exchange(true, ordering: .acquiringAndReleasing) { return }
+        // Whoever bound it goes on with it.
+        if handover?.isComplete == false { return }
         // Who holds the lock is replacing the file.
         let lock = isBound ? nil : try? PathLock(path)
         if !isBound, lock == nil { return }

@@ -140,6 +140,15 @@ public final class UnixDatagramSocket: UnixMessageSocket, @unchecked Sendable {
         adopting descriptor: CInt,
         on group: EventLoopGroup = .shared
     ) throws(SocketError) {
+        try self.init(adopting: descriptor, file: nil, on: group)
+    }
+
+    /// The same with the file, which goes with the socket.
+    convenience init(
+        adopting descriptor: CInt,
+        file: SocketFile?,
+        on group: EventLoopGroup
+    ) throws(SocketError) {
         do throws(Errno) {
             try requireSocket(
                 descriptor,
@@ -154,7 +163,7 @@ public final class UnixDatagramSocket: UnixMessageSocket, @unchecked Sendable {
             SocketAddress($0)
         }
         let registration = try group.register(adopting: descriptor, for: .adopt, remote: remote)
-        self.init(registration: registration, peer: remote)
+        self.init(registration: registration, peer: remote, file: file)
     }
 }
 

@@ -34,7 +34,7 @@ struct ChildProcessTests {
                 environment: environmentVariables
             ),
             sockets: sockets,
-            notifyVariable: "NOTIFY_SOCKET"
+            as: .worker
         ) { event in
             continuation.yield(event)
             if case .ended = event { continuation.finish() }

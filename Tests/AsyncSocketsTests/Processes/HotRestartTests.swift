@@ -45,6 +45,46 @@ struct HotRestartTests {
         #expect(error?.code == .timedOut)
     }
 
+    private static let python = "/usr/bin/python3"
+    private static let hasPython = fileExists(python)
+
+    @Test("the file of a Unix socket stays for the new version", .enabled(if: hasPython))
+    func unixFile() async throws {
+        let directory = TemporaryDirectory()
+        let path = directory.file("socket")
+        let listener = try UnixListener.bind(to: "unix:\(path)")
+        let script = """
+            import os, socket, time
+            assert os.environ["ASYNCSOCKETS_LISTEN_FILES"].count(".") == 1
+            s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            s.connect(os.environ["ASYNCSOCKETS_READY_SOCKET"].replace("@", "\\0", 1))
+            s.send(b"READY=1")
+            time.sleep(60)
+            """
+        let restart = HotRestart(
+            options: .init(executable: Self.python, arguments: ["-c", script])
+        )
+        let successor = try await restart.start(passing: [SharedSocket(of: listener, named: "echo")]
+        )
+        listener.close()
+        #expect(fileExists(path))
+        _ = try await UnixConnection.connect(to: "unix:\(path)")
+        try sendSignal(.kill, to: successor)
+    }
+
+    @Test("where the new version fails, the file of a Unix socket goes with the old one")
+    func unixFileOfFailure() async throws {
+        let directory = TemporaryDirectory()
+        let path = directory.file("socket")
+        let listener = try UnixListener.bind(to: "unix:\(path)")
+        await #expect(throws: SocketError.self) {
+            try await restart("exit 5").start(passing: [SharedSocket(of: listener, named: "echo")])
+        }
+        #expect(fileExists(path))
+        listener.close()
+        #expect(!fileExists(path))
+    }
+
     @Test("the new version learns its own number for the watchdog")
     func watchdog() async throws {
         for (inherited, status) in [("\(currentProcess)", 42), ("1", 43)] {

@@ -119,6 +119,79 @@ struct InheritedTests {
         _ = try await client
     }
 
+    @Test("the file of a Unix socket goes to the version that takes it over, once that is ready")
+    func handedOverFile() throws {
+        let directory = TemporaryDirectory()
+        let path = directory.file("socket")
+        let address = "unix:\(path)"
+        try handOver(at: path, from: UnixListener.bind(to: address)) {
+            try SharedSocket(of: $0, named: "echo")
+        }
+        try handOver(at: path, from: UnixPacketListener.bind(to: address)) {
+            try SharedSocket(of: $0, named: "echo")
+        }
+        try handOver(at: path, from: UnixDatagramSocket.bind(to: address)) {
+            try SharedSocket(of: $0, named: "echo")
+        }
+    }
+
+    private func handOver<Kind: Inheritable & Closable>(
+        at path: String,
+        from first: Kind,
+        _ share: (Kind) throws -> SharedSocket
+    ) throws {
+        func next() throws -> (InheritedDescriptors, Kind) {
+            let shared = try share(first)
+            let numbers = try shared.duplicates()
+            let files = InheritedDescriptors.files(shared.file?.claim, of: numbers)
+            let inherited = InheritedDescriptors([("echo", numbers[0])], files: files)
+            let taken = try Kind.inherited(named: nil, from: inherited, on: .shared)
+            return (inherited, try #require(taken))
+        }
+        do {
+            let (_, failing) = try next()
+            #expect(try share(failing).file?.claim == nil)
+            failing.close()
+            #expect(fileExists(path))
+        }
+        let (inherited, second) = try next()
+        inherited.handover.complete()
+        #expect(try share(second).file?.claim == share(first).file?.claim)
+        second.close()
+        #expect(!fileExists(path))
+        first.close()
+    }
+
+    @Test("a file that has taken the place of the one handed over is nobody's to remove")
+    func replacedFile() throws {
+        let directory = TemporaryDirectory()
+        let path = directory.file("socket")
+        let first = try UnixListener.bind(to: "unix:\(path)")
+        let shared = try SharedSocket(of: first, named: "echo")
+        let claim = try #require(shared.file?.claim)
+        let numbers = try shared.duplicates()
+        // Two at once are two files.
+        #expect(unsafe rename(path, path + ".old") == 0)
+        let other = try UnixListener.bind(to: "unix:\(path)")
+        let inherited = InheritedDescriptors([("echo", numbers[0])], files: [numbers[0]: claim])
+        inherited.handover.complete()
+        let second = try #require(
+            try UnixListener.inherited(named: nil, from: inherited, on: .shared)
+        )
+        second.close()
+        #expect(fileExists(path))
+        other.close()
+    }
+
+    @Test("which files go along is said for each descriptor")
+    func parsingFiles() {
+        #expect(InheritedDescriptors.files(":1.a::2.b", of: [3, 4, 5, 6]) == [4: "1.a", 6: "2.b"])
+        #expect(InheritedDescriptors.files("1.a:2.b", of: [3]) == [3: "1.a"])
+        #expect(InheritedDescriptors.files("1.a", of: []).isEmpty)
+        #expect(InheritedDescriptors.files(nil, of: [3]).isEmpty)
+        #expect(InheritedDescriptors.files("", of: [3]).isEmpty)
+    }
+
     @Test("datagram sockets are inherited, one with each call")
     func datagramSockets() async throws {
         let udp = try UDPSocket.bind(to: "127.0.0.1:0")
@@ -199,3 +272,11 @@ struct InheritedTests {
         withExtendedLifetime(listener) {}
     }
 }
+
+private protocol Closable {
+    func close()
+}
+
+extension UnixListener: Closable {}
+extension UnixPacketListener: Closable {}
+extension UnixDatagramSocket: Closable {}
