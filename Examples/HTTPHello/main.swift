@@ -13,11 +13,11 @@ await runExample("HTTPHello [ADDRESS] [WORKERS]", arguments: 2) { arguments in
         throw WrongArguments()
     }
     let address = arguments.first ?? "127.0.0.1:8080"
-    if let listener = try TCPListener.inherited(named: "http") {
+    if workers == 0 || WorkerProcesses.isWorker {
+        let listener = try TCPListener.inherited(named: "http") ?? .bind(to: address)
         // A worker is replaced by its supervisor, not by itself.
-        return try await work(on: listener, replacingItself: workers == 0)
+        return try await work(on: listener, replacingItself: !WorkerProcesses.isWorker)
     }
-    if workers == 0 { return try await work(on: .bind(to: address), replacingItself: true) }
     let socket = try SharedSocket.listen(at: address, named: "http")
     let options = WorkerOptions(count: workers, readyWithin: .seconds(10)) { say("\($0)") }
     try await untilAskedToLeave {

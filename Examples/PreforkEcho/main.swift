@@ -3,7 +3,7 @@
 //     PreforkEcho [ADDRESS] [WORKERS]
 //
 // Kill a worker and see it replaced; SIGHUP replaces all, one by one; SIGTERM and SIGINT let them
-// finish.
+// finish. The supervisor may itself inherit the socket, such as from systemd.
 
 import AsyncSockets
 import ExampleSupport
@@ -12,10 +12,10 @@ await runExample("PreforkEcho [ADDRESS] [WORKERS]", arguments: 2) { arguments in
     guard let workers = Int(arguments.dropFirst().first ?? "2"), workers > 0 else {
         throw WrongArguments()
     }
-    if let listener = try TCPListener.inherited(named: "echo") {
-        return try await work(on: listener)
-    }
     let address = arguments.first ?? "127.0.0.1:9999"
+    if WorkerProcesses.isWorker {
+        return try await work(on: .inherited(named: "echo") ?? .bind(to: address))
+    }
     let socket = try SharedSocket.listen(at: address, named: "echo")
     let options = WorkerOptions(count: workers, readyWithin: .seconds(10)) { say("\($0)") }
     // Signals are heard before anybody is told that there is something to end.

@@ -119,6 +119,8 @@ final class ChildProcess: Sendable {
         program.environment["LISTEN_FDNAMES"] = names.joined(separator: ":")
         program.environment[InheritedDescriptors.filesVariable] =
             role == .successor ? files.joined(separator: ":") : nil
+        program.environment[InheritedDescriptors.supervisorVariable] =
+            role == .worker ? "\(currentProcess)" : nil
         program.numberVariables.append("LISTEN_PID")
     }
 

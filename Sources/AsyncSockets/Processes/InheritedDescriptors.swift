@@ -13,6 +13,11 @@ final class InheritedDescriptors: Sendable {
     /// separated by colons.
     static let filesVariable = "ASYNCSOCKETS_LISTEN_FILES"
 
+    /// Tells a worker of `WorkerProcesses` that it is one: the number of its supervisor's process.
+    static let supervisorVariable = "ASYNCSOCKETS_SUPERVISOR"
+
+    /// The supervisor's process, where this one was started by `WorkerProcesses`.
+    let supervisor: CInt?
     private let descriptors: Mutex<[(name: String, number: CInt)]>
     /// The claims of files that come with descriptors.
     private let files: [CInt: String]
@@ -22,11 +27,12 @@ final class InheritedDescriptors: Sendable {
     init(
         _ descriptors: [(name: String, number: CInt)],
         files: [CInt: String] = [:],
-        handover: Handover = Handover()
+        supervisor: CInt? = nil
     ) {
         self.descriptors = Mutex(descriptors)
         self.files = files
-        self.handover = handover
+        self.supervisor = supervisor
+        handover = Handover()
     }
 
     private convenience init(readingEnvironment: Void) {
@@ -40,13 +46,21 @@ final class InheritedDescriptors: Sendable {
             environmentVariable(Self.filesVariable),
             of: descriptors.map(\.number)
         )
+        let supervisor = Self.supervisor(
+            process: environmentVariable("LISTEN_PID"),
+            supervisor: environmentVariable(Self.supervisorVariable),
+            ownProcess: currentProcess
+        )
         // A child of ours must not take them for its own.
-        for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", Self.filesVariable] {
+        for name in [
+            "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", Self.filesVariable,
+            Self.supervisorVariable,
+        ] {
             removeEnvironmentVariable(name)
         }
         // A number that is no descriptor is found out by whoever wants to use it.
         for (_, number) in descriptors { try? closeOnExec(number) }
-        self.init(descriptors, files: files)
+        self.init(descriptors, files: files, supervisor: supervisor)
     }
 
     /// What the three variables mean: nothing where they are meant for another process or are no
@@ -67,6 +81,13 @@ final class InheritedDescriptors: Sendable {
             let name = Int(index) < names.count ? String(names[Int(index)]) : "unknown"
             return (name, index + 3)
         }
+    }
+
+    /// What the supervisor's variable means: nothing for a process that a worker has started, since
+    /// both variables go on to children of those who do not look at them.
+    static func supervisor(process: String?, supervisor: String?, ownProcess: CInt) -> CInt? {
+        guard let process, CInt(process) == ownProcess else { return nil }
+        return supervisor.flatMap { CInt($0) }
     }
 
     /// What the files' variable means.

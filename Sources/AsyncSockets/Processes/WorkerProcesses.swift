@@ -5,20 +5,25 @@ internal import Synchronization
 /// A supervised set of worker processes that share listening sockets.
 ///
 /// ```swift
-/// if let listener = try TCPListener.inherited(named: "echo") {
+/// if WorkerProcesses.isWorker {
+///     guard let listener = try TCPListener.inherited(named: "echo") else { return }
 ///     try ServiceManager.notify(.ready)
-///     try await serve(listener) { … }    // a worker
+///     try await serve(listener) { … }
 /// } else {
 ///     let socket = try SharedSocket.listen(at: "127.0.0.1:9999", named: "echo")
 ///     try await WorkerProcesses(sharing: [socket]).run()
 /// }
 /// ```
 ///
-/// The workers inherit the sockets by the `LISTEN_FDS` protocol, so the same worker runs under
-/// systemd unchanged. A worker that ends is replaced; the listening sockets stay open here, so no
-/// client is refused meanwhile.
+/// The workers inherit the sockets by the `LISTEN_FDS` protocol, so a program can serve alone under
+/// systemd as it does as a worker; with a socket unit the supervisor itself inherits the socket,
+/// which `SharedSocket.listen` takes over for its workers. A worker that ends is replaced; the
+/// listening sockets stay open here, so no client is refused meanwhile.
 ///
-/// A worker gets SIGTERM when this process ends, however it does.
+/// A worker gets SIGTERM when this process ends, however it does. Where a worker changes its user or
+/// group after it was started, the kernel forgets that until the worker says that it is ready
+/// (`ServiceManager.notify(.ready)`), which it should therefore say afterwards; it holds as long as
+/// `EventLoopGroup.shared` is not shut down.
 public final class WorkerProcesses: Sendable {
     /// What the workers inherit.
     let sockets: [SharedSocket]
@@ -35,6 +40,17 @@ public final class WorkerProcesses: Sendable {
         /// it before; nil while nothing shall end.
         var isLate: Bool?
     }
+
+    /// Whether this process is a worker: one that `WorkerProcesses` has started with this program.
+    ///
+    /// It says what a program is to do that is both supervisor and worker. What it has inherited
+    /// does not say that, since a supervisor may be given its sockets, too. A process that a worker
+    /// starts is none.
+    ///
+    /// The first use of this, or of anything inherited, removes the variables that tell it from the
+    /// environment, so it belongs to the beginning of a program, before other threads look at the
+    /// environment.
+    public static var isWorker: Bool { InheritedDescriptors.shared.supervisor != nil }
 
     /// Prepares workers; `run()` starts them.
     ///

@@ -27,6 +27,24 @@ struct InheritedTests {
         }
     }
 
+    @Test("a worker is who was started by a supervisor, not who was started by a worker")
+    func workerMarker() {
+        func parse(_ process: String?, _ supervisor: String?) -> CInt? {
+            InheritedDescriptors.supervisor(
+                process: process,
+                supervisor: supervisor,
+                ownProcess: 42
+            )
+        }
+        #expect(parse("42", "7") == 7)
+        #expect(parse("41", "7") == nil)
+        #expect(parse("42", nil) == nil)
+        #expect(parse(nil, "7") == nil)
+        #expect(parse("42", "seven") == nil)
+        // Nobody has started the tests as a worker.
+        #expect(!WorkerProcesses.isWorker)
+    }
+
     /// What another process would inherit.
     private func passing(_ sockets: [SharedSocket]) throws -> InheritedDescriptors {
         InheritedDescriptors(

@@ -134,7 +134,7 @@ struct WorkerTests {
         let socket = try SharedSocket.listen(at: "127.0.0.1:0", named: "echo")
         let script = """
             test "$LISTEN_PID" = $$ && test $LISTEN_FDS = 1 && test $LISTEN_FDNAMES = echo \
-            && test -n "$NOTIFY_SOCKET" && test -e /proc/self/fd/3 && ! test -e /proc/self/fd/4 \
+            && test -n "$NOTIFY_SOCKET" && test "$ASYNCSOCKETS_SUPERVISOR" = $PPID && test -e /proc/self/fd/3 && ! test -e /proc/self/fd/4 \
             && exit 42
             exit 1
             """
