@@ -131,6 +131,13 @@ int csock_spawn(const struct csock_spawn *request) {
 
 int csock_close_on_exec(int descriptor) { return OR_ERRNO(fcntl(descriptor, F_SETFD, FD_CLOEXEC)); }
 
+int csock_signal_at_parents_end(int number, int parent) {
+    int result = OR_ERRNO(prctl(PR_SET_PDEATHSIG, number));
+    // It may have ended before it was asked for.
+    if (result == 0 && getppid() != parent) result = OR_ERRNO(kill(getpid(), number));
+    return result;
+}
+
 void csock_kill_child(int process) {
     kill(process, SIGKILL);
     while (waitpid(process, NULL, 0) < 0 && errno == EINTR) {}
@@ -175,7 +182,7 @@ int csock_notify_open(char *name) {
     return descriptor;
 }
 
-intptr_t csock_notify_receive(int descriptor, char *bytes, size_t count, int *process, int *user) {
+intptr_t csock_notify_receive(int descriptor, char *bytes, size_t count, int *process) {
     struct iovec buffer = {.iov_base = bytes, .iov_len = count};
     // Room for a descriptor or two that somebody may send along; they are closed.
     union {
@@ -195,7 +202,6 @@ intptr_t csock_notify_receive(int descriptor, char *bytes, size_t count, int *pr
             struct ucred credentials;
             memcpy(&credentials, CMSG_DATA(part), sizeof credentials);
             *process = credentials.pid;
-            *user = (int)credentials.uid;
             known = 1;
         } else if (part->cmsg_type == SCM_RIGHTS) {
             size_t parts = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);

@@ -16,29 +16,26 @@ package func openNotifySocket() throws(Errno) -> (descriptor: CInt, name: String
     return (try check(result), name)
 }
 
-/// The next sd_notify(3) message and the number of its sender's process; nil if there is none. A
-/// message of another user, who is not root either, is empty.
+/// The next sd_notify(3) message and the number of its sender's process, which the kernel vouches
+/// for; nil if there is none. The sender's user does not matter: a child may have become another.
 package func receiveNotification(
     _ socket: CInt
 ) throws(Errno) -> (lines: [Substring], process: CInt)? {
     var process: CInt = 0
-    var user: CInt = 0
     let (count, text) = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4096) {
         buffer in
-        // SAFETY: the shim writes at most `count` bytes, and two locals.
+        // SAFETY: the shim writes at most `count` bytes, and a local.
         let count = unsafe csock_notify_receive(
             socket,
             buffer.baseAddress,
             buffer.count,
-            &process,
-            &user
+            &process
         )
         let bytes = unsafe UnsafeRawBufferPointer(buffer).prefix(max(count, 0))
         return (count, unsafe String(decoding: bytes, as: UTF8.self))
     }
     if count == -Int(EAGAIN) { return nil }
     try check(CInt(clamping: count))
-    guard user == 0 || user == CInt(bitPattern: geteuid()) else { return ([], process) }
     return (text.split(separator: "\n"), process)
 }
 

@@ -93,6 +93,18 @@ private func freeAll(_ strings: CStrings) {
     unsafe strings.deallocate()
 }
 
+/// Lets this process get a signal when its parent ends, PR_SET_PDEATHSIG in prctl(2); at once where
+/// the parent that it had has ended already.
+///
+/// To be called on a thread that stays, after the last change of the process's user or group: with
+/// either, the kernel forgets it.
+package func receive(
+    _ signal: SignalNumber,
+    atEndOfParent parent: CInt
+) throws(Errno) {
+    try check(csock_signal_at_parents_end(signal.rawValue, parent))
+}
+
 /// Kills a child that nobody watches, and waits until it is gone, kill(2) and waitpid(2).
 package func killChild(_ process: CInt) { csock_kill_child(process) }
 

@@ -49,7 +49,7 @@ public enum ServiceManager {
     @discardableResult
     public static func notify(_ messages: Message...) throws(SocketError) -> Bool {
         // Before the earlier version hears it, and leaves.
-        if messages.contains(.ready) { InheritedDescriptors.shared.handover.complete() }
+        if messages.contains(.ready) { beginService() }
         let text = messages.map(\.line).joined(separator: "\n")
         var isHeard = false
         do throws(Errno) {
@@ -66,6 +66,18 @@ public enum ServiceManager {
             throw SocketError(.notify, error)
         }
         return isHeard
+    }
+
+    /// This process is no longer one that may fail to start.
+    private static func beginService() {
+        let inherited = InheritedDescriptors.shared
+        inherited.handover.complete()
+        guard let supervisor = inherited.supervisor else { return }
+        // The supervisor has asked for this, but the kernel forgets it where the process has become
+        // another user since. On a loop, since it counts as long as the thread lives.
+        Task.detached(executorPreference: EventLoopGroup.shared.taskExecutor) {
+            try? receive(.terminate, atEndOfParent: supervisor)
+        }
     }
 
     /// Within what time the service manager wants to hear `watchdog` again and again; nil where it

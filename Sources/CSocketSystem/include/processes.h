@@ -26,6 +26,10 @@ struct csock_spawn {
 // signals have their default actions, none is blocked.
 int csock_spawn(const struct csock_spawn *request);
 
+// The process gets the signal when its parent, which was `parent`, ends; at once where that has
+// happened already. It counts as long as the calling thread lives and no user or group changes.
+int csock_signal_at_parents_end(int number, int parent);
+
 int csock_close_on_exec(int descriptor);
 
 // Kills a child and waits until it is gone.
@@ -41,7 +45,7 @@ int csock_pidfd_wait(int pidfd, int *status);
 // `@` for the zero byte and ended by zero, is stored to `name`, which has room for 108 bytes.
 int csock_notify_open(char *name);
 // One message and who sent it; 0 for a message that is to be ignored, or a negated errno.
-intptr_t csock_notify_receive(int descriptor, char *bytes, size_t count, int *process, int *user);
+intptr_t csock_notify_receive(int descriptor, char *bytes, size_t count, int *process);
 // Sends one message to a path, or to an abstract name that begins with `@`; -EAGAIN where the
 // receiver has not taken enough of those that were sent before.
 int csock_notify_send(const char *name, const char *bytes, size_t count);

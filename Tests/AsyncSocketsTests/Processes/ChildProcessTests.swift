@@ -44,6 +44,7 @@ struct ChildProcessTests {
 
     private static let python = "/usr/bin/python3"
     private static let hasPython = fileExists(python)
+    private static let isRoot = geteuid() == 0
 
     @Test("a child that goes on talking is never blocked", .enabled(if: hasPython))
     func talkative() async throws {
@@ -58,6 +59,42 @@ struct ChildProcessTests {
         var seen: [ChildProcess.Event] = []
         for await event in events { seen.append(event) }
         #expect(seen == [.ready, .ended(.exited(0))])
+    }
+
+    @Test("a child that has become another user is heard", .enabled(if: hasPython && isRoot))
+    func otherUser() async throws {
+        let script = """
+            import os, socket, time
+            os.setuid(65534)
+            s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            s.connect(os.environ["NOTIFY_SOCKET"].replace("@", "\\0", 1))
+            s.send(b"READY=1")
+            time.sleep(60)
+            """
+        let (process, events) = try await start([Self.python, "-c", script])
+        var seen: [ChildProcess.Event] = []
+        for await event in events {
+            seen.append(event)
+            process.send(.kill)
+        }
+        #expect(seen == [.ready, .ended(.killed(.kill))])
+    }
+
+    @Test("another process than the child is not heard", .enabled(if: hasPython))
+    func otherProcess() async throws {
+        let script = """
+            import os, socket
+            if os.fork() == 0:
+                s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+                s.connect(os.environ["NOTIFY_SOCKET"].replace("@", "\\0", 1))
+                s.send(b"READY=1")
+                os._exit(0)
+            os.wait()
+            """
+        let (_, events) = try await start([Self.python, "-c", script])
+        var seen: [ChildProcess.Event] = []
+        for await event in events { seen.append(event) }
+        #expect(seen == [.ended(.exited(0))])
     }
 
     @Test("a child that nobody refers to any more is reaped, and tells of its end")
