@@ -31,40 +31,39 @@ func work(on listener: TCPListener, replacingItself: Bool) async throws {
     var awaited: [Signal] = [.terminate, .interrupt]
     if replacingItself { awaited.append(.user2) }
     let signals = Signal.notifications(of: awaited)
-    let server = Task {
-        try await serve(listener) { connection in try await hello.serve(connection) }
-    }
-    say("listening on \(listener.localAddress)")
-    try ServiceManager.notify(.ready)
+    try await withThrowingTaskGroup(of: Event.self) { tasks in
+        tasks.addTask {
+            try await serve(listener) { connection in try await hello.serve(connection) }
+            return .served
+        }
+        tasks.addTask {
+            let isReplaced = await waitUntilReplaced(on: signals) {
+                [try SharedSocket(of: listener, named: "http")]
+            }
+            return isReplaced ? .replaced : .askedToLeave
+        }
+        say("listening on \(listener.localAddress)")
+        try ServiceManager.notify(.ready)
 
-    if await isReplaced(on: signals, listener) == false {
-        // Not for one that is replaced: the service goes on.
-        _ = try? ServiceManager.notify(.stopping)
+        // A server that fails for good ends all with its error.
+        if try await tasks.next() == .askedToLeave {
+            // Not for one that is replaced: the service goes on.
+            _ = try? ServiceManager.notify(.stopping)
+        }
+        // Clients that are busy learn with their next answer that they must connect anew; those
+        // that are idle have a moment for a request that may be on its way.
+        hello.leave()
+        listener.close()
+        tasks.addTask {
+            try? await Task.sleep(for: .seconds(2))
+            return .waited
+        }
+        _ = try await tasks.next()
+        tasks.cancelAll()
+        try await tasks.waitForAll()
     }
-    // Clients that are busy learn with their next answer that they must connect anew; those that
-    // are idle have a moment for a request that may be on its way.
-    hello.leave()
-    listener.close()
-    let patience = Task {
-        try await Task.sleep(for: .seconds(2))
-        server.cancel()
-    }
-    try await server.value
-    patience.cancel()
 }
 
-/// Waits until it is time to leave: true where a new version of the program has taken over.
-func isReplaced(on signals: SignalNotifications, _ listener: TCPListener) async -> Bool {
-    let restart = HotRestart()
-    for await signal in signals {
-        guard signal == .user2 else { break }
-        do {
-            let socket = try SharedSocket(of: listener, named: "http")
-            say("process \(try await restart.start(passing: [socket])) has taken over")
-            return true
-        } catch {
-            say("serving on: \(error)")
-        }
-    }
-    return false
+enum Event {
+    case served, replaced, askedToLeave, waited
 }

@@ -3,37 +3,47 @@
 //     HotRestart [ADDRESS]
 //
 // SIGUSR2 starts the program's file again, which takes the listening socket over; when the new one
-// is ready, the old one finishes with its clients and leaves. SIGTERM ends it.
+// is ready, the old one finishes with its clients and leaves. SIGTERM ends it. ADDRESS may be a Unix
+// socket's, too: `unix:/path`.
 
 import AsyncSockets
 import ExampleSupport
 
 await runExample("HotRestart [ADDRESS]", arguments: 1) { arguments in
-    let listener =
-        try TCPListener.inherited(named: "echo")
-        ?? .bind(to: arguments.first ?? "127.0.0.1:9999")
+    let address = arguments.first ?? "127.0.0.1:9999"
+    if address.hasPrefix("unix:") {
+        let listener = try UnixListener.inherited(named: "echo") ?? .bind(to: address)
+        try await echo(on: listener) {
+            [try SharedSocket(of: listener, named: "echo")]
+        }
+    } else {
+        let listener = try TCPListener.inherited(named: "echo") ?? .bind(to: address)
+        try await echo(on: listener) {
+            [try SharedSocket(of: listener, named: "echo")]
+        }
+    }
+}
+
+/// Serves until it is time to leave, or until that fails for good.
+func echo<Listener: StreamListener>(
+    on listener: Listener,
+    passing sockets: @escaping @Sendable () throws -> [SharedSocket]
+) async throws {
     let signals = Signal.notifications(of: .terminate, .interrupt, .user2)
-    let server = Task {
-        try await serve(listener) { connection in
-            for try await chunk in connection {
-                try await connection.write(chunk)
+    try await withThrowingTaskGroup { tasks in
+        tasks.addTask {
+            try await serve(listener) { connection in
+                for try await chunk in connection {
+                    try await connection.write(chunk)
+                }
             }
         }
-    }
-    say("listening on \(listener.localAddress)")
-    try ServiceManager.notify(.ready)
+        tasks.addTask { _ = await waitUntilReplaced(on: signals, passing: sockets) }
+        say("listening on \(listener.localAddress)")
+        try ServiceManager.notify(.ready)
 
-    let restart = HotRestart()
-    for await signal in signals {
-        guard signal == .user2 else { break }
-        do {
-            let socket = try SharedSocket(of: listener, named: "echo")
-            say("process \(try await restart.start(passing: [socket])) has taken over")
-            break
-        } catch {
-            say("serving on: \(error)")
-        }
+        try await tasks.next()
+        tasks.cancelAll()
+        try await tasks.waitForAll()
     }
-    server.cancel()
-    try await server.value
 }

@@ -1,3 +1,4 @@
+internal import SocketReactor
 internal import SocketSystem
 internal import Synchronization
 
@@ -14,6 +15,9 @@ internal import Synchronization
 ///     }
 /// }
 /// ```
+///
+/// A program that shall leave on a signal, too, waits for its signals meanwhile and runs `start` in a
+/// task that it cancels then; the example `HotRestart` does.
 ///
 /// Both versions have the same sockets, so a client that connects meanwhile waits in the queue of
 /// one socket for whoever accepts first; none is refused, and none is lost when the old version
@@ -76,16 +80,20 @@ public final class HotRestart: Sendable {
     /// The new version takes the sockets by `TCPListener.inherited(named:)`. The service manager is
     /// told that it is the main process from now on (`NotifyAccess=all` lets it speak, too).
     ///
-    /// Cancelling the task does not stop a restart that has begun.
+    /// Cancelling the task gives the restart up: the new version is killed, and waited for. Where it
+    /// has said that it is ready before, it has taken over, and this returns.
     ///
     /// - Parameter sockets: What the new version inherits.
     /// - Returns: The new version's process.
     /// - Throws: `SocketError` with the operation `.hotRestart`: `.busy` while another restart is
     ///   under way or after one has succeeded, `.timedOut` where the new version was not ready in
-    ///   time and was killed, `.processFailed` where it ended before; `.startProcess` where it
-    ///   could not be started. Then this process has everything as before, and may try again.
+    ///   time, that of a `withTimeout` around it among others, and was killed, `.processFailed`
+    ///   where it ended before; `.startProcess` where it could not be started; `CancellationError`
+    ///   where the task was cancelled. Then this process has everything as before, and may try
+    ///   again.
     @discardableResult
-    public func start(passing sockets: [SharedSocket]) async throws(SocketError) -> CInt {
+    public func start(passing sockets: [SharedSocket]) async throws -> CInt {
+        try Task.checkCancellation()
         let isFirst = isUnderWay.withLock { isUnderWay in
             defer { isUnderWay = true }
             return !isUnderWay
@@ -93,50 +101,62 @@ public final class HotRestart: Sendable {
         guard isFirst else {
             throw SocketError(.hotRestart, code: .busy, reason: "one is under way already")
         }
-        // Detached: it outlives the deadline of who asks.
-        let restart = Task.detached { [self] () -> Result<CInt, SocketError> in
-            do throws(SocketError) {
-                return .success(try await startNow(sockets))
-            } catch {
-                return .failure(error)
-            }
-        }
-        switch await restart.value {
-        case .success(let process): return process
-        case .failure(let error):
+        do {
+            return try await run(sockets)
+        } catch {
             isUnderWay.withLock { $0 = false }
             throw error
         }
     }
 
-    private func startNow(_ sockets: [SharedSocket]) async throws(SocketError) -> CInt {
-        let (outcomes, continuation) = AsyncStream.makeStream(of: Outcome.self)
-        let process = try await ChildProcess.start(
-            program,
-            sockets: sockets,
-            as: .successor
-        ) { continuation.yield(.process($0)) }
-        let readyWithin = options.readyWithin
+    private func run(_ sockets: [SharedSocket]) async throws -> CInt {
+        let (events, continuation) = AsyncStream.makeStream(of: Event.self)
+        let patience = Patience(options.readyWithin, Deadline.current)
         let timer = Task.detached {
-            if await ChildLoop.sleep(for: readyWithin) { continuation.yield(.late) }
+            if await ChildLoop.sleep(until: patience.end) { continuation.yield(.giveUp(.late)) }
         }
         defer { timer.cancel() }
-        var isLate = false
-        for await outcome in outcomes {
-            switch outcome {
-            case .process(.ready) where !isLate:
-                // The files are the new version's from now on.
-                for socket in sockets { socket.file?.keep() }
-                _ = try? ServiceManager.notify(.mainProcess(process.number))
-                return process.number
+        // Not a child task, and detached from a deadline: what was started is waited for.
+        let restart = Task.detached { [self] in
+            let process = try await ChildProcess.start(program, sockets: sockets, as: .successor) {
+                continuation.yield(.process($0))
+            }
+            return try await Self.untilReady(process, events, patience)
+        }
+        let process = try await withTaskCancellationHandler {
+            try await restart.value
+        } onCancel: {
+            continuation.yield(.giveUp(.cancelled))
+        }
+        // The files are the new version's from now on.
+        for socket in sockets { socket.file?.keep() }
+        _ = try? ServiceManager.notify(.mainProcess(process))
+        return process
+    }
+
+    private static func untilReady(
+        _ process: ChildProcess,
+        _ events: AsyncStream<Event>,
+        _ patience: Patience
+    ) async throws -> CInt {
+        var reason: Reason?
+        for await event in events {
+            switch event {
+            // Whoever is being killed has not taken over.
+            case .process(.ready) where reason == nil: return process.number
             case .process(.ready): break
-            case .process(.ended(let how)): throw Self.ended(how, isLate ? readyWithin : nil)
-            case .late:
-                isLate = true
+            case .process(.ended(let how)):
+                switch reason {
+                case nil: throw ended(how)
+                case .late?: throw patience.error
+                case .cancelled?: throw CancellationError()
+                }
+            case .giveUp(let why):
+                if reason == nil { reason = why }
                 process.send(.kill)
             }
         }
-        throw SocketError(.hotRestart, code: .cancelled)
+        throw CancellationError()
     }
 
     private var program: ProgramStart {
@@ -154,23 +174,42 @@ public final class HotRestart: Sendable {
         return program
     }
 
-    private static func ended(_ how: ProcessEnd, _ lateAfter: Duration?) -> SocketError {
-        if let lateAfter {
-            return SocketError(
-                .hotRestart,
-                code: .timedOut,
-                reason: "the new version was not ready within \(lateAfter)"
-            )
-        }
-        return SocketError(
+    private static func ended(_ how: ProcessEnd) -> SocketError {
+        SocketError(
             .hotRestart,
             code: .processFailed,
             reason: "the new version ended before it was ready: \(how.text)"
         )
     }
+}
 
-    private enum Outcome: Sendable {
+extension HotRestart {
+    private enum Event: Sendable {
         case process(ChildProcess.Event)
+        case giveUp(Reason)
+    }
+
+    /// Why a new version is killed that has not said that it is ready.
+    private enum Reason {
         case late
+        case cancelled
+    }
+
+    /// How long a new version may take.
+    private struct Patience: Sendable {
+        let end: MonotonicTime
+        let error: SocketError
+
+        init(_ readyWithin: Duration, _ deadline: Deadline?) {
+            let own = MonotonicTime.now.advanced(by: readyWithin)
+            var reason = "the new version was not ready within \(readyWithin)"
+            if let deadline, deadline.moment < own {
+                end = deadline.moment
+                reason = SocketError.deadlinePassed
+            } else {
+                end = own
+            }
+            error = SocketError(.hotRestart, code: .timedOut, reason: reason)
+        }
     }
 }

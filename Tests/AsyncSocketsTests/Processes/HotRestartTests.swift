@@ -37,6 +37,36 @@ struct HotRestartTests {
         _ = try await client
     }
 
+    @Test("a cancelled restart is given up: the new version is killed, and another may be tried")
+    func cancelled() async throws {
+        let lines = try ScriptLines()
+        let restart = restart("echo $$ >\"$LINES\"; exec sleep 60", lines: lines)
+        for _ in 0..<2 {
+            let attempt = Task { try await restart.start(passing: []) }
+            let process = try #require(CInt(try await lines.next()))
+            attempt.cancel()
+            await #expect(throws: CancellationError.self) { try await attempt.value }
+            #expect(throws: Errno.self) { try sendSignal(SignalNumber(rawValue: 0), to: process) }
+        }
+        let late = Task {
+            while !Task.isCancelled { await Task.yield() }
+            try await restart.start(passing: [])
+        }
+        late.cancel()
+        await #expect(throws: CancellationError.self) { try await late.value }
+    }
+
+    @Test("a new version that is not ready in the time of a withTimeout is killed")
+    func deadline() async throws {
+        let error = await #expect(throws: SocketError.self) {
+            try await withTimeout(.milliseconds(50)) {
+                _ = try await restart("exec sleep 60").start(passing: [])
+            }
+        }
+        #expect(error?.operation == .hotRestart)
+        #expect(error?.code == .timedOut)
+    }
+
     @Test("a new version that is not ready in time is killed")
     func late() async throws {
         let error = await #expect(throws: SocketError.self) {
@@ -111,11 +141,11 @@ struct HotRestartTests {
         let script = "echo >\"$LINES\"; until test -d \"$LINES.go\"; do sleep 0.01; done; exit 5"
         let restart = restart(script, lines: lines)
         @Sendable func attempt() async -> SocketError.Code? {
-            do throws(SocketError) {
+            do {
                 try await restart.start(passing: [])
                 return nil
             } catch {
-                return error.code
+                return (error as? SocketError)?.code
             }
         }
         async let first = attempt()
