@@ -15,7 +15,8 @@ extension TCPListener {
     /// the beginning of a program, before other threads look at the environment.
     ///
     /// All sockets with the name become one listener: those at one address are spread over the
-    /// loops like the shards of `ListenOptions`.
+    /// loops like the shards of `ListenOptions`. Where there is one for each loop, a connection stays
+    /// on the loop that accepts it, as there.
     ///
     /// - Parameters:
     ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil takes all that are left. A
@@ -89,7 +90,13 @@ extension ListenerCore {
             throw error
         }
         return shards.map { part in
-            ListenerCore(shards: part.shards, group: group, localAddress: part.address)
+            // A socket for each loop is what `ListenShards` makes, and a connection stays there.
+            ListenerCore(
+                shards: part.shards,
+                group: group,
+                localAddress: part.address,
+                staysOnLoop: part.shards.count == loops.count
+            )
         }
     }
 }

@@ -1,0 +1,114 @@
+internal import Glibc
+internal import SocketReactor
+internal import SocketSystem
+internal import TestKit
+import Testing
+
+@testable import AsyncSockets
+
+/// Which loop a connection of a sharded listener joins, and where loops run.
+@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
+struct HomeLoopTests {
+    @Test("a connection stays on its shard's loop, and so it does where the shards are inherited")
+    func inherited() async throws {
+        let group = try EventLoopGroup(loops: 3)
+        let original = try TCPListener.bind(
+            to: "127.0.0.1:0",
+            options: ListenOptions(shards: .perLoop),
+            on: group
+        )
+        try await expectHomeLoops(of: original)
+        let shared = try SharedSocket(of: original, named: "echo")
+        let inherited = InheritedDescriptors(try shared.duplicates().map { ("echo", $0) })
+        original.close()
+        shared.close()
+        let listener = try #require(
+            try TCPListener.inherited(named: "echo", from: inherited, on: group)
+        )
+        try await expectHomeLoops(of: listener)
+    }
+
+    /// Connects so often that a shard without a connection is out of the question.
+    private func expectHomeLoops(of listener: TCPListener) async throws {
+        let shards = listener.core.shards
+        #expect(Set(shards.map { ObjectIdentifier($0.loop) }).count == shards.count)
+        var seen: Set<Int> = []
+        for _ in 0..<60 {
+            let client = try await TCPConnection.connect(to: listener.localAddress)
+            let (index, connection) = try await accept(from: listener)
+            #expect(connection.registration.loop === shards[index].loop)
+            seen.insert(index)
+            client.close()
+        }
+        #expect(seen.count == shards.count)
+    }
+
+    /// The only connection that there is, and the shard that has it.
+    private func accept(from listener: TCPListener) async throws -> (Int, TCPConnection) {
+        try await withThrowingTaskGroup(of: (Int, TCPConnection).self) { tasks in
+            for index in 0..<listener.shardCount {
+                tasks.addTask { (index, try await listener.accept(shard: index)) }
+            }
+            defer { tasks.cancelAll() }
+            return try await tasks.next()!
+        }
+    }
+
+    @Test("connections that are steered go to the loop of the processor that received them")
+    func byProcessor() async throws {
+        let group = try EventLoopGroup(loops: 2)
+        let listener = try TCPListener.bind(
+            to: "127.0.0.1:0",
+            options: ListenOptions(shards: .perLoopByProcessor),
+            on: group
+        )
+        let port = try #require(listener.localAddress.port)
+        for number in 0..<min(availableProcessors, 8) {
+            for _ in 0..<8 {
+                // Over the loopback interface, a packet is received where it was sent.
+                let (processor, client) = await onThread {
+                    ((try? pinThread(toProcessor: number)) ?? -1, BlockingPeer(connectingTo: port))
+                }
+                #expect(client != nil)
+                let (index, connection) = try await accept(from: listener)
+                #expect(index == processor % 2)
+                #expect(connection.registration.loop === listener.core.shards[index].loop)
+            }
+        }
+    }
+
+    @Test("the threads of a pinned group stay on one processor each, others on none")
+    func pinned() async throws {
+        let free = try EventLoopGroup(loops: 1)
+        let everywhere = try #require(try await processors(of: free).first)
+        let pinned = try await processors(of: EventLoopGroup(loops: 2, pinned: true))
+        #expect(pinned.allSatisfy { Int($0) != nil }, "\(pinned)")
+        #expect(Set(pinned).count == min(2, availableProcessors))
+        #expect(availableProcessors == 1 || Int(everywhere) == nil, "\(everywhere)")
+    }
+
+    /// On which processors the threads of a group's loops may run, as proc(5) writes it.
+    private func processors(of group: EventLoopGroup) async throws -> [String] {
+        var lists: [String] = []
+        for loop in try group.started.get().loops {
+            let list = await Task(executorPreference: group.taskExecutor) {
+                // Whoever sleeps on a loop goes on there.
+                _ = await loop.sleep(until: .now.advanced(by: .milliseconds(1)))
+                return EventLoop.current === loop ? allowedProcessors() : nil
+            }.value
+            lists.append(try #require(list))
+        }
+        return lists
+    }
+}
+
+/// On which processors the calling thread may run; nil where nobody knows.
+private func allowedProcessors() -> String? {
+    let descriptor = unsafe open("/proc/thread-self/status", O_RDONLY | O_CLOEXEC)
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: 8192)
+    let count = unsafe read(descriptor, &bytes, bytes.count)
+    let text = String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self)
+    let line = text.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list:") }
+    return line.flatMap { $0.split(whereSeparator: \.isWhitespace).last }.map(String.init)
+}
