@@ -119,6 +119,18 @@ struct Supervision: Hashable, Sendable {
         var backOff: Duration
         var longestBackOff: Duration
         var failedStarts: Int
+
+        /// How long to wait before the next start: doubled with each failure, up to the limit, and
+        /// no further on the way, for a `Duration` can be too long to be doubled.
+        func pause(afterFailures failures: Int) -> Duration {
+            var pause = min(backOff, longestBackOff)
+            // Whatever can be doubled more often than that is zero.
+            for _ in 1..<min(max(failures, 1), 128) {
+                if pause > longestBackOff / 2 { return longestBackOff }
+                pause *= 2
+            }
+            return pause
+        }
     }
 
     init(_ rules: Rules) {
@@ -270,8 +282,7 @@ extension Supervision {
             failure = "\(failures) workers in a row failed to start; of the last: \(how)"
             return stop(&outputs)
         }
-        let factor = 1 << min(slots[slot].failures - 1, 20)
-        let pause = min(rules.backOff * factor, rules.longestBackOff)
+        let pause = rules.pause(afterFailures: slots[slot].failures)
         outputs.append(.wake(.start(slot: slot), after: pause))
     }
 

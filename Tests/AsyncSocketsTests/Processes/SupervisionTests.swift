@@ -214,4 +214,21 @@ struct SupervisionTests {
         world.take(.ended(worker: 0, .killed(.kill)))
         #expect(world.supervision.isOver && world.supervision.failure == nil)
     }
+
+    @Test("the pause before another start doubles up to its limit, however long both are")
+    func pauses() {
+        var rules = Self.rules(count: 1)
+        let first = (1...4).map { rules.pause(afterFailures: $0) }
+        #expect(first == [100, 200, 300, 300].map { .milliseconds($0) })
+        #expect(rules.pause(afterFailures: .max) == .milliseconds(300))
+        rules.longestBackOff = .seconds(Int64.max)
+        #expect(rules.pause(afterFailures: 3) == .milliseconds(400))
+        #expect(rules.pause(afterFailures: .max) == rules.longestBackOff)
+        rules.backOff = .seconds(Int64.max)
+        for failures in [1, 2, 3, 1000] {
+            #expect(rules.pause(afterFailures: failures) == rules.longestBackOff)
+        }
+        rules.backOff = .zero
+        #expect(rules.pause(afterFailures: .max) == .zero)
+    }
 }
