@@ -215,7 +215,7 @@ intptr_t csock_notify_receive(int descriptor, char *bytes, size_t count, int *pr
     return known ? received : 0;
 }
 
-int csock_notify_send(const char *name, const char *bytes, size_t count) {
+int csock_notify_send(const char *name, const char *bytes, size_t count, long patience_ms) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     size_t length = strlen(name);
     if (length < 2 || length >= sizeof address.sun_path) return -EINVAL;
@@ -224,10 +224,15 @@ int csock_notify_send(const char *name, const char *bytes, size_t count) {
     int descriptor = OR_ERRNO(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     if (descriptor < 0) return descriptor;
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-    int result;
-    do result = OR_ERRNO((int)sendto(
-        descriptor, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&address, size));
-    while (result == -EINTR);
+    // A send that waits ends with EAGAIN after that time. Zero would be for ever.
+    struct timeval patience = {patience_ms / 1000, patience_ms % 1000 * 1000};
+    int flags = MSG_NOSIGNAL | (patience_ms > 0 ? 0 : MSG_DONTWAIT);
+    int result = OR_ERRNO(setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience));
+    if (result == 0) {
+        do result = OR_ERRNO((int)sendto(
+            descriptor, bytes, count, flags, (struct sockaddr *)&address, size));
+        while (result == -EINTR);
+    }
     close(descriptor);
     return result < 0 ? result : 0;
 }

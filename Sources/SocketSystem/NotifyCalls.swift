@@ -39,9 +39,19 @@ package func receiveNotification(
     return (text.split(separator: "\n"), process)
 }
 
-/// Sends an sd_notify(3) message to a path, or to an abstract name that begins with `@`; never waits:
-/// EAGAIN where too many messages were not taken yet.
-package func sendNotification(_ text: String, to name: String) throws(Errno) {
+/// Sends an sd_notify(3) message to a path, or to an abstract name that begins with `@`.
+///
+/// - Parameters:
+///   - text: The message.
+///   - name: Where it goes.
+///   - patience: How long the calling thread may wait for the receiver to take others.
+/// - Throws: EAGAIN where too many messages were not taken by then.
+package func sendNotification(
+    _ text: String,
+    to name: String,
+    waiting patience: Duration = .zero
+) throws(Errno) {
+    let milliseconds = Int(patience / .milliseconds(1))
     // SAFETY: both texts are valid during the call.
-    try check(unsafe csock_notify_send(name, text, text.utf8.count))
+    try check(unsafe csock_notify_send(name, text, text.utf8.count, milliseconds))
 }

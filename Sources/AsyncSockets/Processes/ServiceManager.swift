@@ -11,7 +11,13 @@ public enum ServiceManager {
     public struct Message: Hashable, Sendable {
         let line: String
 
-        private init(_ line: String) { self.line = line }
+        /// Whether nothing is lost where it is not heard, for another follows.
+        let isFleeting: Bool
+
+        private init(_ line: String, isFleeting: Bool = false) {
+            self.line = line
+            self.isFleeting = isFleeting
+        }
 
         /// The program has started, or has read its configuration again, and serves.
         public static var ready: Message { Message("READY=1") }
@@ -24,10 +30,11 @@ public enum ServiceManager {
             return Message("RELOADING=1\nMONOTONIC_USEC=\(microseconds)")
         }
         /// The program is alive: to be sent more often than every `watchdogInterval`.
-        public static var watchdog: Message { Message("WATCHDOG=1") }
+        public static var watchdog: Message { Message("WATCHDOG=1", isFleeting: true) }
         /// What the program is doing, in a few words; line feeds become spaces.
         public static func status(_ text: String) -> Message {
-            Message("STATUS=" + String(text.map { $0.isNewline ? " " : $0 }))
+            let line = "STATUS=" + String(text.map { $0.isNewline ? " " : $0 })
+            return Message(line, isFleeting: true)
         }
         /// The service's main process is another one from now on.
         public static func mainProcess(_ process: CInt) -> Message { Message("MAINPID=\(process)") }
@@ -38,29 +45,30 @@ public enum ServiceManager {
 
     /// Tells the service manager something, in one message.
     ///
-    /// The environment variable `NOTIFY_SOCKET` says where it listens. This never waits: a message
-    /// is not sent where the service manager has not taken the ones before it. The corresponding
-    /// function is `sd_notify(3)`.
+    /// The environment variable `NOTIFY_SOCKET` says where it listens. Where the service manager has
+    /// not taken the messages before it, this blocks its thread for up to a second; but not for
+    /// `watchdog` and `status`, which others follow. The corresponding function is `sd_notify(3)`.
     ///
     /// - Parameter messages: What there is to tell.
     /// - Returns: Whether there is a service manager that wants to hear.
     /// - Throws: `SocketError` where there should be one that cannot be reached, or that takes no
-    ///   more messages now (EAGAIN).
+    ///   more messages (EAGAIN).
     @discardableResult
     public static func notify(_ messages: Message...) throws(SocketError) -> Bool {
         // Before the earlier version hears it, and leaves.
         if messages.contains(.ready) { beginService() }
         let text = messages.map(\.line).joined(separator: "\n")
+        let patience: Duration = messages.allSatisfy(\.isFleeting) ? .zero : .seconds(1)
         var isHeard = false
         do throws(Errno) {
             if let name = environmentVariable(readySocketVariable), messages.contains(.ready) {
                 isHeard = true
                 // Whoever started us may be gone, which is as it should be.
-                try? sendNotification(text, to: name)
+                try? sendNotification(text, to: name, waiting: patience)
             }
             if let name = environmentVariable("NOTIFY_SOCKET"), !name.isEmpty {
                 isHeard = true
-                try sendNotification(text, to: name)
+                try sendNotification(text, to: name, waiting: patience)
             }
         } catch {
             throw SocketError(.notify, error)

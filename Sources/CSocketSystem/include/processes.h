@@ -47,7 +47,7 @@ int csock_notify_open(char *name);
 // One message and who sent it; 0 for a message that is to be ignored, or a negated errno.
 intptr_t csock_notify_receive(int descriptor, char *bytes, size_t count, int *process);
 // Sends one message to a path, or to an abstract name that begins with `@`; -EAGAIN where the
-// receiver has not taken enough of those that were sent before.
-int csock_notify_send(const char *name, const char *bytes, size_t count);
+// receiver has not taken enough of those that were sent before, within so many milliseconds.
+int csock_notify_send(const char *name, const char *bytes, size_t count, long patience_ms);
 
 #endif

@@ -192,6 +192,35 @@ struct ChildProcessTests {
         #expect(try receiveNotification(descriptor)?.process == currentProcess)
     }
 
+    @Test("what a service manager must hear waits until it takes messages again, but not for ever")
+    func patience() async throws {
+        let (descriptor, name) = try openNotifySocket()
+        defer { closeDescriptor(descriptor) }
+        #expect(throws: Errno.self) {
+            for _ in 0..<100_000 { try sendNotification("STATUS=nobody listens", to: name) }
+        }
+        let start = ContinuousClock.now
+        let result = await onThread {
+            Result { () throws(Errno) in
+                try sendNotification("READY=1", to: name, waiting: .milliseconds(100))
+            }
+        }
+        #expect(throws: Errno.again) { try result.get() }
+        #expect(ContinuousClock.now - start >= .milliseconds(99))
+        async let sent = onThread {
+            Result { () throws(Errno) in
+                try sendNotification("READY=1", to: name, waiting: .seconds(40))
+            }
+        }
+        // The sender may be waiting by now, or come to it later.
+        try await Task.sleep(for: .milliseconds(20))
+        _ = try receiveNotification(descriptor)
+        guard case .success = await sent else {
+            Issue.record("it was not sent")
+            return
+        }
+    }
+
     @Test("a program's path is where its file is, or the one that has replaced it")
     func replacedFile() {
         #expect(pathOfProgram(link: "/bin/x", fileExists: { _ in true }) == "/bin/x")
