@@ -63,14 +63,19 @@ public final class HotRestart: Sendable {
 
     private let options: Options
     private let path: String
-    /// Whether a new version is being started, or has taken over.
-    private let isUnderWay = Mutex(false)
+    /// What only one restart at a time has.
+    private let claim: Claim
 
     /// Prepares restarts: the path of this program is looked up now.
     ///
     /// - Parameter options: How the new version is started.
-    public init(options: Options = Options()) {
+    public convenience init(options: Options = Options()) {
+        self.init(options: options, claim: .ofThisProcess)
+    }
+
+    init(options: Options, claim: Claim) {
         self.options = options
+        self.claim = claim
         path = options.executable ?? executablePath ?? CommandLine.arguments.first ?? ""
     }
 
@@ -85,26 +90,22 @@ public final class HotRestart: Sendable {
     ///
     /// - Parameter sockets: What the new version inherits.
     /// - Returns: The new version's process.
-    /// - Throws: `SocketError` with the operation `.hotRestart`: `.busy` while another restart is
-    ///   under way or after one has succeeded, `.timedOut` where the new version was not ready in
-    ///   time, that of a `withTimeout` around it among others, and was killed, `.processFailed`
-    ///   where it ended before; `.startProcess` where it could not be started; `CancellationError`
-    ///   where the task was cancelled. Then this process has everything as before, and may try
-    ///   again.
+    /// - Throws: `SocketError` with the operation `.hotRestart`: `.busy` while another restart of
+    ///   this process is under way or after one has succeeded, `.timedOut` where the new version was
+    ///   not ready in time, that of a `withTimeout` around it among others, and was killed,
+    ///   `.processFailed` where it ended before; `.startProcess` where it could not be started;
+    ///   `CancellationError` where the task was cancelled. Then this process has everything as
+    ///   before, and may try again.
     @discardableResult
     public func start(passing sockets: [SharedSocket]) async throws -> CInt {
         try Task.checkCancellation()
-        let isFirst = isUnderWay.withLock { isUnderWay in
-            defer { isUnderWay = true }
-            return !isUnderWay
-        }
-        guard isFirst else {
+        guard claim.take() else {
             throw SocketError(.hotRestart, code: .busy, reason: "one is under way already")
         }
         do {
             return try await run(sockets)
         } catch {
-            isUnderWay.withLock { $0 = false }
+            claim.giveBack()
             throw error
         }
     }
@@ -184,6 +185,18 @@ public final class HotRestart: Sendable {
 }
 
 extension HotRestart {
+    /// A process has one successor: whoever starts it holds the claim, and keeps it after a success.
+    final class Claim: Sendable {
+        static let ofThisProcess = Claim()
+
+        private let isTaken = Atomic(false)
+
+        /// False where another has it.
+        func take() -> Bool { !isTaken.exchange(true, ordering: .acquiringAndReleasing) }
+
+        func giveBack() { isTaken.store(false, ordering: .releasing) }
+    }
+
     private enum Event: Sendable {
         case process(ChildProcess.Event)
         case giveUp(Reason)

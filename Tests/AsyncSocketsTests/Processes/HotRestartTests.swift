@@ -1,15 +1,17 @@
-import AsyncSockets
-import Glibc
+internal import Glibc
 internal import SocketSystem
-import TestKit
+internal import TestKit
 import Testing
+
+@testable import AsyncSockets
 
 @Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct HotRestartTests {
     private func restart(
         _ script: String,
         within time: Duration = .seconds(50),
-        lines: ScriptLines? = nil
+        lines: ScriptLines? = nil,
+        claim: HotRestart.Claim = .init()
     ) -> HotRestart {
         HotRestart(
             options: .init(
@@ -17,7 +19,9 @@ struct HotRestartTests {
                 arguments: ["-c", script],
                 environment: lines.map { ["LINES": $0.path] } ?? [:],
                 readyWithin: time
-            )
+            ),
+            // The tests are one process, which has one successor.
+            claim: claim
         )
     }
 
@@ -92,7 +96,8 @@ struct HotRestartTests {
             time.sleep(60)
             """
         let restart = HotRestart(
-            options: .init(executable: Self.python, arguments: ["-c", script])
+            options: .init(executable: Self.python, arguments: ["-c", script]),
+            claim: .init()
         )
         let successor = try await restart.start(passing: [SharedSocket(of: listener, named: "echo")]
         )
@@ -126,7 +131,8 @@ struct HotRestartTests {
                         "test $WATCHDOG_PID = $$ && exit 42; test $WATCHDOG_PID = 1 && exit 43",
                     ],
                     environment: ["WATCHDOG_PID": inherited]
-                )
+                ),
+                claim: .init()
             )
             let error = await #expect(throws: SocketError.self) {
                 try await restart.start(passing: [])
@@ -139,8 +145,10 @@ struct HotRestartTests {
     func busy() async throws {
         let lines = try ScriptLines()
         let script = "echo >\"$LINES\"; until test -d \"$LINES.go\"; do sleep 0.01; done; exit 5"
-        let restart = restart(script, lines: lines)
-        @Sendable func attempt() async -> SocketError.Code? {
+        let claim = HotRestart.Claim()
+        let first = restart(script, lines: lines, claim: claim)
+        let second = restart("exit 6", claim: claim)
+        @Sendable func attempt(_ restart: HotRestart) async -> SocketError.Code? {
             do {
                 try await restart.start(passing: [])
                 return nil
@@ -148,11 +156,11 @@ struct HotRestartTests {
                 return (error as? SocketError)?.code
             }
         }
-        async let first = attempt()
+        async let outcome = attempt(first)
         _ = try await lines.next()
         // The new version runs until it is told to go on.
-        #expect(await attempt() == .busy)
+        for another in [first, second] { #expect(await attempt(another) == .busy) }
         #expect(unsafe mkdir(lines.path + ".go", 0o700) == 0)
-        #expect(await first == .processFailed)
+        #expect(await outcome == .processFailed)
     }
 }
