@@ -84,7 +84,9 @@ public final class WorkerProcesses: Sendable {
     /// fails, the workers that have not been replaced serve on.
     ///
     /// The shared sockets are closed when the workers begin to leave, so new clients are refused as
-    /// soon as the last worker has closed its own; the same object cannot run again.
+    /// soon as the last worker has closed its own; the same object cannot run again. A listener that
+    /// a socket was shared of (`SharedSocket(of:named:)`) stays open: as long as it does, clients
+    /// wait for somebody who accepts them.
     ///
     /// The service manager is told when all workers are ready, when they are being replaced, and
     /// when they leave; its watchdog is fed.

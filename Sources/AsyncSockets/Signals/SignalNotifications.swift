@@ -6,8 +6,10 @@ extension Signal {
     /// observer of a signal is gone (its sequence and the loops over it), what was to be done
     /// before, usually the default action, comes back.
     ///
-    /// System calls go on after such a signal (`SA_RESTART`). A signal that comes faster than it is
-    /// taken is counted, not lost; between different signals that come at once there is no order.
+    /// System calls go on after such a signal (`SA_RESTART`). A signal that has come and is not taken
+    /// yet is counted, not lost; but of a signal that is not a real-time signal the kernel itself
+    /// keeps only one on its way to the process (`signal(7)`), so of several at once one may be all
+    /// that comes. Between different signals that come at once there is no order.
     ///
     /// It works with any number of threads and whatever signals they block. Should the system
     /// refuse the one thread that it needs, the sequence stays silent and signals keep their
