@@ -2,6 +2,9 @@
 """What an operator does to a server under load, with real clients: wrk, systemd-socket-activate.
 
 usage: operations.py DIRECTORY_OF_EXECUTABLES [TEST…]
+
+Without wrk the tests that need it are left out; without systemd-socket-activate a few lines of
+Python do what it does.
 """
 
 import os
@@ -18,6 +21,16 @@ import time
 
 BINARIES = sys.argv[1] if len(sys.argv) > 1 else ".build/release"
 CONNECTIONS = 32
+
+
+def needs(*programs):
+    """Marks a test that is left out where a program is not installed."""
+
+    def mark(test):
+        test.needs = programs
+        return test
+
+    return mark
 
 
 def free_port():
@@ -69,7 +82,7 @@ def cpu_seconds(process):
 class Server:
     """A server as a child of this script; whatever it starts is ended with it."""
 
-    def __init__(self, *command, prefix=(), preexec=None, environment=None):
+    def __init__(self, *command, prefix=(), preexec=None, environment=None, pass_fds=()):
         self.output = tempfile.NamedTemporaryFile(mode="r")
         program = os.path.join(BINARIES, command[0])
         self.process = subprocess.Popen(
@@ -77,6 +90,7 @@ class Server:
             stdout=open(self.output.name, "w"),
             stderr=subprocess.STDOUT,
             preexec_fn=preexec,
+            pass_fds=pass_fds,
             env={**os.environ, **(environment or {})},
         )
         self.others = set()
@@ -154,6 +168,7 @@ def without_errors(errors):
     assert not any(errors.values()), errors
 
 
+@needs("wrk")
 def test_killed_worker():
     port = free_port()
     with Server("HTTPHello", f"127.0.0.1:{port}", "2") as server:
@@ -172,6 +187,7 @@ def test_killed_worker():
         assert server.terminate() == 0
 
 
+@needs("wrk")
 def test_rolling_replacement():
     port = free_port()
     with Server("HTTPHello", f"127.0.0.1:{port}", "2") as server:
@@ -186,6 +202,7 @@ def test_rolling_replacement():
         assert server.terminate() == 0
 
 
+@needs("wrk")
 def test_hot_restart():
     port = free_port()
     with Server("HTTPHello", f"127.0.0.1:{port}") as server:
@@ -257,13 +274,14 @@ class ReplaceableProgram:
         self.path = os.path.join(self.directory.name, name)
         shutil.copy(os.path.join(BINARIES, name), self.path)
 
-    def spoil(self):
+    def spoil(self, script="exit 9"):
         os.unlink(self.path)
         with open(self.path, "w") as file:
-            file.write("#!/bin/sh\nexit 9\n")
+            file.write(f"#!/bin/sh\n{script}\n")
         os.chmod(self.path, 0o755)
 
 
+@needs("wrk")
 def test_failed_replacement():
     port = free_port()
     program = ReplaceableProgram("HTTPHello")
@@ -279,6 +297,7 @@ def test_failed_replacement():
         assert server.terminate() == 0
 
 
+@needs("wrk")
 def test_failed_hot_restart():
     port = free_port()
     program = ReplaceableProgram("HTTPHello")
@@ -324,19 +343,73 @@ def test_interrupted():
             assert server.terminate(signal.SIGINT) == 0, server.text
 
 
-def test_systemd():
+ACTIVATE = """
+import os, sys
+number, name, *command = sys.argv[1:]
+os.dup2(int(number), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES=name)
+os.execv(command[0], command)
+"""
+
+
+def activated(*command):
+    """A server that inherits its listening socket, and that socket."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    prefix = [sys.executable, "-c", ACTIVATE, str(listener.fileno()), "http"]
+    return Server(*command, prefix=prefix, pass_fds=[listener.fileno()]), listener
+
+
+def activated_by_systemd(*command):
+    """The same by systemd's program, where there is one; its first client is what starts it."""
     if not shutil.which("systemd-socket-activate"):
-        print("    systemd-socket-activate is not installed: left out")
-        return
+        server, listener = activated(*command)
+        with listener:
+            return server, listener.getsockname()[1]
     port = free_port()
     prefix = ["systemd-socket-activate", "-l", f"127.0.0.1:{port}", "--fdname=http"]
-    with Server("HTTPHello", prefix=prefix) as server:
-        server.wait_for("Listening on")
-        # The first client is what starts the server.
-        assert b"Hello" in get(port)
+    server = Server(*command, prefix=prefix)
+    server.wait_for("Listening on")
+    assert b"Hello" in get(port)
+    return server, port
+
+
+def test_systemd():
+    server, port = activated_by_systemd("HTTPHello")
+    with server:
         server.wait_for(f"listening on 127.0.0.1:{port}")
-        without_errors(Load(port, 2).finish())
+        assert b"Hello" in get(port)
+        if shutil.which("wrk"):
+            without_errors(Load(port, 2).finish())
         assert server.terminate() == 0
+
+
+def test_supervisor_under_systemd():
+    # Its own address is another one: what it inherits counts.
+    server, port = activated_by_systemd("HTTPHello", f"127.0.0.1:{free_port()}", "2")
+    with server:
+        server.wait_for(f"listening on 127.0.0.1:{port}")
+        server.wait_for(r"worker \d+ ready", 2)
+        before = set(server.workers())
+        assert len(before) == 2, server.text
+        assert b"Hello" in get(port)
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for("ended: exit status 0", 2)
+        after = set(server.workers())
+        assert len(after) == 2 and not before & after, server.text
+        assert b"Hello" in get(port)
+        assert server.terminate() == 0
+
+
+def test_failing_server():
+    """A server whose listening socket is of no use any more ends and says so."""
+    for name, socket_name in (("HTTPHello", "http"), ("HotRestart", "echo")):
+        listener = socket.create_server(("127.0.0.1", 0))
+        prefix = [sys.executable, "-c", ACTIVATE, str(listener.fileno()), socket_name]
+        with Server(name, prefix=prefix, pass_fds=[listener.fileno()]) as server, listener:
+            server.wait_for("listening on")
+            listener.shutdown(socket.SHUT_RDWR)
+            assert server.process.wait(timeout=15) == 1, server.text
+            assert "accept" in server.text, server.text
 
 
 def test_listen_pid_of_another():
@@ -361,6 +434,141 @@ def test_notify_socket():
             assert manager.recv(4096) == b"READY=1"
             assert server.terminate() == 0
             assert manager.recv(4096) == b"STOPPING=1"
+
+
+def test_supervisor_and_service_manager():
+    """What systemd hears of a supervisor with Type=notify-reload and WatchdogSec=."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "notify")
+        manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        manager.bind(path)
+        manager.settimeout(10)
+        beats = 0
+
+        def next_news():
+            nonlocal beats
+            while (message := manager.recv(4096).decode()) == "WATCHDOG=1":
+                beats += 1
+            return message
+
+        port = free_port()
+        variables = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "200000"}
+        with Server("HTTPHello", f"127.0.0.1:{port}", "2", environment=variables) as server:
+            assert next_news() == "READY=1"
+            started = time.monotonic()
+            while beats < 5:
+                assert manager.recv(4096) == b"WATCHDOG=1"
+                beats += 1
+            # One every 0.1 s, and on a machine without a break no more.
+            assert time.monotonic() - started > 0.3
+            server.process.send_signal(signal.SIGHUP)
+            reloading = re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=(\d+)", next_news())
+            assert abs(int(reloading[1]) / 1e6 - time.clock_gettime(time.CLOCK_MONOTONIC)) < 10
+            assert next_news() == "READY=1"
+            server.process.send_signal(signal.SIGTERM)
+            assert next_news() == "STOPPING=1"
+            assert server.process.wait(timeout=15) == 0
+
+
+@needs("setpriv")
+def test_worker_without_privileges():
+    """A worker that has become another user is heard, and ends with its supervisor."""
+    if os.geteuid() != 0:
+        print("    only root can become another user: left out")
+        return
+    port = free_port()
+    program = ReplaceableProgram("PreforkEcho")
+    os.chmod(program.directory.name, 0o755)
+    real = os.path.join(program.directory.name, "real")
+    shutil.copy(program.path, real)
+    with Server(program.path, f"127.0.0.1:{port}", "2") as server:
+        server.wait_for("ready", 2)
+        program.spoil(f'exec setpriv --reuid=65534 --regid=65534 --clear-groups {real} "$@"')
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for("ended: exit status 0", 2)
+        workers = server.workers()
+        assert {os.stat(f"/proc/{worker}").st_uid for worker in workers} == {65534}
+        server.process.kill()
+        server.process.wait()
+        until("workers end by themselves", lambda: not any(is_alive(one) for one in workers))
+
+
+class UnixClients:
+    """Clients of an echo server at a path, one after the other. Who is not let in was refused; who
+    was let in and got no answer was cut off: a server that leaves waits for nobody who is silent."""
+
+    def __init__(self, path):
+        self.path, self.answers, self.refused, self.cut, self.stops = path, 0, [], [], False
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while not self.stops:
+            with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(5)
+                try:
+                    client.connect(self.path)
+                except OSError as error:
+                    self.refused.append(error)
+                    time.sleep(0.01)
+                    continue
+                try:
+                    client.sendall(b"ping")
+                    if client.recv(4) != b"ping":
+                        raise ConnectionError("end of stream")
+                    self.answers += 1
+                except OSError as error:
+                    self.cut.append(error)
+
+    def finish(self, restarts):
+        self.stops = True
+        self.thread.join()
+        print(f"    {self.answers} answers, refused {self.refused}, cut off {self.cut}")
+        assert self.answers > 100 and not self.refused
+        # There is one client at a time, so each version that leaves finds one at most.
+        assert len(self.cut) <= restarts
+
+
+def test_hot_restart_at_path():
+    """The file of a Unix socket outlives the old version, and not the last one."""
+    program = ReplaceableProgram("HotRestart")
+    path = os.path.join(program.directory.name, "socket")
+    with Server(program.path, f"unix:{path}") as server:
+        server.wait_for("listening on")
+        clients = UnixClients(path)
+        processes = [server.process.pid]
+        for count in (1, 2):
+            os.kill(processes[-1], signal.SIGUSR2)
+            server.wait_for("has taken over", count)
+            number = int(re.findall(r"process (\d+) has taken over", server.text)[-1])
+            server.others.add(number)
+            processes.append(number)
+            if count == 1:
+                assert server.process.wait(timeout=15) == 0
+            until("the old version has left", lambda: not is_alive(processes[-2]))
+            answers = clients.answers
+            until("answers of the new version", lambda: clients.answers > answers + 50)
+        clients.finish(restarts=2)
+        # One that does not get ready takes nothing away.
+        program.spoil()
+        os.kill(processes[-1], signal.SIGUSR2)
+        server.wait_for("serving on: .*exit status 9")
+        assert os.path.exists(path)
+        os.kill(processes[-1], signal.SIGTERM)
+        until("the last version has left", lambda: not is_alive(processes[-1]))
+        assert not os.path.exists(path)
+
+
+def test_terminated_while_restarting():
+    """SIGTERM ends a server whose new version is being started, and that, too."""
+    for name, number in (("HTTPHello", signal.SIGTERM), ("HotRestart", signal.SIGINT)):
+        program = ReplaceableProgram(name)
+        with Server(program.path, f"127.0.0.1:{free_port()}") as server:
+            server.wait_for("listening on")
+            program.spoil("exec sleep 60")
+            server.process.send_signal(signal.SIGUSR2)
+            until("the new version", server.workers)
+            assert server.terminate(number) == 0, server.text
 
 
 def test_blocked_signals():
@@ -395,6 +603,7 @@ def test_pipelining():
         assert server.terminate() == 0
 
 
+@needs("wrk")
 def test_descriptor_exhaustion():
     port = free_port()
 
@@ -425,13 +634,14 @@ def test_descriptor_exhaustion():
 
 
 def main():
-    if not shutil.which("wrk"):
-        print("wrk is not installed: left out")
-        return
     tests = {name: test for name, test in globals().items() if name.startswith("test_")}
     for name in sys.argv[2:] or tests:
         print(name, flush=True)
-        tests[name]()
+        missing = [one for one in getattr(tests[name], "needs", ()) if not shutil.which(one)]
+        if missing:
+            print(f"    not installed: {', '.join(missing)}: left out")
+        else:
+            tests[name]()
     print("all passed")
 
 

@@ -27,6 +27,22 @@ struct InheritedTests {
         }
     }
 
+    @Test("the first use of anything inherited removes the variables from the environment")
+    func clearedEnvironment() async {
+        // The environment belongs to the whole process: another one.
+        await #expect(processExitsWith: .success) {
+            let variables = [
+                "LISTEN_PID": "\(currentProcess)", "LISTEN_FDS": "1", "LISTEN_FDNAMES": "echo",
+                "ASYNCSOCKETS_SUPERVISOR": "1", "ASYNCSOCKETS_LISTEN_FILES": "",
+            ]
+            for (name, value) in variables { unsafe setenv(name, value, 1) }
+            #expect(WorkerProcesses.isWorker)
+            for name in variables.keys { #expect(environmentVariable(name) == nil) }
+            #expect(inheritedDescriptors(named: "echo") == [3])
+            #expect(inheritedDescriptors(named: "echo").isEmpty)
+        }
+    }
+
     @Test("a worker is who was started by a supervisor, not who was started by a worker")
     func workerMarker() {
         func parse(_ process: String?, _ supervisor: String?) -> CInt? {
