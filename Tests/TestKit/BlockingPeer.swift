@@ -1,5 +1,6 @@
 internal import AsyncSockets
 internal import Glibc
+internal import Synchronization
 
 /// A peer made of plain blocking system calls, which shares no line with the library.
 ///
@@ -84,9 +85,16 @@ package final class BlockingPeer: @unchecked Sendable {
 package func onThread<Value: Sendable>(
     _ body: @escaping @Sendable () -> Value
 ) async -> Value {
+    // ThreadSanitizer sees that the lock orders what the thread did before what the task does. Of a
+    // continuation it does not, where the thread is done before the task is suspended.
+    let result = ThreadResult<Value>()
     await withCheckedContinuation { continuation in
         let context = unsafe Unmanaged.passRetained(
-            ThreadBody { continuation.resume(returning: body()) }
+            ThreadBody {
+                let value = body()
+                result.value.withLock { $0 = value }
+                continuation.resume()
+            }
         )
         var thread = pthread_t()
         let result = unsafe pthread_create(
@@ -101,6 +109,12 @@ package func onThread<Value: Sendable>(
         precondition(result == 0, "no thread")
         pthread_detach(thread)
     }
+    guard let value = result.value.withLock({ $0 }) else { preconditionFailure("no result") }
+    return value
+}
+
+private final class ThreadResult<Value: Sendable>: Sendable {
+    let value = Mutex<Value?>(nil)
 }
 
 private final class ThreadBody {
