@@ -12,6 +12,8 @@ package final class EventLoop: Sendable {
     private let group: ObjectIdentifier
     /// How the loop waits.
     let poller: any Poller
+    /// Whether it may look once more before it sleeps: not where a look costs more than a sleep.
+    private let looksBeforeSleep: Bool
     /// Ends the poller's wait from another thread.
     private let wakeup: Wakeup
     /// What other threads may touch, under its lock.
@@ -55,6 +57,7 @@ package final class EventLoop: Sendable {
         var events: [ReadyEvent] = []
         var woken: [Wakeable] = []
         var preemption = WakeupPreemption()
+        var idleYield = IdleYield()
     }
 
     /// What the loop's lock protects.
@@ -84,6 +87,7 @@ package final class EventLoop: Sendable {
     init(group: LoopGroup, poller: any Poller, usePipe: Bool) throws(Errno) {
         self.group = ObjectIdentifier(group)
         self.poller = poller
+        looksBeforeSleep = !poller.needsWakeAfterChange
         wakeup = try Wakeup(usePipe: usePipe)
         try poller.add(wakeup.descriptor, key: RegistrationTable.wakeupKey, interest: .read)
     }
@@ -194,6 +198,9 @@ extension EventLoop {
     @inline(__always)
     private func poll() {
         // SAFETY: the loop's own thread.
+        if unsafe looksBeforeSleep && jobs.isEmpty && turn.idleYield.isDue() {
+            return unsafe pollAfterOthers(&turn)
+        }
         if unsafe jobs.isEmpty {
             parked.store(true, ordering: .sequentiallyConsistent)
             // A sender stores its mail, then looks whether we are parked; we do it the other way
@@ -209,6 +216,17 @@ extension EventLoop {
         }
         if unsafe turn.events.isEmpty { return }
         unsafe dispatch(&turn)
+    }
+
+    /// Lets others have the processor, then looks; where nothing has happened, the next turn sleeps.
+    private func pollAfterOthers(_ turn: inout Turn) {
+        let start = MonotonicTime.now.nanoseconds
+        letOthersRun()
+        let nanoseconds = MonotonicTime.now.nanoseconds - start
+        poller.poll(milliseconds: 0, into: &turn.events)
+        let found = !turn.events.isEmpty || hasMail.load(ordering: .relaxed)
+        turn.idleYield.took(nanoseconds, found: found)
+        if !turn.events.isEmpty { dispatch(&turn) }
     }
 
     private func dispatch(_ turn: inout Turn) {

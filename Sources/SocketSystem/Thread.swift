@@ -1,4 +1,5 @@
 internal import CSocketSystem
+internal import Glibc
 
 /// Starts a detached thread, pthread_create(3), with every signal but faults blocked.
 ///
@@ -26,6 +27,9 @@ private final class ThreadBody: Sendable {
 
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }
 }
+
+/// Lets another thread that wants this processor have it first, sched_yield(2).
+package func letOthersRun() { sched_yield() }
 
 /// Makes the calling thread a batch thread, which does not interrupt others when it wakes, or a
 /// normal one again, sched_setscheduler(2). A thread with another policy keeps it.
