@@ -20,7 +20,7 @@ await runExample("HTTPHello [ADDRESS] [WORKERS]", arguments: 2) { arguments in
     }
     let socket = try SharedSocket.listen(at: address, named: "http")
     let options = WorkerOptions(count: workers, readyWithin: .seconds(10)) { say("\($0)") }
-    try await untilAskedToLeave {
+    try await withCancellation(on: .interrupt, .terminate) {
         say("listening on \(socket.localAddress)")
         try await WorkerProcesses(sharing: [socket], options: options).run()
     }

@@ -19,14 +19,14 @@ await runExample("PreforkEcho [ADDRESS] [WORKERS]", arguments: 2) { arguments in
     let socket = try SharedSocket.listen(at: address, named: "echo")
     let options = WorkerOptions(count: workers, readyWithin: .seconds(10)) { say("\($0)") }
     // Signals are heard before anybody is told that there is something to end.
-    try await untilAskedToLeave {
+    try await withCancellation(on: .interrupt, .terminate) {
         say("listening on \(socket.localAddress)")
         try await WorkerProcesses(sharing: [socket], options: options).run()
     }
 }
 
 func work(on listener: TCPListener) async throws {
-    try await untilAskedToLeave {
+    try await withCancellation(on: .interrupt, .terminate) {
         try ServiceManager.notify(.ready)
         try await serve(listener) { connection in
             for try await chunk in connection {

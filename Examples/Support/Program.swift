@@ -64,22 +64,6 @@ extension SocketError {
     }
 }
 
-/// Runs a body until it ends or the process is asked to leave (SIGINT, SIGTERM): then the body is
-/// cancelled, and waited for.
-///
-/// - Parameter body: What runs.
-/// - Throws: What the body throws, except because it was cancelled.
-public func untilAskedToLeave(_ body: @escaping @Sendable () async throws -> Void) async throws {
-    let signals = Signal.notifications(of: .interrupt, .terminate)
-    try await withThrowingTaskGroup { tasks in
-        tasks.addTask { try await body() }
-        tasks.addTask { for await _ in signals { return } }
-        try await tasks.next()
-        tasks.cancelAll()
-        do { try await tasks.waitForAll() } catch is CancellationError {}
-    }
-}
-
 /// A file that cannot be read.
 public struct UnreadableFile: Error, CustomStringConvertible {
     let path: String

@@ -13,6 +13,8 @@ struct WithCancellationTests {
     func finishes() async throws {
         let signal = try #require(Signal(number: 50))
         let (ended, end) = AsyncStream<Void>.makeStream()
+        // A signal that came after the last observer had gone would end the process.
+        let observer = Signal.notifications(of: signal)
         let came = try await withCancellation(on: signal) {
             try send(signal)
             await cancellation()
@@ -21,6 +23,8 @@ struct WithCancellationTests {
         }
         #expect(came == signal)
         for await _ in ended { break }
+        var iterator = observer.makeAsyncIterator()
+        for _ in 0..<2 { #expect(await iterator.next(isolation: nil) == signal) }
     }
 
     @Test("a body that throws because of it is no failure")
