@@ -198,7 +198,10 @@ extension EventLoop {
     @inline(__always)
     private func poll() {
         // SAFETY: the loop's own thread.
-        if unsafe looksBeforeSleep && jobs.isEmpty && turn.idleYield.isDue() {
+        // A batch thread interrupts nobody when it wakes.
+        if unsafe looksBeforeSleep && jobs.isEmpty && !turn.preemption.isBatch
+            && turn.idleYield.isDue()
+        {
             return unsafe pollAfterOthers(&turn)
         }
         if unsafe jobs.isEmpty {
