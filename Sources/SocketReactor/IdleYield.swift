@@ -24,7 +24,7 @@ package struct IdleYield: Hashable, Sendable {
     private static let creditOfSuccess = 4
     private static let mostCredit = 64
     /// How many sleeps are between two tries where they find nothing.
-    package static let rareness = 64
+    private static let rareness = 64
     package static let leastAfterLong = 256
     /// At least ten seconds, however short the sleeps are.
     package static let mostAfterLong = 1 << 20

@@ -95,11 +95,7 @@ struct AcceptTests {
         #expect(adopted.localAddress == address)
         async let client = TCPConnection.connect(to: address)
         #expect(try await adopted.accept().remoteAddress == client.localAddress)
-        let shards = try TCPListener.bind(
-            to: "127.0.0.1:0",
-            options: ListenOptions(shards: .perLoop),
-            on: EventLoopGroup(loops: 2)
-        )
+        let shards = try shardedListener(on: EventLoopGroup(loops: 2))
         #expect(await code { _ = try shards.detach() } == .notSupported)
         shards.close()
     }

@@ -158,11 +158,7 @@ struct TimeoutTests {
     @Test("ends an accept from any of several sockets, and connections still come")
     func acceptingFromShards() async throws {
         let group = try EventLoopGroup(loops: 2)
-        let listener = try TCPListener.bind(
-            to: "127.0.0.1:0",
-            options: ListenOptions(shards: .perLoop),
-            on: group
-        )
+        let listener = try shardedListener(on: group)
         #expect(
             await code {
                 try await withTimeout(.milliseconds(30)) { _ = try await listener.accept() }

@@ -7,6 +7,7 @@ Without wrk the tests that need it are left out; without systemd-socket-activate
 Python do what it does.
 """
 
+import contextlib
 import os
 import re
 import resource
@@ -421,12 +422,19 @@ def test_listen_pid_of_another():
         assert server.terminate() == 0
 
 
-def test_notify_socket():
+@contextlib.contextmanager
+def service_manager():
+    """A socket that hears what systemd would, and where it is."""
     with tempfile.TemporaryDirectory() as directory:
         path = os.path.join(directory, "notify")
-        manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        manager.bind(path)
-        manager.settimeout(10)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(path)
+            manager.settimeout(10)
+            yield manager, path
+
+
+def test_notify_socket():
+    with service_manager() as (manager, path):
         port = free_port()
         with Server(
             "HTTPHello", f"127.0.0.1:{port}", environment={"NOTIFY_SOCKET": path}
@@ -438,11 +446,7 @@ def test_notify_socket():
 
 def test_supervisor_and_service_manager():
     """What systemd hears of a supervisor with Type=notify-reload and WatchdogSec=."""
-    with tempfile.TemporaryDirectory() as directory:
-        path = os.path.join(directory, "notify")
-        manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        manager.bind(path)
-        manager.settimeout(10)
+    with service_manager() as (manager, path):
         beats = 0
 
         def next_news():

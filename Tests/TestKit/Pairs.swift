@@ -30,6 +30,14 @@ private func connect(
     }
 }
 
+/// A listener with a socket for each loop of a group.
+package func shardedListener(
+    on group: EventLoopGroup,
+    _ shards: ListenShards = .perLoop
+) throws -> TCPListener {
+    try TCPListener.bind(to: "127.0.0.1:0", options: ListenOptions(shards: shards), on: group)
+}
+
 /// More than the kernel's buffers of one connection hold: a write of it waits for the reader.
 package let clog = [UInt8](repeating: 0x63, count: 32 * 1024 * 1024)
 
@@ -39,6 +47,15 @@ extension StreamConnection {
         var all: [UInt8] = []
         for try await chunk in self { all += chunk }
         return all
+    }
+}
+
+extension UnixDatagramSocket {
+    /// Sends every datagram back to where it came from, with what was passed along.
+    package func echo() async throws {
+        for try await datagram in self {
+            try await send(datagram.bytes, to: datagram.source, passing: datagram.descriptors)
+        }
     }
 }
 

@@ -14,13 +14,21 @@ public struct Datagram: Sendable {
     /// What else the kernel said; nil where it said nothing.
     let control: ReceivedControl?
 
-    init(bytes: [UInt8], source: SocketAddress, length: Int, control: ReceivedControl?) {
-        self.bytes = bytes
-        self.source = source
-        self.length = length
-        self.control = control
-    }
+    /// Whether only the beginning of the datagram is here. The rest is lost.
+    ///
+    /// A UDP socket has room for the largest datagram, so it never truncates by itself; a smaller
+    /// buffer of the caller's can.
+    public var truncated: Bool { length > bytes.count }
 
+    /// What the kernel said of the datagram, as far as the socket was asked to know it; see
+    /// ``UDPOptions/metadata``.
+    public var metadata: DatagramMetadata {
+        guard let control else { return DatagramMetadata() }
+        return DatagramMetadata(control.packet, isIncomplete: control.isTruncated)
+    }
+}
+
+extension Datagram {
     /// A datagram that no socket received, such as for a test of what a program does with one.
     ///
     /// - Parameters:
@@ -34,19 +42,6 @@ public struct Datagram: Sendable {
             length: max(length ?? bytes.count, bytes.count),
             control: nil
         )
-    }
-
-    /// Whether only the beginning of the datagram is here. The rest is lost.
-    ///
-    /// A UDP socket has room for the largest datagram, so it never truncates by itself; a smaller
-    /// buffer of the caller's can.
-    public var truncated: Bool { length > bytes.count }
-
-    /// What the kernel said of the datagram, as far as the socket was asked to know it; see
-    /// ``UDPOptions/metadata``.
-    public var metadata: DatagramMetadata {
-        guard let control else { return DatagramMetadata() }
-        return DatagramMetadata(control.packet, isIncomplete: control.isTruncated)
     }
 }
 

@@ -57,11 +57,9 @@ extension UDPSocket {
     /// - Throws: `SocketError`: `.busy` while an operation is in progress, `.closed` after
     ///   `close()`.
     public func detach() throws(SocketError) -> CInt {
-        if let descriptor = core.registration.detach() {
-            core.errors.close()
-            return descriptor.release()
-        }
-        throw SocketError(.detach, code: isClosed ? .closed : .busy, remote: remoteAddress)
+        let descriptor = try core.registration.takeOut(remote: remoteAddress)
+        core.errors.close()
+        return descriptor
     }
 
     /// Another descriptor of the socket, such as to pass it to another process.

@@ -60,13 +60,7 @@ extension UDPSocket {
 
     /// The same; not compiled into the loop that iterates, see `StreamConnection.readChunk`.
     @usableFromInline
-    func receiveNext() async throws -> Datagram {
-        var operation = OngoingOperation()
-        while true {
-            if let datagram = try tryReceive(&operation) { return datagram }
-            await operation.wait()
-        }
-    }
+    func receiveNext() async throws -> Datagram { try await receive() }
 
     /// The next datagram if it is here already.
     @usableFromInline

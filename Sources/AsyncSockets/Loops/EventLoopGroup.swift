@@ -87,13 +87,14 @@ public final class EventLoopGroup: Sendable {
         do throws(Errno) {
             return try LoopGroup(loops: loops, options: options)
         } catch {
-            // A thread's own descriptors may be the ones that select(2) cannot watch.
-            let isSelects = options.backend == .select && error == .processDescriptorLimit
-            let hasRoom = (try? openEventCounter()) != nil
+            // A loop's own descriptors may be the ones that select(2) cannot watch.
+            let isSelects =
+                options.backend == .select && error == .processDescriptorLimit
+                && (try? openEventCounter()) != nil
             throw SocketError(
                 .startLoops,
                 error,
-                reason: isSelects && hasRoom ? SocketError.selectLimit : nil
+                reason: isSelects ? SocketError.selectLimit : nil
             )
         }
     }

@@ -67,15 +67,14 @@ public struct Resolver: Sendable {
         let found: [IPAddress]
         do {
             found = try await lookup(name, version).filter { $0.version == version }
-        } catch let error as SocketError {
-            throw error
         } catch {
+            switch error {
+            case is SocketError: throw error
+            case is CancellationError where Task.isCancelled: throw error
+            case is CancellationError: throw SocketError(.resolve, code: .cancelled)
             // A lookup may throw what it likes.
-            guard error is CancellationError else {
-                throw SocketError(.resolve, code: .nameLookupFailed, reason: "\(error)")
+            default: throw SocketError(.resolve, code: .nameLookupFailed, reason: "\(error)")
             }
-            if Task.isCancelled { throw error }
-            throw SocketError(.resolve, code: .cancelled)
         }
         if found.isEmpty { throw Self.noAddress(name.description, [version]) }
         return found

@@ -83,8 +83,7 @@ final class ListenerCore: Sendable {
                 reason: "the listener has \(shards.count) sockets"
             )
         }
-        if let descriptor = registration.detach() { return descriptor.release() }
-        throw SocketError(.detach, code: isClosed ? .closed : .busy, local: localAddress)
+        return try registration.takeOut(local: localAddress)
     }
 
     /// Reads an option of the first socket.

@@ -186,15 +186,9 @@ extension StreamConnection {
     /// - Throws: `SocketError`: `.busy` while an operation is in progress, `.closed` after
     ///   `close()`.
     public final func detach() throws(SocketError) -> CInt {
-        if let descriptor = registration.detach() {
-            didDetach()
-            return descriptor.release()
-        }
-        throw SocketError(
-            .detach,
-            code: isClosed ? .closed : .busy,
-            remote: remoteAddress
-        )
+        let descriptor = try registration.takeOut(remote: remoteAddress)
+        didDetach()
+        return descriptor
     }
 
     /// Bytes that were read from the kernel and that no read has returned yet.

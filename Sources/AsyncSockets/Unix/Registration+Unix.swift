@@ -52,6 +52,20 @@ extension Registration {
         if let duplicate { return duplicate }
         throw SocketError(.detach, code: .closed, remote: peer)
     }
+
+    /// Takes the descriptor out, for who asked to have it.
+    func takeOut(
+        local: @autoclosure () -> SocketAddress? = nil,
+        remote: SocketAddress? = nil
+    ) throws(SocketError) -> CInt {
+        if let descriptor = detach() { return descriptor.release() }
+        throw SocketError(
+            .detach,
+            code: isClosed ? .closed : .busy,
+            local: local(),
+            remote: remote
+        )
+    }
 }
 
 // MARK: - Options

@@ -41,11 +41,13 @@ public struct UnixMessage: Sendable {
     }
 
     init(_ bytes: [UInt8], _ passed: PassedAlong, source: SocketAddress) {
-        self.bytes = bytes
-        self.source = source
-        descriptors = passed.descriptors
-        credentials = passed.credentials
-        sender = passed.sender
+        self.init(
+            bytes,
+            descriptors: passed.descriptors,
+            credentials: passed.credentials,
+            sender: passed.sender,
+            source: source
+        )
     }
 
     /// Takes a message that was received whole: from here on every descriptor has an owner of its

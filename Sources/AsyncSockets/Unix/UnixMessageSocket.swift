@@ -54,11 +54,9 @@ public class UnixMessageSocket: @unchecked Sendable {
     /// - Throws: `SocketError`: `.busy` while an operation is in progress, `.closed` after
     ///   `close()`.
     public final func detach() throws(SocketError) -> CInt {
-        guard let descriptor = core.registration.detach() else {
-            throw SocketError(.detach, code: isClosed ? .closed : .busy, remote: remoteAddress)
-        }
+        let descriptor = try core.registration.takeOut(remote: remoteAddress)
         file?.keep()
-        return descriptor.release()
+        return descriptor
     }
 
     /// Another descriptor of the socket, such as to pass it to another process.

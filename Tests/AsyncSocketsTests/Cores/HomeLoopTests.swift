@@ -12,11 +12,7 @@ struct HomeLoopTests {
     @Test("a connection stays on its shard's loop, and so it does where the shards are inherited")
     func inherited() async throws {
         let group = try EventLoopGroup(loops: 3)
-        let original = try TCPListener.bind(
-            to: "127.0.0.1:0",
-            options: ListenOptions(shards: .perLoop),
-            on: group
-        )
+        let original = try shardedListener(on: group)
         try await expectHomeLoops(of: original)
         let shared = try SharedSocket(of: original, named: "echo")
         let inherited = InheritedDescriptors(try shared.duplicates().map { ("echo", $0) })
@@ -57,11 +53,7 @@ struct HomeLoopTests {
     @Test("connections that are steered go to the loop of the processor that received them")
     func byProcessor() async throws {
         let group = try EventLoopGroup(loops: 2)
-        let listener = try TCPListener.bind(
-            to: "127.0.0.1:0",
-            options: ListenOptions(shards: .perLoopByProcessor),
-            on: group
-        )
+        let listener = try shardedListener(on: group, .perLoopByProcessor)
         let port = try #require(listener.localAddress.port)
         for number in 0..<min(availableProcessors, 8) {
             for _ in 0..<8 {

@@ -22,11 +22,7 @@ struct ShardTests {
     @Test("one loop over a sharded listener takes the connections of all its sockets")
     func oneSequence() async throws {
         let group = try EventLoopGroup(loops: 3)
-        let listener = try TCPListener.bind(
-            to: "127.0.0.1:0",
-            options: ListenOptions(shards: .perLoop),
-            on: group
-        )
+        let listener = try shardedListener(on: group)
         let server = Task {
             await withDiscardingTaskGroup { clients in
                 for await connection in listener {
@@ -47,11 +43,7 @@ struct ShardTests {
     @Test("several tasks accept from a sharded listener; each connection goes to one of them")
     func severalAcceptors() async throws {
         let group = try EventLoopGroup(loops: 2)
-        let listener = try TCPListener.bind(
-            to: "127.0.0.1:0",
-            options: ListenOptions(shards: .perLoop),
-            on: group
-        )
+        let listener = try shardedListener(on: group)
         let count = 64
         let accepted = Counter()
         await withDiscardingTaskGroup { tasks in
@@ -75,11 +67,7 @@ struct ShardTests {
     @Test("cancelling ends an accept, and no connection is lost by that")
     func cancelling() async throws {
         let group = try EventLoopGroup(loops: 2)
-        let listener = try TCPListener.bind(
-            to: "127.0.0.1:0",
-            options: ListenOptions(shards: .perLoop),
-            on: group
-        )
+        let listener = try shardedListener(on: group)
         for _ in 0..<50 {
             let accepting = Task { try await listener.accept() }
             async let client = TCPConnection.connect(to: listener.localAddress, on: group)

@@ -71,11 +71,7 @@ struct InheritedTests {
     @Test("several sockets with one name become one listener over the loops", .descriptorsBalanced)
     func shards() async throws {
         let group = try EventLoopGroup(loops: 2)
-        let original = try TCPListener.bind(
-            to: "127.0.0.1:0",
-            options: ListenOptions(shards: .perLoop),
-            on: group
-        )
+        let original = try shardedListener(on: group)
         let inherited = try passing([SharedSocket(of: original, named: "echo")])
         let listener = try #require(
             try TCPListener.inherited(named: "echo", from: inherited, on: group)

@@ -43,15 +43,7 @@ struct UnixBlockingPeerTests {
     func datagramServer() async throws {
         let program = try await compiled()
         let socket = try UnixDatagramSocket.bind(to: try directory.address())
-        let server = Task {
-            for try await datagram in socket {
-                try await socket.send(
-                    datagram.bytes,
-                    to: datagram.source,
-                    passing: datagram.descriptors
-                )
-            }
-        }
+        let server = Task { try await socket.echo() }
         let said = await Foreign.output(
             of: "\(program) ask datagram '\(directory.file("socket"))' 2>&1"
         )

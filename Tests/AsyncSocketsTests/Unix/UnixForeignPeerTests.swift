@@ -81,15 +81,7 @@ struct UnixForeignPeerTests {
                 for try await packet in connection { try await connection.send(packet.bytes) }
             }
         }
-        let answering = Task {
-            for try await datagram in datagrams {
-                try await datagrams.send(
-                    datagram.bytes,
-                    to: datagram.source,
-                    passing: datagram.descriptors
-                )
-            }
-        }
+        let answering = Task { try await datagrams.echo() }
         let result = await python(
             """
             import os, socket, sys
