@@ -2,18 +2,18 @@ internal import SocketSystem
 
 /// Reads the text of addresses, strictly: one text has one meaning, on every machine.
 ///
-/// inet_aton(3) takes `010.1` for 8.0.0.1, and what one program reads as octal another reads as
-/// decimal; such texts are refused here.
+/// inet_aton(3) takes `010.1` for 8.0.0.1. One program reads that as octal, another as decimal.
+/// Such texts are refused here.
 struct AddressParser {
-    /// What is wrong with a text, and where.
+    /// A fault in a text, and its position.
     struct Fault: Error {
-        /// The end of a sentence that begins with the text.
+        /// The reason, as the end of a sentence that begins with the text.
         let reason: String
 
         /// The index of the first wrong byte.
         let position: Int
 
-        /// The code of the error that it becomes.
+        /// The code of the error that is thrown for the fault.
         var code = SocketError.Code.invalidAddress
     }
 
@@ -51,7 +51,7 @@ extension AddressParser {
     /// The next byte; nil at the end.
     var next: UInt8? { position < bytes.count ? bytes[position] : nil }
 
-    /// The next byte as a reader of the error should see it.
+    /// The next byte, in words for an error's sentence.
     private var nextText: String {
         guard let next else { return "the end" }
         if next == UInt8(ascii: " ") { return "a space" }
@@ -62,7 +62,7 @@ extension AddressParser {
     /// A fault at the next byte.
     func fault(_ reason: String) -> Fault { Fault(reason: reason, position: position) }
 
-    /// A fault at the next byte, where something else should stand.
+    /// A fault at the next byte, because something else should stand there.
     func unexpected(expecting what: String) -> Fault {
         fault("expected \(what), found \(nextText)")
     }
@@ -75,7 +75,7 @@ extension AddressParser {
         return true
     }
 
-    /// Takes `text` or throws.
+    /// Takes `text`, or throws if something else comes next.
     mutating func expect(_ text: StaticString) throws(Fault) {
         guard consume(text) else { throw unexpected(expecting: "'\(text)'") }
     }
@@ -104,12 +104,12 @@ extension AddressParser {
 }
 
 extension UInt8 {
-    /// The value of the digit that this is in ASCII.
+    /// The value of this byte as a decimal digit in ASCII; nil if it is none.
     var decimalDigit: UInt8? {
         UInt8(ascii: "0")...UInt8(ascii: "9") ~= self ? self - UInt8(ascii: "0") : nil
     }
 
-    /// The value of the hexadecimal digit that this is in ASCII, in either case.
+    /// The value of this byte as a hexadecimal digit in ASCII, in either case; nil if it is none.
     var hexDigit: UInt8? {
         if let digit = decimalDigit { return digit }
         let lowercased = self | 0x20
@@ -122,7 +122,7 @@ extension UInt8 {
 
 extension AddressParser {
     mutating func ip() throws(Fault) -> IPAddress {
-        // A colon comes in every IPv6 address, and in no IPv4 address.
+        // Every IPv6 address contains a colon, and no IPv4 address does.
         if bytes[position...].contains(UInt8(ascii: ":")) { return .v6(try ipv6()) }
         return .v4(IPv4Address(rawValue: try ipv4()))
     }
@@ -137,7 +137,7 @@ extension AddressParser {
         return value
     }
 
-    /// Eight groups, of which `::` can stand for one or more; and a zone.
+    /// Eight groups and a zone; `::` can stand for one or more groups.
     mutating func ipv6() throws(Fault) -> IPv6Address {
         let start = position
         var groups: [UInt16] = []
@@ -181,8 +181,8 @@ extension AddressParser {
         )
     }
 
-    /// One group of up to four hexadecimal digits, or an IPv4 address in the place of the last two;
-    /// returns whether it was that.
+    /// One group of up to four hexadecimal digits, or an IPv4 address in place of the last two
+    /// groups; returns true for an IPv4 address.
     private mutating func ipv6Group(into groups: inout [UInt16]) throws(Fault) -> Bool {
         let start = position
         var value: UInt16 = 0
@@ -210,7 +210,7 @@ extension AddressParser {
         return true
     }
 
-    /// `%` and an interface's index or name; 0 where there is no `%`.
+    /// `%` and an interface's index or name; 0 if there is no `%`.
     private mutating func zone() throws(Fault) -> UInt32 {
         guard consume("%") else { return 0 }
         let start = position

@@ -6,11 +6,11 @@ public enum IPAddress: Hashable, Sendable {
     /// An IPv6 address.
     case v6(IPv6Address)
 
-    /// Parses an address of either version, as ``IPv4Address`` and ``IPv6Address`` do; an IPv6
-    /// address stands without brackets.
+    /// Parses an address of either version, as ``IPv4Address`` and ``IPv6Address`` do. An IPv6
+    /// address is written without brackets.
     ///
-    /// - Throws: ``SocketError`` with the code ``SocketError/Code/invalidAddress``, which says what
-    ///   is wrong and where.
+    /// - Throws: ``SocketError`` with the code ``SocketError/Code/invalidAddress``; it names the
+    ///   fault and its position.
     public init(_ text: String) throws(SocketError) {
         self = try AddressParser.parse(text, as: "an IP address") {
             parser throws(AddressParser.Fault) in
@@ -20,7 +20,7 @@ public enum IPAddress: Hashable, Sendable {
 }
 
 extension IPAddress {
-    /// Whether it is `0.0.0.0` or `::`, which at bind mean every address of the machine.
+    /// Whether it is `0.0.0.0` or `::`. At bind, they mean every address of the machine.
     public var isUnspecified: Bool {
         switch self {
         case .v4(let address): address.isUnspecified
@@ -28,7 +28,7 @@ extension IPAddress {
         }
     }
 
-    /// Whether it is this machine's: `127.0.0.0/8`, `::1` or `::ffff:127.0.0.0/104`.
+    /// Whether it is a loopback address: `127.0.0.0/8`, `::1` or `::ffff:127.0.0.0/104`.
     public var isLoopback: Bool {
         switch self {
         case .v4(let address): address.isLoopback
@@ -60,8 +60,8 @@ extension IPAddress {
         }
     }
 
-    /// The same address with an IPv4-mapped one (`::ffff:192.0.2.1`) as the IPv4 address it stands
-    /// for.
+    /// The IPv4 address that an IPv4-mapped address (`::ffff:192.0.2.1`) stands for; every other
+    /// address unchanged.
     public var unmapped: IPAddress {
         if case .v6(let address) = self, let ipv4 = address.ipv4 { return .v4(ipv4) }
         return self

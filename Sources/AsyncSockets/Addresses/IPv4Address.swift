@@ -1,18 +1,18 @@
 /// An IPv4 address.
 ///
-/// Written in code it is `IPv4Address(192, 0, 2, 1)`, whose numbers the compiler checks. Text is
-/// parsed by ``init(_:)-(String)``, which throws. There is deliberately no conformance to
+/// In code, write `IPv4Address(192, 0, 2, 1)`; the compiler checks the numbers. Text is parsed by
+/// ``init(_:)-(String)``, which throws. There is deliberately no conformance to
 /// `ExpressibleByStringLiteral`: with one, Swift would read `try IPv4Address("…")` as the literal,
 /// which cannot throw and could only stop the program.
 public struct IPv4Address: Hashable, Sendable {
     /// The 32 bits, the first octet in the highest ones (host order).
     public let rawValue: UInt32
 
-    /// Makes an address of its 32 bits, the first octet in the highest ones.
+    /// Makes an address from its 32 bits, the first octet in the highest ones.
     @inlinable
     public init(rawValue: UInt32) { self.rawValue = rawValue }
 
-    /// Makes an address of its four octets, in the order in which they are written.
+    /// Makes an address from its four octets, in the order in which they are written.
     @inlinable
     public init(_ a: UInt8, _ b: UInt8, _ c: UInt8, _ d: UInt8) {
         rawValue = UInt32(a) << 24 | UInt32(b) << 16 | UInt32(c) << 8 | UInt32(d)
@@ -20,11 +20,11 @@ public struct IPv4Address: Hashable, Sendable {
 
     /// Parses an address written as four decimal numbers: `192.0.2.1`.
     ///
-    /// Nothing else is taken: no short forms, no octal or hexadecimal numbers, no leading zeros
+    /// Nothing else is accepted: no short forms, no octal or hexadecimal numbers, no leading zeros
     /// and no white space.
     ///
-    /// - Throws: ``SocketError`` with the code ``SocketError/Code/invalidAddress``, which says what
-    ///   is wrong and where.
+    /// - Throws: ``SocketError`` with the code ``SocketError/Code/invalidAddress``; it names the
+    ///   fault and its position.
     public init(_ text: String) throws(SocketError) {
         rawValue = try AddressParser.parse(text, as: "an IPv4 address") {
             parser throws(AddressParser.Fault) in
@@ -66,8 +66,8 @@ extension IPv4Address {
     /// Whether it lies in `224.0.0.0/4`.
     @inlinable public var isMulticast: Bool { rawValue >> 28 == 0xe }
 
-    /// Whether it is `255.255.255.255`. Whether another address is a network's broadcast address
-    /// only that network's prefix length tells; see ``NetworkInterface``.
+    /// Whether it is `255.255.255.255`. A network's own broadcast address depends on the network's
+    /// prefix length; see ``NetworkInterface``.
     @inlinable public var isBroadcast: Bool { rawValue == .max }
 
     /// Whether it lies in one of the private networks `10.0.0.0/8`, `172.16.0.0/12` and

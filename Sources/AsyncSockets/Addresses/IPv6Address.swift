@@ -1,10 +1,10 @@
 internal import SocketSystem
 
-/// An IPv6 address, with a zone index where it has one.
+/// An IPv6 address, with a zone index if it has one.
 ///
-/// Written in code it is `IPv6Address(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)`, whose numbers the compiler
-/// checks. Text is parsed by ``init(_:)``, which throws; see ``IPv4Address`` for why a string
-/// literal is not taken.
+/// In code, write `IPv6Address(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)`; the compiler checks the numbers.
+/// Text is parsed by ``init(_:)``, which throws. ``IPv4Address`` explains why a string literal is
+/// not accepted.
 public struct IPv6Address: Hashable, Sendable {
     /// The first 64 bits, the first group in the highest ones (host order).
     public let high: UInt64
@@ -12,12 +12,12 @@ public struct IPv6Address: Hashable, Sendable {
     /// The last 64 bits.
     public let low: UInt64
 
-    /// The index of the network interface on whose link the address is meant; 0 for none.
+    /// The index of the network interface whose link the address belongs to; 0 for none.
     ///
-    /// Link-local addresses mean nothing without one: every link has its own `fe80::1`.
+    /// A link-local address needs one: every link has its own `fe80::1`.
     public let zone: UInt32
 
-    /// Makes an address of its two halves in host order.
+    /// Makes an address from its two halves in host order.
     @inlinable
     public init(high: UInt64, low: UInt64, zone: UInt32 = 0) {
         self.high = high
@@ -25,7 +25,7 @@ public struct IPv6Address: Hashable, Sendable {
         self.zone = zone
     }
 
-    /// Makes an address of its eight groups, in the order in which they are written.
+    /// Makes an address from its eight groups, in the order in which they are written.
     @inlinable
     public init(
         _ a: UInt16,
@@ -41,7 +41,8 @@ public struct IPv6Address: Hashable, Sendable {
         self.init(high: Self.half(a, b, c, d), low: Self.half(e, f, g, h), zone: zone)
     }
 
-    /// Makes the IPv4-mapped address `::ffff:a.b.c.d`, as which IPv6 sockets see IPv4 peers.
+    /// Makes the IPv4-mapped address `::ffff:a.b.c.d`. IPv6 sockets see IPv4 peers under such
+    /// addresses.
     @inlinable
     public init(mapping address: IPv4Address) {
         self.init(high: 0, low: 0xffff << 32 | UInt64(address.rawValue))
@@ -49,11 +50,11 @@ public struct IPv6Address: Hashable, Sendable {
 
     /// Parses an address as RFC 4291 writes it: `2001:db8::1`, `::ffff:192.0.2.1`, `fe80::1%lo`.
     ///
-    /// The zone after the percent sign is an interface's index, or its name, which is looked up
+    /// The zone after the percent sign is an interface's index or its name. A name is looked up
     /// now. Groups have at most four digits; the IPv4 part is as strict as in ``IPv4Address``.
     ///
-    /// - Throws: ``SocketError`` with the code ``SocketError/Code/invalidAddress``, which says what
-    ///   is wrong and where.
+    /// - Throws: ``SocketError`` with the code ``SocketError/Code/invalidAddress``; it names the
+    ///   fault and its position.
     public init(_ text: String) throws(SocketError) {
         self = try AddressParser.parse(text, as: "an IPv6 address") {
             parser throws(AddressParser.Fault) in
@@ -61,7 +62,7 @@ public struct IPv6Address: Hashable, Sendable {
         }
     }
 
-    /// The same address on the link of another interface; 0 for none.
+    /// Returns the same address on the link of another interface; 0 for none.
     @inlinable
     public func inZone(_ index: UInt32) -> IPv6Address {
         IPv6Address(high: high, low: low, zone: index)
@@ -101,8 +102,8 @@ extension IPv6Address {
     /// Whether it lies in `ff00::/8`.
     @inlinable public var isMulticast: Bool { high >> 56 == 0xff }
 
-    /// Whether it is multicast to one interface or one link (`ffx1::/16`, `ffx2::/16`), and so
-    /// means nothing without a zone or an interface.
+    /// Whether it is multicast to one interface or one link (`ffx1::/16`, `ffx2::/16`). Such an
+    /// address needs a zone or an interface.
     @inlinable public var isLinkLocalMulticast: Bool {
         isMulticast && (1...2).contains(high >> 48 & 0xf)
     }
@@ -113,7 +114,7 @@ extension IPv6Address {
     /// Whether it stands for an IPv4 address: `::ffff:0:0/96`.
     @inlinable public var isIPv4Mapped: Bool { high == 0 && low >> 32 == 0xffff }
 
-    /// The IPv4 address it stands for; nil where it is none of those.
+    /// The IPv4 address that it stands for; nil if it is not IPv4-mapped.
     @inlinable public var ipv4: IPv4Address? {
         isIPv4Mapped ? IPv4Address(rawValue: UInt32(truncatingIfNeeded: low)) : nil
     }
@@ -126,14 +127,14 @@ extension IPv6Address: Comparable, CustomStringConvertible {
         (left.high, left.low, left.zone) < (right.high, right.low, right.zone)
     }
 
-    /// The address in the one form of RFC 5952, and with its zone: `fe80::1%lo`.
+    /// The address in the one form of RFC 5952, with its zone: `fe80::1%lo`.
     ///
     /// The zone is the interface's name if there is an interface of that index, else the number.
     public var description: String {
         zone == 0 ? textWithoutZone : "\(textWithoutZone)%\(zoneText)"
     }
 
-    /// The zone as an interface's name, or as the index where no name can stand for it.
+    /// The zone as an interface's name, or as the index if no name can stand for it.
     private var zoneText: String {
         guard let name = InterfaceList.name(ofIndex: zone),
             !name.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }),
@@ -154,8 +155,8 @@ extension IPv6Address: Comparable, CustomStringConvertible {
         groups.map { String($0, radix: 16) }.joined(separator: ":")
     }
 
-    /// The groups that `::` replaces: the longest run of zeros, the first of several, and none of
-    /// a single group.
+    /// The groups that `::` replaces: the first of the longest runs of zeros. A single group is not
+    /// replaced.
     private static func longestZeroRun(in groups: [UInt16]) -> Range<Int>? {
         var longest = 0..<0
         var start = 0

@@ -1,6 +1,6 @@
 internal import SocketSystem
 
-/// A network interface of this machine, as it was when it was asked for.
+/// A network interface of this machine, as it was at the time of the query.
 ///
 /// The list is that of the process's network namespace. The corresponding call is
 /// `getifaddrs(3)`.
@@ -8,13 +8,13 @@ public struct NetworkInterface: Hashable, Sendable {
     /// The name, such as `eth0`.
     public let name: String
 
-    /// The number by which the kernel knows the interface, from 1 on.
+    /// The kernel's number of the interface, from 1 on.
     public let index: UInt32
 
-    /// The largest packet that the interface takes, in bytes.
+    /// The size of the largest packet that the interface takes, in bytes.
     public let mtu: Int
 
-    /// What the interface is and can.
+    /// The interface's state and abilities.
     public let flags: Flags
 
     /// Its IP addresses.
@@ -22,13 +22,13 @@ public struct NetworkInterface: Hashable, Sendable {
 
     /// One IP address of an interface, with its network.
     public struct Address: Hashable, Sendable, CustomStringConvertible {
-        /// The address; one of a link has the interface as its zone.
+        /// The address. A link-local address has the interface as its zone.
         public let ip: IPAddress
 
-        /// How many leading bits of the address name the network.
+        /// The number of leading bits that name the network.
         public let prefixLength: Int
 
-        /// The address that reaches every machine of the network; IPv4 only, and nil where none is
+        /// The address that reaches every machine of the network. IPv4 only; nil if none is
         /// configured.
         public let broadcast: IPv4Address?
 
@@ -39,12 +39,12 @@ public struct NetworkInterface: Hashable, Sendable {
         public var description: String { "\(ip)/\(prefixLength)" }
     }
 
-    /// What an interface is and can, netdevice(7).
+    /// The state and abilities of an interface, netdevice(7).
     public struct Flags: OptionSet, Hashable, Sendable, CustomStringConvertible {
         /// The kernel's bits, `IFF_UP` and its like.
         public let rawValue: UInt32
 
-        /// Kernel's bits.
+        /// Makes flags from the kernel's bits.
         public init(rawValue: UInt32) { self.rawValue = rawValue }
 
         /// It is switched on.
@@ -55,12 +55,12 @@ public struct NetworkInterface: Hashable, Sendable {
         public static let loopback = Flags(rawValue: 0x8)
         /// It links two machines.
         public static let pointToPoint = Flags(rawValue: 0x10)
-        /// It works: the cable is in, or there is none to be.
+        /// It works: the cable is in, or it needs none.
         public static let running = Flags(rawValue: 0x40)
-        /// It says that it carries multicast. Linux's loopback does so too, without saying it.
+        /// It says that it carries multicast. Linux's loopback carries it too, without saying so.
         public static let multicast = Flags(rawValue: 0x1000)
 
-        /// The names of those flags that have one here, with commas.
+        /// The names of the flags that have one here, separated by commas.
         public var description: String {
             let names: [(Flags, String)] = [
                 (.up, "up"), (.broadcast, "broadcast"), (.loopback, "loopback"),
@@ -76,7 +76,7 @@ public struct NetworkInterface: Hashable, Sendable {
 extension NetworkInterface {
     /// All interfaces, by index.
     ///
-    /// - Throws: ``SocketError`` where the kernel cannot give the list, for want of memory or
+    /// - Throws: ``SocketError`` if the kernel cannot give the list, for lack of memory or
     ///   descriptors.
     public static func all() throws(SocketError) -> [NetworkInterface] {
         let entries: [InterfaceList.Entry]
@@ -87,7 +87,7 @@ extension NetworkInterface {
         }
         var interfaces: [NetworkInterface] = []
         for (name, entries) in Dictionary(grouping: entries, by: \.name) {
-            // Both can fail for an interface that vanished after the list was made: it is left out.
+            // Both can fail if an interface vanished after the list was made: it is left out.
             guard let index = InterfaceList.index(ofName: name) else { continue }
             let mtu: CInt
             do {
@@ -104,25 +104,25 @@ extension NetworkInterface {
         return interfaces.sorted { $0.index < $1.index }
     }
 
-    /// The interface with this name.
+    /// Finds the interface with this name.
     ///
-    /// - Throws: ``SocketError`` with the code ``SocketError/Code/noSuchInterface`` where there is
+    /// - Throws: ``SocketError`` with the code ``SocketError/Code/noSuchInterface`` if there is
     ///   none.
     public static func named(_ name: String) throws(SocketError) -> NetworkInterface {
         try first(where: { $0.name == name }, or: "no interface is named \"\(name)\"")
     }
 
-    /// The interface with this index.
+    /// Finds the interface with this index.
     ///
-    /// - Throws: ``SocketError`` with the code ``SocketError/Code/noSuchInterface`` where there is
+    /// - Throws: ``SocketError`` with the code ``SocketError/Code/noSuchInterface`` if there is
     ///   none.
     public static func withIndex(_ index: UInt32) throws(SocketError) -> NetworkInterface {
         try first(where: { $0.index == index }, or: "no interface has the index \(index)")
     }
 
-    /// The interface that has this address; its zone counts only if it has one.
+    /// Finds the interface that has this address. The zone is compared only if `ip` has one.
     ///
-    /// - Throws: ``SocketError`` with the code ``SocketError/Code/noSuchInterface`` where there is
+    /// - Throws: ``SocketError`` with the code ``SocketError/Code/noSuchInterface`` if there is
     ///   none.
     public static func withAddress(_ ip: IPAddress) throws(SocketError) -> NetworkInterface {
         try first(
@@ -131,9 +131,9 @@ extension NetworkInterface {
         )
     }
 
-    /// The interface that leads back to this machine, `lo`.
+    /// The loopback interface, `lo`.
     ///
-    /// - Throws: ``SocketError`` with the code ``SocketError/Code/noSuchInterface`` where there is
+    /// - Throws: ``SocketError`` with the code ``SocketError/Code/noSuchInterface`` if there is
     ///   none.
     public static var loopback: NetworkInterface {
         get throws(SocketError) {
@@ -172,7 +172,7 @@ extension NetworkInterface.Address {
             }
         let destination = entry.destination.flatMap { SocketAddress($0)?.ip }
         switch destination {
-        // Where no broadcast address is configured, the list has the address itself there.
+        // If no broadcast address is configured, the list has the address itself there.
         case .v4(let address) where flags.contains(.broadcast) && destination != ip:
             broadcast = address
         default: broadcast = nil

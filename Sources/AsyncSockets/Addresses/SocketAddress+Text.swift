@@ -1,7 +1,7 @@
 internal import SocketSystem
 
-// The two directions of one notation stand together: what `description` writes,
-// `SocketAddress(_:)` reads back as the same address.
+// Both directions of one notation are in this file: `SocketAddress(_:)` reads the text that
+// `description` writes, and gets the same address.
 
 extension SocketAddress: CustomStringConvertible {
     /// The address as ``init(_:)`` reads it: `127.0.0.1:80`, `[::1]:80`, `unix:/path`,
@@ -34,7 +34,7 @@ extension SocketAddress: CustomStringConvertible {
     private static func escaped(_ scalar: Unicode.Scalar) -> String {
         if scalar == #"\"# { return #"\\"# }
         switch scalar.properties.generalCategory {
-        // What moves the cursor, is invisible or turns the direction of the text.
+        // Characters that move the cursor, are invisible, or change the direction of the text.
         case .control, .format, .lineSeparator, .paragraphSeparator, .unassigned, .privateUse:
             return String(scalar).utf8.map(hex).joined()
         default:
@@ -72,7 +72,7 @@ extension AddressParser {
         return SocketAddress(address, port: UInt16(port))
     }
 
-    /// What stands after `unix:`.
+    /// The text after `unix:`.
     private mutating func unixAddress() throws(Fault) -> SocketAddress {
         guard next != nil else { return .unixUnnamed }
         let start = position
@@ -99,7 +99,7 @@ extension AddressParser {
         return SocketAddress(parts: .unix(name))
     }
 
-    /// A backslash and what comes after it.
+    /// A backslash and the characters after it.
     private mutating func escapedByte() throws(Fault) -> UInt8 {
         if consume(#"\\"#) { return UInt8(ascii: #"\"#) }
         if bytes.count - position >= 4, bytes[position + 1] == UInt8(ascii: "x"),

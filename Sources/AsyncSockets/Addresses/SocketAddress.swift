@@ -1,18 +1,18 @@
 internal import SocketSystem
 
-/// Where a socket is or whom it talks to: an IP address and a port, or a Unix socket's name.
+/// The address of a socket or a peer: an IP address and a port, or a Unix socket's name.
 ///
 /// In code: `.ipv4(.loopback, port: 80)`, `.ipv6(.any, port: 0)`, `try .unix(path: "/run/x")`. From
-/// text: ``init(_:)``, which throws; see ``IPv4Address`` for why a string literal is not taken.
+/// text: ``init(_:)``, which throws. ``IPv4Address`` explains why a string literal is not accepted.
 public struct SocketAddress: Hashable, Sendable {
-    /// What the address is made of. 27 bytes, and a reference for Unix names only: every
-    /// connection keeps two addresses, and every datagram carries one.
+    /// The parts of the address: 27 bytes, and a reference for Unix names only. Every connection
+    /// keeps two addresses, and every datagram carries one.
     enum Parts: Hashable, Sendable {
         case ipv4(IPv4Address, port: UInt16)
         case ipv6(IPv6Address, flowInfo: UInt32, port: UInt16)
         /// The name as unix(7) encodes it: a path, a zero byte and an abstract name, or nothing.
         case unix([UInt8])
-        /// A family that this library has no name for, met on an adopted descriptor.
+        /// An address of a family that this library has no name for, from an adopted descriptor.
         case other(AddressStorageBox)
     }
 
@@ -25,10 +25,12 @@ public struct SocketAddress: Hashable, Sendable {
     ///
     /// IP addresses are read as strictly as by ``IPv4Address`` and ``IPv6Address``, and the port is
     /// required. In the name of a Unix socket `\xNN` is the byte with that hexadecimal number and
-    /// `\\` a backslash; ``unix(path:)`` takes a path as it is. Host names are not resolved here.
+    /// `\\` is a backslash; ``unix(path:)`` takes a path as it is. Host names are not resolved
+    /// here.
     ///
     /// - Throws: ``SocketError`` with the code ``SocketError/Code/invalidAddress``, or
-    ///   ``SocketError/Code/nameTooLong`` for a Unix socket's, which says what is wrong and where.
+    ///   ``SocketError/Code/nameTooLong`` for a Unix socket's name; it names the fault and its
+    ///   position.
     public init(_ text: String) throws(SocketError) {
         self = try AddressParser.parse(text, as: "a socket address") {
             parser throws(AddressParser.Fault) in
@@ -51,7 +53,7 @@ public struct SocketAddress: Hashable, Sendable {
 
     /// An IPv6 address and a port; at bind, port 0 lets the kernel choose one.
     ///
-    /// `flowInfo` holds the traffic class and flow label of RFC 3493; leave it 0 unless you know.
+    /// `flowInfo` holds the traffic class and flow label of RFC 3493; 0 is right for most programs.
     public static func ipv6(
         _ address: IPv6Address,
         port: UInt16,
@@ -67,13 +69,13 @@ extension SocketAddress {
     /// A Unix socket's path, taken as it is, of at most 108 bytes.
     ///
     /// - Throws: ``SocketError`` with the code ``SocketError/Code/nameTooLong`` for a longer path,
-    ///   which is never cut, and ``SocketError/Code/invalidAddress`` for an empty path or one with
-    ///   a zero byte.
+    ///   which is never cut; ``SocketError/Code/invalidAddress`` for an empty path or one with a
+    ///   zero byte.
     public static func unix(path: String) throws(SocketError) -> SocketAddress {
         try unix(path: Array(path.utf8))
     }
 
-    /// A Unix socket's path of any bytes; as ``unix(path:)-(String)``.
+    /// A Unix socket's path of any bytes; otherwise as ``unix(path:)-(String)``.
     public static func unix(path: [UInt8]) throws(SocketError) -> SocketAddress {
         guard !path.isEmpty else {
             throw SocketError(
@@ -92,20 +94,20 @@ extension SocketAddress {
         return try named(path)
     }
 
-    /// A name in Linux's abstract namespace, of at most 107 bytes; no file belongs to it.
+    /// A name in Linux's abstract namespace, of at most 107 bytes; there is no file for it.
     ///
     /// - Throws: ``SocketError`` with the code ``SocketError/Code/nameTooLong`` for a longer name.
     public static func unix(abstract name: String) throws(SocketError) -> SocketAddress {
         try unix(abstract: Array(name.utf8))
     }
 
-    /// An abstract name of any bytes; as ``unix(abstract:)-(String)``.
+    /// An abstract name of any bytes; otherwise as ``unix(abstract:)-(String)``.
     public static func unix(abstract name: [UInt8]) throws(SocketError) -> SocketAddress {
         try named([0] + name)
     }
 
-    /// No name: what a Unix socket has that was not bound. At bind, the kernel chooses an abstract
-    /// name ("autobind").
+    /// No name: the address of a Unix socket that was not bound. At bind, the kernel chooses an
+    /// abstract name ("autobind").
     public static var unixUnnamed: SocketAddress { SocketAddress(parts: .unix([])) }
 
     private static func named(_ name: [UInt8]) throws(SocketError) -> SocketAddress {
@@ -181,7 +183,8 @@ extension SocketAddress {
         }
     }
 
-    /// The same IP address with another port; a Unix socket's address as it is.
+    /// Returns the same IP address with another port; a Unix socket's address is returned
+    /// unchanged.
     public func withPort(_ port: UInt16) -> SocketAddress {
         switch parts {
         case .ipv4(let address, _): .ipv4(address, port: port)
@@ -190,8 +193,8 @@ extension SocketAddress {
         }
     }
 
-    /// A Unix socket's path; nil for another address, and for a path that is not UTF-8, which
-    /// ``unixPathBytes`` has.
+    /// A Unix socket's path; nil for another address, and for a path that is not UTF-8.
+    /// ``unixPathBytes`` has such a path.
     public var unixPath: String? {
         unixPathBytes.flatMap { String(validating: $0, as: UTF8.self) }
     }
@@ -208,7 +211,7 @@ extension SocketAddress {
         return Array(name.dropFirst())
     }
 
-    /// Whether it belongs to a Unix socket without a name.
+    /// Whether it is the address of a Unix socket without a name.
     public var isUnixUnnamed: Bool { self == .unixUnnamed }
 }
 
@@ -235,7 +238,7 @@ extension SocketAddress {
         }
     }
 
-    /// What a system call returned; nil where it left no address.
+    /// Makes an address from a system call's result; nil if the call left no address.
     init?(_ storage: borrowing AddressStorage) {
         if let (address, port) = storage.ipv4 {
             parts = .ipv4(IPv4Address(rawValue: address), port: port)
@@ -252,7 +255,7 @@ extension SocketAddress {
     }
 }
 
-/// Keeps the large form of an address on the heap.
+/// A box that keeps the large form of an address on the heap.
 final class AddressStorageBox: Hashable, Sendable {
     let storage: AddressStorage
 

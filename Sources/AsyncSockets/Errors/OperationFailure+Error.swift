@@ -2,15 +2,15 @@ internal import SocketReactor
 internal import SocketSystem
 
 extension OperationFailure {
-    /// What users catch where an operation ended so.
+    /// The error that a program catches if an operation ended like this.
     ///
     /// - Parameters:
-    ///   - operation: What was being done.
-    ///   - local: The socket's own address, asked for where the error shows it.
-    ///   - remote: The peer's.
-    ///   - bytesWritten: How many bytes had gone out.
-    ///   - busy: What it means that another task is in the way.
-    ///   - reason: What an error number means here, where it does not say it itself.
+    ///   - operation: The operation that failed.
+    ///   - local: The socket's own address, computed only if the error shows it.
+    ///   - remote: The peer's address.
+    ///   - bytesWritten: The number of bytes that had gone out.
+    ///   - busy: The reason to print if another task is in the way.
+    ///   - reason: An explanation of the error number, if the number does not explain itself.
     /// - Returns: `CancellationError` for cancellation, else `SocketError`.
     func error(
         _ operation: SocketError.Operation,
@@ -50,6 +50,7 @@ extension OperationFailure {
 }
 
 extension SocketError {
-    /// Why an operation in `withTimeout` ended: not the network's timeout, which is ETIMEDOUT.
+    /// The reason for an operation that ended in `withTimeout`. The network's own timeout is
+    /// ETIMEDOUT.
     static let deadlinePassed = "timed out: the deadline of withTimeout has passed"
 }

@@ -2,7 +2,7 @@ internal import SocketReactor
 internal import SocketSystem
 
 extension SocketError: CustomStringConvertible {
-    /// The error as a sentence: what was done, to whom and from where, and why it failed.
+    /// The error as a sentence: the operation, the addresses and the cause.
     ///
     /// `connect 127.0.0.1:9 from 127.0.0.1:51234: connection refused (ECONNREFUSED)`
     public var description: String {
@@ -29,14 +29,14 @@ extension SocketError: CustomStringConvertible {
         }
     }
 
-    /// Why it failed, without what was done and to whom.
+    /// The cause alone, without the operation and the addresses.
     var cause: String {
         guard let errno = failedCall else { return reason ?? code.message }
         let cause = errno.description
         return reason.map { "\(cause): \($0)" } ?? cause
     }
 
-    /// What the reader probably has to do, where the error number alone misleads.
+    /// The probable remedy, if the error number alone misleads.
     private var hint: String? {
         switch failedCall {
         case .accessDenied where operation == .bind && (1..<1024).contains(localAddress?.port ?? 0):
@@ -47,7 +47,8 @@ extension SocketError: CustomStringConvertible {
         case .processDescriptorLimit where reason != nil:
             nil
         case .processDescriptorLimit where operation == .read || operation == .write:
-            // These open nothing: the connection was accepted, and could not be watched.
+            // These open no descriptor: the connection was accepted, but the loop could not watch
+            // it.
             Self.selectLimit
         case .processDescriptorLimit:
             "the process's descriptor limit (ulimit -n) is reached"
@@ -58,11 +59,11 @@ extension SocketError: CustomStringConvertible {
         }
     }
 
-    /// What EMFILE means where it is the event loop's answer, not the kernel's.
+    /// The meaning of EMFILE if the event loop answers with it, not the kernel.
     static let selectLimit =
         "select(2) watches no descriptor from 1024 (FD_SETSIZE) on; another backend does"
 
-    /// Why an event loop does not take a socket in.
+    /// The error if an event loop refuses a socket.
     init(
         unwatched failure: OperationFailure,
         _ operation: Operation,

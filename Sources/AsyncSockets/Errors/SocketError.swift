@@ -1,6 +1,6 @@
 internal import SocketSystem
 
-/// What went wrong with a socket, as a value to compare and as a sentence to print.
+/// An error of a socket, as a value to compare and as a sentence to print.
 ///
 /// ```swift
 /// do {
@@ -12,7 +12,7 @@ internal import SocketSystem
 ///
 /// Compare ``code``; the wording of the sentence may change.
 public struct SocketError: Error, Sendable {
-    /// All there is, on the heap: an error is a pointer wide wherever it could be thrown.
+    /// All the fields, on the heap, so that an error is only a pointer wide.
     private let details: Details
 
     private final class Details: Sendable {
@@ -66,17 +66,17 @@ public struct SocketError: Error, Sendable {
         )
     }
 
-    /// A failure that no system call has reported: one that the library found, or a program's own
-    /// ``Resolver``, or that a test makes.
+    /// A failure that no system call reported. The library found it, or a program's own
+    /// ``Resolver``, or a test makes it.
     ///
     /// - Parameters:
-    ///   - operation: What was being done.
-    ///   - code: What kind of failure it is.
-    ///   - local: The socket's own address, where it had one.
-    ///   - remote: The peer's address, where there was one.
-    ///   - bytesWritten: How many bytes a failed write had handed to the kernel.
+    ///   - operation: The operation that failed.
+    ///   - code: The kind of failure.
+    ///   - local: The socket's own address, if it had one.
+    ///   - remote: The peer's address, if there was one.
+    ///   - bytesWritten: The number of bytes that a failed write had handed to the kernel.
     ///   - reason: The cause, which is printed in place of the code's own words.
-    ///   - attempts: What was tried to connect to a host by name.
+    ///   - attempts: The attempts to connect to a host by name.
     public init(
         _ operation: Operation,
         code: Code,
@@ -98,7 +98,8 @@ public struct SocketError: Error, Sendable {
         )
     }
 
-    /// The same failure as part of a larger operation: a parser's error inside `bind`.
+    /// Returns the same failure as part of a larger operation, such as a parser's error inside
+    /// `bind`.
     func during(_ operation: Operation) -> SocketError {
         SocketError(
             details: Details(
@@ -118,36 +119,37 @@ public struct SocketError: Error, Sendable {
 }
 
 extension SocketError {
-    /// What kind of failure it is.
+    /// The kind of failure.
     public var code: Code { details.code }
 
-    /// What was being done.
+    /// The operation that failed.
     public var operation: Operation { details.operation }
 
-    /// The socket's own address, where it had one.
+    /// The socket's own address, if it had one.
     public var localAddress: SocketAddress? { details.localAddress }
 
-    /// The peer's address, where there was one.
+    /// The peer's address, if there was one.
     public var remoteAddress: SocketAddress? { details.remoteAddress }
 
-    /// The system call's error number, errno(3); nil where the library itself found the failure.
+    /// The system call's error number, errno(3); nil if the library itself found the failure.
     public var errno: CInt? { failedCall?.rawValue }
 
-    /// ``errno`` as the floor below knows it.
+    /// ``errno`` in the type of the floor below.
     var failedCall: Errno? { details.errno }
 
-    /// How many bytes a failed write had handed to the kernel before it failed; 0 otherwise.
+    /// The number of bytes that a failed write had handed to the kernel; 0 for other operations.
     public var bytesWritten: Int { details.bytesWritten }
 
-    /// More about the cause, where there is more to say.
+    /// More about the cause, if there is more to say.
     public var reason: String? { details.reason }
 
-    /// What was tried to connect to a host by name, in the order of the starts; empty otherwise.
+    /// The attempts to connect to a host by name, in the order in which they began; empty
+    /// otherwise.
     public var attempts: [ConnectionAttempt] { details.attempts }
 }
 
 extension SocketError: Hashable {
-    /// Equal are errors that agree in all they say.
+    /// Errors are equal if all their fields are equal.
     public static func == (left: SocketError, right: SocketError) -> Bool {
         left.code == right.code && left.operation == right.operation
             && left.errno == right.errno && left.localAddress == right.localAddress
@@ -156,7 +158,7 @@ extension SocketError: Hashable {
             && left.attempts == right.attempts
     }
 
-    /// Feeds what identifies the error to a hasher.
+    /// Feeds the fields that identify the error to a hasher.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(code)
         hasher.combine(operation)
@@ -169,7 +171,7 @@ extension SocketError: Hashable {
 // MARK: - Operation
 
 extension SocketError {
-    /// What was being done when it failed.
+    /// The operation that failed.
     public struct Operation: Hashable, Sendable, CustomStringConvertible {
         /// The word that the error's sentence begins with.
         public let name: String
@@ -221,7 +223,7 @@ extension SocketError {
         public static var watch: Operation { Operation("watch") }
         /// Starting event loops, `pthread_create(3)`, `epoll_create1(2)`.
         public static var startLoops: Operation { Operation("start event loops") }
-        /// A scope whose time has run out, `withTimeout`.
+        /// A scope whose time ran out, `withTimeout`.
         public static var timeout: Operation { Operation("timeout") }
         /// Listing the network interfaces, `getifaddrs(3)`.
         public static var listInterfaces: Operation { Operation("list interfaces") }
