@@ -2,11 +2,11 @@ internal import SocketSystem
 
 // Options of IPv4 and IPv6 sockets, ip(7) and ipv6(7).
 //
-// Where both protocols have an option, each has its own name here. On an IPv6 socket that also
-// carries IPv4 (`v6Only` is false), the IPv4 option concerns the IPv4-mapped traffic.
+// If both protocols have an option, each has its own name here. On an IPv6 socket that also carries
+// IPv4 (`v6Only` is false), the IPv4 option applies to the IPv4-mapped traffic.
 
 extension SocketOption where Value == Bool {
-    /// Whether an IPv6 socket refuses IPv4 (IPV6_V6ONLY). To be set before bind.
+    /// Whether an IPv6 socket refuses IPv4 (IPV6_V6ONLY). Set it before bind.
     public static var v6Only: SocketOption { flag("v6Only", .ipv6Only) }
 
     /// Whether an address can be bound that the machine does not have yet (IP_FREEBIND).
@@ -16,8 +16,8 @@ extension SocketOption where Value == Bool {
     /// (IP_TRANSPARENT).
     public static var transparent: SocketOption { flag("transparent", .ipTransparent) }
 
-    /// Whether binding to port 0 leaves the choice of the port to connect, when it can be shared
-    /// between different peers (IP_BIND_ADDRESS_NO_PORT).
+    /// Whether binding to port 0 leaves the choice of the port to connect. Different peers can then
+    /// share a port (IP_BIND_ADDRESS_NO_PORT).
     public static var bindAddressNoPort: SocketOption {
         flag("bindAddressNoPort", .ipBindAddressNoPort)
     }
@@ -50,7 +50,8 @@ extension SocketOption where Value == Bool {
         flag("receiveTrafficClass", .ipv6ReceiveTrafficClass)
     }
 
-    /// Whether errors reported by the network are kept with what they belong to (IP_RECVERR).
+    /// Whether errors that the network reports are kept with the destination and the cause
+    /// (IP_RECVERR).
     public static var receiveErrors: SocketOption { flag("receiveErrors", .ipReceiveErrors) }
 
     /// As ``receiveErrors``, for IPv6 (IPV6_RECVERR).
@@ -60,45 +61,46 @@ extension SocketOption where Value == Bool {
 }
 
 extension SocketOption where Value == Int {
-    /// How many routers a packet may pass, 1...255; -1 sets the machine's default (IP_TTL).
+    /// The number of routers that a packet may pass, 1...255; -1 sets the machine's default
+    /// (IP_TTL).
     public static var timeToLive: SocketOption { integer("timeToLive", .ipTimeToLive) }
 
-    /// How many routers an IPv6 packet may pass, 0...255; -1 sets the machine's default
+    /// The number of routers that an IPv6 packet may pass, 0...255; -1 sets the machine's default
     /// (IPV6_UNICAST_HOPS).
     public static var hopLimit: SocketOption { integer("hopLimit", .ipv6HopLimit) }
 
-    /// The second byte of sent IPv4 headers, 0...255: the code point of the service in the upper
-    /// six bits, and for datagrams ECN in the lower two (IP_TOS).
+    /// The second byte of sent IPv4 headers, 0...255: the service's code point in the upper six
+    /// bits, and for datagrams ECN in the lower two (IP_TOS).
     public static var typeOfService: SocketOption { integer("typeOfService", .ipTypeOfService) }
 
-    /// The same of IPv6, 0...255; -1 sets the machine's default (IPV6_TCLASS).
+    /// The same field of IPv6 headers, 0...255; -1 sets the machine's default (IPV6_TCLASS).
     public static var trafficClass: SocketOption { integer("trafficClass", .ipv6TrafficClass) }
 
-    /// The largest packet that the way to the peer is known to take, in bytes; connected sockets
-    /// only (IP_MTU). Read only.
+    /// The size of the largest packet that is known to pass the path to the peer, in bytes;
+    /// connected sockets only (IP_MTU). Read only.
     public static var pathMTU: SocketOption { readOnlyInteger("pathMTU", .ipMTU) }
 
     /// As ``pathMTU``, for IPv6 (IPV6_MTU). Read only.
     public static var pathMTUIPv6: SocketOption { readOnlyInteger("pathMTUIPv6", .ipv6MTU) }
 }
 
-/// What becomes of packets larger than the way to the peer takes.
+/// The treatment of packets that are too large for the path to the peer.
 public struct PathMTUDiscovery: Hashable, Sendable, CustomStringConvertible {
     /// The kernel's number, `IP_PMTUDISC_WANT` and its like.
     public let rawValue: CInt
 
-    /// A kernel's number.
+    /// Makes a value from the kernel's number.
     public init(rawValue: CInt) { self.rawValue = rawValue }
 
     /// Routers cut them into fragments.
     public static let never = PathMTUDiscovery(rawValue: 0)
-    /// The machine cuts them where the way's size is known, else as the route says.
+    /// The machine cuts them if the size for the path is known; otherwise the route decides.
     public static let wanted = PathMTUDiscovery(rawValue: 1)
     /// They are refused with ``SocketError/Code/messageTooLong``.
     public static let always = PathMTUDiscovery(rawValue: 2)
-    /// They are sent uncut as far as the interface takes them, to find out.
+    /// They are sent uncut, up to the interface's limit, to find the size that passes.
     public static let probe = PathMTUDiscovery(rawValue: 3)
-    /// As ``never``, and what routers say about the size is not believed.
+    /// As ``never``, but what routers report about the size is ignored.
     public static let interface = PathMTUDiscovery(rawValue: 4)
     /// As ``interface``, but the machine may cut packets.
     public static let omit = PathMTUDiscovery(rawValue: 5)
@@ -112,7 +114,7 @@ public struct PathMTUDiscovery: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension SocketOption where Value == PathMTUDiscovery {
-    /// What becomes of packets larger than the way to the peer takes (IP_MTU_DISCOVER).
+    /// The treatment of packets that are too large for the path to the peer (IP_MTU_DISCOVER).
     public static var pathMTUDiscovery: SocketOption {
         mtuDiscovery("pathMTUDiscovery", .ipMTUDiscovery)
     }

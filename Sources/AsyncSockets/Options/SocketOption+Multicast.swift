@@ -1,9 +1,9 @@
 internal import SocketSystem
 
-// How a socket sends and receives multicast; membership itself is not an option here.
+// How a socket sends and receives multicast. Membership itself is not an option here.
 
 extension SocketOption where Value == Bool {
-    /// Whether what this socket sends to a group also reaches members on this machine
+    /// Whether datagrams that this socket sends to a group also reach members on this machine
     /// (IP_MULTICAST_LOOP). On by default.
     public static var multicastLoopback: SocketOption {
         flag("multicastLoopback", .ipMulticastLoopback)
@@ -14,8 +14,8 @@ extension SocketOption where Value == Bool {
         flag("multicastLoopbackIPv6", .ipv6MulticastLoopback)
     }
 
-    /// Whether datagrams to any group that some socket of the machine joined are delivered, instead
-    /// of those to this socket's own groups (IP_MULTICAST_ALL).
+    /// Whether the socket receives datagrams to every group that some socket of the machine joined,
+    /// instead of only those to its own groups (IP_MULTICAST_ALL).
     public static var multicastAll: SocketOption { flag("multicastAll", .ipMulticastAll) }
 
     /// As ``multicastAll``, for IPv6 (IPV6_MULTICAST_ALL).
@@ -25,8 +25,8 @@ extension SocketOption where Value == Bool {
 }
 
 extension SocketOption where Value == Int {
-    /// How many routers a multicast packet may pass, 0...255; 1, the default, keeps it on the link
-    /// (IP_MULTICAST_TTL).
+    /// The number of routers that a multicast packet may pass, 0...255; the default 1 keeps it on
+    /// the link (IP_MULTICAST_TTL).
     public static var multicastTimeToLive: SocketOption {
         integer("multicastTimeToLive", .ipMulticastTimeToLive)
     }
@@ -39,7 +39,7 @@ extension SocketOption where Value == Int {
 
 extension SocketOption where Value == UInt32 {
     /// The index of the interface through which multicast is sent; 0 lets the routing table choose
-    /// (IP_MULTICAST_IF). Set only: the kernel gives an address back, which
+    /// (IP_MULTICAST_IF). Set only: the kernel returns an address, which
     /// ``multicastInterfaceAddress`` reads.
     public static var multicastInterface: SocketOption {
         SocketOption(

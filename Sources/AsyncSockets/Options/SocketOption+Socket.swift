@@ -3,17 +3,17 @@ internal import SocketSystem
 // Options of every kind of socket, socket(7).
 
 extension SocketOption where Value == Bool {
-    /// Whether the kernel asks a silent peer now and then if it is still there (SO_KEEPALIVE); when
-    /// and how often, ``keepAliveIdle`` and its neighbours say.
+    /// Whether the kernel probes a silent peer now and then (SO_KEEPALIVE). ``keepAliveIdle``,
+    /// ``keepAliveInterval`` and ``keepAliveCount`` say when and how often.
     public static var keepAlive: SocketOption { flag("keepAlive", .keepAlive) }
 
-    /// Whether the address can be bound although connections of an earlier socket on it still wind
-    /// down (SO_REUSEADDR); for UDP, whether several sockets may share it. On by default for
-    /// listeners.
+    /// Whether the address can be bound while connections of an earlier socket on it still wind
+    /// down (SO_REUSEADDR). For UDP: whether several sockets may share the address. On by default
+    /// for listeners.
     public static var reuseAddress: SocketOption { flag("reuseAddress", .reuseAddress) }
 
-    /// Whether several sockets of one user may share the address, and the kernel spreads
-    /// connections and datagrams over them (SO_REUSEPORT). Each of them has to set it before bind.
+    /// Whether several sockets of one user may share the address (SO_REUSEPORT). The kernel then
+    /// spreads connections and datagrams over them. Each of them must set it before bind.
     public static var reusePort: SocketOption { flag("reusePort", .reusePort) }
 
     /// Whether datagrams may be sent to broadcast addresses (SO_BROADCAST).
@@ -26,19 +26,19 @@ extension SocketOption where Value == Bool {
         }
     }
 
-    /// Whether packets go to directly connected networks only, past the routing table
+    /// Whether packets go only to directly connected networks, past the routing table
     /// (SO_DONTROUTE).
     public static var dontRoute: SocketOption { flag("dontRoute", .dontRoute) }
 
-    /// Whether urgent data arrives in the stream, in its place (SO_OOBINLINE).
+    /// Whether urgent data arrives at its place in the stream (SO_OOBINLINE).
     public static var outOfBandInline: SocketOption { flag("outOfBandInline", .outOfBandInline) }
 
-    /// Whether received datagrams carry the time at which the kernel took them
+    /// Whether received datagrams carry the time at which the kernel received them
     /// (SO_TIMESTAMPNS).
     public static var receiveTimestamps: SocketOption { flag("receiveTimestamps", .timestamps) }
 
-    /// Whether received datagrams carry how many the socket has dropped so far for want of room
-    /// (SO_RXQ_OVFL).
+    /// Whether received datagrams carry the number of datagrams that the socket has dropped so far
+    /// for lack of room (SO_RXQ_OVFL).
     public static var receiveDropCount: SocketOption {
         flag("receiveDropCount", .receiveQueueOverflow)
     }
@@ -49,10 +49,10 @@ extension SocketOption where Value == Bool {
         flag("receiveCredentials", .passCredentials)
     }
 
-    /// Whether descriptors can be passed to a Unix socket (SO_PASSRIGHTS), as they can by default.
-    /// Where they cannot, a peer's sending fails with the error number EPERM.
+    /// Whether descriptors can be passed to a Unix socket (SO_PASSRIGHTS). On by default. If it is
+    /// off, a peer that passes descriptors gets the error number EPERM.
     ///
-    /// Connections have what their listener had when they were made. `.notSupported` before Linux
+    /// A connection takes its listener's setting when it is made. `.notSupported` before Linux
     /// 6.16.
     public static var receiveDescriptors: SocketOption { flag("receiveDescriptors", .passRights) }
 }
@@ -60,8 +60,8 @@ extension SocketOption where Value == Bool {
 extension SocketOption where Value == Int {
     /// The size of the kernel's send buffer in bytes (SO_SNDBUF).
     ///
-    /// Reading gives twice what was set, because the kernel doubles it for its own bookkeeping, and
-    /// no more than `net.core.wmem_max` allows. Setting it ends the kernel's own tuning.
+    /// Reading gives twice the value that was set, because the kernel doubles it for its own
+    /// bookkeeping. `net.core.wmem_max` limits the value. Setting it ends the kernel's own tuning.
     public static var sendBufferSize: SocketOption { integer("sendBufferSize", .sendBufferSize) }
 
     /// The size of the kernel's receive buffer in bytes (SO_RCVBUF); otherwise as
@@ -82,8 +82,8 @@ extension SocketOption where Value == Int {
         setOnly("receiveBufferSizeBeyondLimit", .receiveBufferSizeForce)
     }
 
-    /// How many bytes must have arrived before a stream counts as readable (SO_RCVLOWAT); 1 by
-    /// default.
+    /// The number of bytes that must have arrived before a stream counts as readable (SO_RCVLOWAT);
+    /// 1 by default.
     public static var receiveLowWaterMark: SocketOption {
         integer("receiveLowWaterMark", .receiveLowWaterMark)
     }
@@ -92,7 +92,7 @@ extension SocketOption where Value == Int {
     /// (SO_PRIORITY).
     public static var priority: SocketOption { integer("priority", .priority) }
 
-    /// The CPU that handles the socket's packets, -1 for none yet (SO_INCOMING_CPU).
+    /// The CPU that handles the socket's packets; -1 if there is none yet (SO_INCOMING_CPU).
     public static var incomingCPU: SocketOption { integer("incomingCPU", .incomingCPU) }
 
     /// The kind of socket, `SOCK_STREAM` and its like (SO_TYPE). Read only.
@@ -120,7 +120,7 @@ extension SocketOption where Value == UInt32 {
 }
 
 extension SocketOption where Value == UInt64 {
-    /// A number that no other socket of this boot of the machine has (SO_COOKIE). Read only.
+    /// A number that no other socket has until the machine boots again (SO_COOKIE). Read only.
     public static var cookie: SocketOption {
         SocketOption("cookie") { descriptor throws(Errno) in
             try OptionCalls.get(.cookie, over: UInt64(0), on: descriptor)
@@ -150,19 +150,19 @@ extension SocketOption where Value == String {
 }
 
 extension SocketOption where Value == Duration {
-    /// How long a receive that finds nothing asks the network card in a loop before it waits
-    /// (SO_BUSY_POLL), in microseconds.
+    /// The time for which a receive that finds nothing polls the network card before it waits, in
+    /// microseconds (SO_BUSY_POLL).
     public static var busyPoll: SocketOption {
         time("busyPoll", .busyPoll, in: .microseconds(1))
     }
 }
 
 extension SocketOption where Value == Duration? {
-    /// What closing does with bytes that are not sent yet (SO_LINGER).
+    /// The fate of unsent bytes at close (SO_LINGER).
     ///
     /// nil, the default: the kernel goes on sending in the background. Zero: they are thrown away
-    /// and the peer gets a reset. Longer: as nil, for at most that time, counted in whole seconds;
-    /// since this library's sockets never block, the close itself does not wait for it.
+    /// and the peer gets a reset. Longer: as nil, for at most that time, counted in whole seconds.
+    /// This library's sockets never block, so the close itself does not wait.
     public static var linger: SocketOption {
         SocketOption(
             "linger",
@@ -179,8 +179,7 @@ extension SocketOption where Value == Duration? {
 }
 
 extension SocketOption where Value == SocketError.Code? {
-    /// The error that waits on the socket, nil for none; reading takes it away (SO_ERROR).
-    /// Read only.
+    /// The socket's pending error, nil for none; reading clears it (SO_ERROR). Read only.
     public static var error: SocketOption {
         SocketOption("error") { descriptor throws(Errno) in
             let number = try OptionCalls.integer(.error, on: descriptor)

@@ -2,23 +2,23 @@ internal import SocketSystem
 
 /// A socket option and the type of its value.
 ///
-/// Options are read and set on live sockets (`try connection.set(.noDelay, to: true)`) and given
-/// when a socket is made (`options: [.set(.sendBufferSize, 65536)]`). The static members are the
-/// options that this library knows; ``integer(level:name:)`` reaches every other one that has an
-/// integer value.
+/// A program can read and set options on live sockets (`try connection.set(.noDelay, to: true)`),
+/// or give them when it makes a socket (`options: [.set(.sendBufferSize, 65536)]`). The static
+/// members are the options that this library knows; ``integer(level:name:)`` reaches every other
+/// one that has an integer value.
 ///
-/// A value that the kernel cannot take is an error, never a trap; ``SocketError/Code/notSupported``
-/// for an option that cannot be read or cannot be set.
+/// A value that the kernel does not accept is an error, never a trap. An option that cannot be
+/// read, or cannot be set, throws ``SocketError/Code/notSupported``.
 ///
 /// The corresponding system calls are `getsockopt(2)` and `setsockopt(2)`.
 public struct SocketOption<Value: Sendable>: Sendable {
     /// The option's name in an error's sentence.
     let name: String
 
-    /// Reads the option of a descriptor; nil where it can only be set.
+    /// Reads the option of a descriptor; nil if it can only be set.
     private let getter: (@Sendable (CInt) throws(Errno) -> Value)?
 
-    /// Sets the option of a descriptor; nil where it can only be read.
+    /// Sets the option of a descriptor; nil if it can only be read.
     private let setter: (@Sendable (CInt, Value) throws(Errno) -> Void)?
 
     init(
@@ -41,7 +41,7 @@ public struct SocketOption<Value: Sendable>: Sendable {
         try setter(descriptor, value)
     }
 
-    /// The error of a failed read, with the option's name in it.
+    /// The error of a failed read, with the option's name.
     func readError(
         _ errno: Errno,
         local: SocketAddress? = nil,
@@ -50,7 +50,7 @@ public struct SocketOption<Value: Sendable>: Sendable {
         SocketError(.getOption, errno, local: local, remote: remote, reason: name)
     }
 
-    /// The error of a failed write, with the option's name and the value in it.
+    /// The error of a failed write, with the option's name and the value.
     func writeError(
         _ errno: Errno,
         value: Value,
@@ -63,7 +63,7 @@ public struct SocketOption<Value: Sendable>: Sendable {
 }
 
 extension SocketOption where Value == Int {
-    /// Any option whose value is a C `int`, by the numbers of its manual page.
+    /// Any option whose value is a C `int`, by the numbers in the kernel's headers.
     public static func integer(level: CInt, name: CInt) -> SocketOption<Int> {
         integer("option \(level).\(name)", OptionName(level: level, name: name))
     }
@@ -71,7 +71,7 @@ extension SocketOption where Value == Int {
 
 // MARK: - Settings
 
-/// An option with the value it shall have, for a socket about to be made.
+/// An option and its value, for a socket that is about to be made.
 ///
 /// ```swift
 /// let settings: [SocketOptionSetting] = [.set(.receiveBufferSize, 65536), .set(.priority, 6)]
@@ -92,7 +92,7 @@ public struct SocketOptionSetting: Sendable, CustomStringConvertible {
         self.applier = applier
     }
 
-    /// An option and the value it shall have.
+    /// Makes a setting from an option and its value.
     public static func set<Value: Sendable>(
         _ option: SocketOption<Value>,
         _ value: Value
@@ -138,7 +138,7 @@ extension SocketOption where Value == Int {
         )
     }
 
-    /// A number that only the kernel decides.
+    /// A number that only the kernel sets.
     static func readOnlyInteger(_ name: String, _ option: OptionName) -> SocketOption {
         SocketOption(name, get: integer(name, option).getter)
     }
@@ -161,7 +161,7 @@ extension SocketOption where Value == UInt32 {
 
 extension SocketOption where Value == Duration {
     /// A time that the kernel counts in `unit`s. A fraction is rounded up, so that no wait is
-    /// shorter than asked for; a negative time is `outOfRange`.
+    /// shorter than requested; a negative time is `outOfRange`.
     static func time(_ name: String, _ option: OptionName, in unit: Duration) -> SocketOption {
         SocketOption(
             name,
@@ -184,7 +184,7 @@ extension SocketOption where Value == String {
                 try OptionCalls.string(option, capacity: capacity, on: descriptor)
             },
             set: { descriptor, value throws(Errno) in
-                // The kernel would cut it and could take one name for another.
+                // The kernel would cut it, and could mistake one name for another.
                 guard value.utf8.count < capacity else { throw .nameTooLong }
                 try OptionCalls.setString(option, to: value, on: descriptor)
             }
@@ -193,11 +193,11 @@ extension SocketOption where Value == String {
 }
 
 extension Duration {
-    /// How many `unit`s (of at most one second) the time has, rounded up.
+    /// The number of `unit`s (of at most one second) in the time, rounded up.
     func count(of unit: Duration) throws(Errno) -> CInt {
         guard self >= .zero, self <= unit * Int(CInt.max) else { throw .outOfRange }
-        // In range, the whole is at most 2^31 seconds: 2^31 * 10^18 fits neither 64-bit integer,
-        // so seconds and the rest are counted apart.
+        // In range, the whole is at most 2^31 seconds. 2^31 * 10^18 fits neither 64-bit integer, so
+        // seconds and the rest are counted separately.
         let unit =
             unit.components.seconds * 1_000_000_000
             + unit.components.attoseconds / 1_000_000_000

@@ -1,5 +1,5 @@
 extension TCPInfo {
-    /// Reads the kernel's `struct tcp_info`, of which only the beginning may be there.
+    /// Reads the kernel's `struct tcp_info`; only its beginning may be present.
     init(_ bytes: [UInt8]) {
         let layout = Layout(bytes: bytes)
         state = State(rawValue: layout.byte(0))
@@ -64,7 +64,7 @@ extension TCPInfo {
         ownWindow = layout.has(232, 4) ? layout.count(232) : nil
     }
 
-    /// The structure's bytes; what lies past their end reads as zero.
+    /// The structure's bytes; offsets past their end read as zero.
     private struct Layout {
         let bytes: [UInt8]
 
@@ -76,7 +76,8 @@ extension TCPInfo {
         private func integer<Integer: FixedWidthInteger>(_ offset: Int) -> Integer {
             let size = Integer.bitWidth / 8
             guard has(offset, size) else { return 0 }
-            // Put together as a big-endian number, whose bytes in memory are then those read.
+            // Put together as a big-endian number; its bytes in memory are then those that were
+            // read.
             let number = bytes[offset..<offset + size].reduce(Integer.zero) {
                 $0 << 8 | Integer($1)
             }

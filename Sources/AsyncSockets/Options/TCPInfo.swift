@@ -1,59 +1,59 @@
-/// What the kernel knows about a TCP connection at one moment, from `TCP_INFO`.
+/// The kernel's data about a TCP connection at one moment, from `TCP_INFO`.
 ///
-/// Kernels have added fields over the years. One that the running kernel does not have yet is 0,
-/// or nil where 0 could be meant.
+/// Kernels have added fields over the years. A field that the running kernel does not have yet is
+/// 0, or nil if 0 has a meaning.
 ///
 /// The fields are described in `struct tcp_info` of the kernel's `linux/tcp.h`.
 public struct TCPInfo: Sendable, Hashable {
-    /// Where the connection stands in TCP's life of a connection.
+    /// The state of the connection in TCP's state machine.
     public var state: State
-    /// What the congestion control is doing.
+    /// The state of the congestion control.
     public var congestionState: CongestionState
-    /// What both sides agreed on.
+    /// The features that both sides agreed on.
     public var features: Features
-    /// By how many bits the windows that the peer sends are shifted: how much we may send.
+    /// The number of bits by which the peer's windows are shifted (what we may send).
     public var sendWindowScale: Int
-    /// By how many bits the windows that this side sends are shifted: how much we receive.
+    /// The number of bits by which this side's windows are shifted (what we receive).
     public var receiveWindowScale: Int
 
     /// The smoothed round-trip time.
     public var roundTripTime: Duration
-    /// By how much the round-trip time varies.
+    /// The variation of the round-trip time.
     public var roundTripTimeVariation: Duration
-    /// The least round-trip time of late; nil where none was measured.
+    /// The lowest recent round-trip time; nil if none was measured.
     public var minimumRoundTripTime: Duration?
     /// The round-trip time as the receiving direction sees it.
     public var receiveRoundTripTime: Duration
-    /// How long until an unacknowledged segment is sent again.
+    /// The time until an unacknowledged segment is sent again.
     public var retransmissionTimeout: Duration
-    /// How long an acknowledgement may be held back.
+    /// The time that an acknowledgement may be held back.
     public var acknowledgementTimeout: Duration
 
-    /// How long ago data was last sent.
+    /// The time since data was last sent.
     public var timeSinceDataSent: Duration
-    /// How long ago data was last received.
+    /// The time since data was last received.
     public var timeSinceDataReceived: Duration
-    /// How long ago an acknowledgement was last received.
+    /// The time since an acknowledgement was last received.
     public var timeSinceAcknowledgementReceived: Duration
 
     /// The largest segment to send, in bytes.
     public var sendMaximumSegmentSize: Int
-    /// The largest segment received so far, by the kernel's estimate, in bytes.
+    /// The largest segment received so far, as the kernel estimates it, in bytes.
     public var receiveMaximumSegmentSize: Int
     /// The largest segment that this side told the peer to send, in bytes.
     public var advertisedMaximumSegmentSize: Int
-    /// The largest packet that the way to the peer takes, in bytes.
+    /// The size of the largest packet that passes the path to the peer, in bytes.
     public var pathMTU: Int
 
     /// The congestion window, in segments.
     public var congestionWindow: Int
     /// The slow-start threshold, in segments; nil before there is one.
     public var slowStartThreshold: Int?
-    /// How many segments may arrive out of order before one counts as lost.
+    /// The number of segments that may arrive out of order before one counts as lost.
     public var reordering: Int
     /// The receive window's own slow-start threshold, in bytes.
     public var receiveSlowStartThreshold: Int
-    /// The room that received data gets, in bytes.
+    /// The space for received data, in bytes.
     public var receiveSpace: Int
     /// The window that the peer offers, in bytes (Linux 5.4).
     public var peerWindow: Int?
@@ -62,7 +62,7 @@ public struct TCPInfo: Sendable, Hashable {
 
     /// Segments sent and not yet acknowledged; on a listener, connections waiting to be accepted.
     public var unacknowledgedSegments: Int
-    /// Segments of those that the peer has out of order; on a listener, the length of its queue.
+    /// Of those, segments that the peer has out of order; on a listener, the length of its queue.
     public var selectivelyAcknowledgedSegments: Int
     /// Segments that count as lost.
     public var lostSegments: Int
@@ -70,11 +70,11 @@ public struct TCPInfo: Sendable, Hashable {
     public var retransmittedSegments: Int
     /// Segments sent again since the connection began.
     public var totalRetransmittedSegments: Int
-    /// How many times in a row the retransmission timer ran out.
+    /// The number of times in a row that the retransmission timer ran out.
     public var retransmissionTimeouts: Int
-    /// How many times the peer was asked for its window or its life without an answer.
+    /// The number of probes (for the peer's window, or keep-alive) without an answer.
     public var unansweredProbes: Int
-    /// How many times the timer was doubled.
+    /// The number of times that the timer was doubled.
     public var backoff: Int
 
     /// Bytes sent, those sent again included.
@@ -100,20 +100,20 @@ public struct TCPInfo: Sendable, Hashable {
     public var segmentsReceivedOutOfOrder: Int
     /// Segments delivered, those acknowledged selectively included.
     public var segmentsDelivered: Int
-    /// Of those, how many the network had marked as congested.
+    /// Of those, the number that the network had marked as congested.
     public var segmentsDeliveredWithCongestionMark: Int
-    /// Segments that the peer reported to have received twice.
+    /// Segments that the peer reported as received twice.
     public var duplicatesReported: Int
-    /// How many times segments were seen to overtake others.
+    /// The number of times that segments were seen to overtake others.
     public var reorderingsSeen: Int
 
     /// The rate at which data is being sent, in bytes per second; nil for no limit.
     public var pacingRate: UInt64?
     /// The limit of that rate, in bytes per second; nil for no limit.
     public var maximumPacingRate: UInt64?
-    /// The rate at which data arrived at the peer of late, in bytes per second.
+    /// The recent rate at which data arrived at the peer, in bytes per second.
     public var deliveryRate: UInt64
-    /// Whether ``deliveryRate`` was bounded by how fast this program wrote.
+    /// Whether ``deliveryRate`` was limited by how fast this program wrote.
     public var deliveryRateIsLimitedByApplication: Bool
 
     /// The time in which there was data to send.
@@ -125,12 +125,12 @@ public struct TCPInfo: Sendable, Hashable {
 }
 
 extension TCPInfo {
-    /// Where a connection stands, as RFC 9293 names it.
+    /// The state of a connection, in the words of RFC 9293.
     public struct State: Hashable, Sendable, CustomStringConvertible {
         /// The kernel's number, `TCP_ESTABLISHED` and its like.
         public let rawValue: UInt8
 
-        /// A kernel's number.
+        /// Makes a state from the kernel's number.
         public init(rawValue: UInt8) { self.rawValue = rawValue }
 
         /// Both directions are open.
@@ -141,13 +141,13 @@ extension TCPInfo {
         public static let synReceived = State(rawValue: 3)
         /// This side ended its direction, and the peer has not acknowledged that.
         public static let finWait1 = State(rawValue: 4)
-        /// This side ended its direction, and the peer not yet its own.
+        /// This side ended its direction, and the peer has not yet ended its own.
         public static let finWait2 = State(rawValue: 5)
-        /// Both ended; late packets are waited for.
+        /// Both sides ended; the kernel still waits for late packets.
         public static let timeWait = State(rawValue: 6)
         /// No connection.
         public static let closed = State(rawValue: 7)
-        /// The peer ended its direction, and this side not yet its own.
+        /// The peer ended its direction, and this side has not yet ended its own.
         public static let closeWait = State(rawValue: 8)
         /// As `closeWait`, and this side's end is not acknowledged yet.
         public static let lastAck = State(rawValue: 9)
@@ -167,21 +167,21 @@ extension TCPInfo {
         }
     }
 
-    /// What the congestion control is doing.
+    /// The state of the congestion control.
     public struct CongestionState: Hashable, Sendable, CustomStringConvertible {
         /// The kernel's number, `TCP_CA_Open` and its like.
         public let rawValue: UInt8
 
-        /// A kernel's number.
+        /// Makes a state from the kernel's number.
         public init(rawValue: UInt8) { self.rawValue = rawValue }
 
         /// Nothing unusual.
         public static let open = CongestionState(rawValue: 0)
-        /// Acknowledgements that may mean a loss.
+        /// Some acknowledgements may mean a loss.
         public static let disorder = CongestionState(rawValue: 1)
-        /// Slowing down because the network said so.
+        /// It slows down because the network reported congestion.
         public static let reduced = CongestionState(rawValue: 2)
-        /// Sending lost segments again.
+        /// It sends lost segments again.
         public static let recovery = CongestionState(rawValue: 3)
         /// The retransmission timer ran out.
         public static let loss = CongestionState(rawValue: 4)
@@ -194,12 +194,12 @@ extension TCPInfo {
         }
     }
 
-    /// What both sides agreed on when the connection was made.
+    /// The features that both sides agreed on when the connection was made.
     public struct Features: OptionSet, Hashable, Sendable {
         /// The kernel's bits, `TCPI_OPT_TIMESTAMPS` and its like.
         public let rawValue: UInt8
 
-        /// Kernel's bits.
+        /// Makes features from the kernel's bits.
         public init(rawValue: UInt8) { self.rawValue = rawValue }
 
         /// Segments carry times.
@@ -210,9 +210,9 @@ extension TCPInfo {
         public static let windowScaling = Features(rawValue: 4)
         /// The network may mark congestion.
         public static let congestionNotification = Features(rawValue: 8)
-        /// The network did so at least once.
+        /// The network has marked congestion at least once.
         public static let congestionNotificationSeen = Features(rawValue: 16)
-        /// The first packet carried data that was taken.
+        /// The first packet carried data, and the peer accepted it.
         public static let fastOpen = Features(rawValue: 32)
     }
 }
