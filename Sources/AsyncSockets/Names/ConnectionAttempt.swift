@@ -1,17 +1,18 @@
 internal import SocketSystem
 
-/// One address that was tried in vain while connecting to a host by name.
+/// A failed attempt at one address, while connecting to a host by name.
 public struct ConnectionAttempt: Hashable, Sendable, CustomStringConvertible {
-    /// Whom it was.
+    /// The address that was tried.
     public let address: SocketAddress
 
-    /// Why it failed.
+    /// The reason why it failed.
     public let error: SocketError
 
-    /// When it began, from the beginning of the whole `connect`, lookups included.
+    /// The time from the beginning of the whole `connect`, lookups included, to the attempt's
+    /// start.
     public let start: Duration
 
-    /// How long it took to fail.
+    /// The time until it failed.
     public let duration: Duration
 
     /// `127.0.0.1:9: connection refused (ECONNREFUSED) after 0.2 ms`
@@ -21,7 +22,7 @@ public struct ConnectionAttempt: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension Duration {
-    /// In milliseconds with one decimal, `0.2 ms`.
+    /// The time in milliseconds with one decimal, `0.2 ms`.
     fileprivate var milliseconds: String {
         let tenths = (self / .microseconds(100)).rounded()
         return "\(tenths / 10) ms"
@@ -53,18 +54,18 @@ extension HappyEyeballs {
         )
     }
 
-    /// The error of a race that all addresses have lost.
+    /// The error of a race in which every address failed.
     func error(for name: HostName, port: UInt16) -> SocketError {
         if attempts.isEmpty { return Resolver.combined(name, lookupFailures) }
         let failures = failures
         var parts = failures.map(\.description)
-        // That a name has no address of one version is no news; that nobody answered is.
+        // A missing address of one version is not worth reporting; a silent name service is.
         for version in [IPAddress.Version.v6, .v4] {
             if let failure = lookupFailures[version], !failure.isAboutName {
                 parts.append("\(version) addresses: \(failure.cause)")
             }
         }
-        // That the machine has no route for one version of IP says nothing about the host.
+        // A missing route for one version of IP says nothing about the host.
         let telling = failures.first { !$0.error.isAboutRoute } ?? failures.first
         let count = failures.count == 1 ? "the attempt" : "all \(failures.count) attempts"
         return SocketError(

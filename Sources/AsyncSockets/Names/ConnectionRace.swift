@@ -1,7 +1,7 @@
 internal import SocketReactor
 internal import SocketSystem
 
-/// Drives `HappyEyeballs` with real lookups, sockets and timers: each is a child task, so nothing
+/// Drives `HappyEyeballs` with real lookups, sockets and timers. Each is a child task, so nothing
 /// of a race is left when it is over.
 struct ConnectionRace {
     let name: HostName
@@ -10,7 +10,7 @@ struct ConnectionRace {
     let resolver: Resolver
     let group: EventLoopGroup
 
-    /// What a child task comes back with.
+    /// The result of a child task.
     private enum Report: Sendable {
         case event(HappyEyeballs.Event)
         case connected(Int, Registration)
@@ -28,9 +28,9 @@ struct ConnectionRace {
 
     private typealias Children = TaskGroup<Report>
 
-    /// Looks up, connects, and returns the first connection.
+    /// Looks up the name, connects, and returns the first connection.
     ///
-    /// The race keeps the deadline of the task itself, for all of its children.
+    /// The deadline of the calling task applies to the whole race and all of its children.
     func run() async throws -> (Registration, SocketAddress) {
         try Task.checkCancellation()
         let deadline = Deadline.current
@@ -61,7 +61,7 @@ struct ConnectionRace {
             children.cancelAll()
             let winner = outcome?.winner
             let won = winner.flatMap { connections.removeValue(forKey: $0) }
-            // A loser may have connected before it learnt that it has lost.
+            // A loser may have connected before it learnt that it lost.
             for loser in connections.values { loser.close() }
             for await case .connected(_, let loser) in children { loser.close() }
             if let won, let winner { return .success((won, machine.attempts[winner].address)) }
@@ -72,7 +72,7 @@ struct ConnectionRace {
         return try result.get()
     }
 
-    /// Starts what the machine wants; returns how the race has ended, if it has.
+    /// Carries out the machine's actions; returns the race's outcome, if it is over.
     private func carryOut(
         _ actions: [HappyEyeballs.Action],
         by children: inout Children,
@@ -87,7 +87,7 @@ struct ConnectionRace {
             case .wake(let moment):
                 children.addTask { await sleep(until: moment, on: loop, then: .timerFired) }
             case .abandon, .close:
-                // Only a race that is over has losers, and then all children are cancelled.
+                // Losers exist only once the race is over, and then all children are cancelled.
                 break
             case .finish(let outcome):
                 return outcome
@@ -123,7 +123,7 @@ struct ConnectionRace {
         }
     }
 
-    /// Which addresses can be of use.
+    /// The versions that can be of use.
     private func versions() throws(SocketError) -> Set<IPAddress.Version> {
         var versions = Set(IPAddress.Version.allCases)
         if let wanted = options.names.version { versions = [wanted] }
@@ -141,7 +141,7 @@ struct ConnectionRace {
 }
 
 extension HappyEyeballs.Outcome {
-    /// The number of the attempt that has connected.
+    /// The number of the attempt that connected.
     fileprivate var winner: Int? {
         if case .connected(let number) = self { return number }
         return nil

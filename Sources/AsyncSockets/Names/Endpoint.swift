@@ -1,6 +1,6 @@
 internal import SocketSystem
 
-/// A host and a port as a user writes them: literal, or to be looked up.
+/// A host and a port as a user writes them. The host is an address, or a name to be looked up.
 struct Endpoint: Hashable, Sendable {
     enum Host: Hashable, Sendable {
         case address(SocketAddress)
@@ -13,7 +13,7 @@ struct Endpoint: Hashable, Sendable {
         case service(String)
     }
 
-    /// Whom to look up; the port of an address is the endpoint's own, or 0 beside a service.
+    /// The host; the port of an address is the endpoint's own, or 0 if a service is given.
     let host: Host
     let port: Port
 
@@ -27,7 +27,7 @@ struct Endpoint: Hashable, Sendable {
         self.init(host: try Self.host(host, port: port), port: .number(port))
     }
 
-    /// An address as `SocketAddress(_:)` reads it, or a name, a colon and a port or a service.
+    /// An address in the form of `SocketAddress(_:)`, or a name, a colon and a port or a service.
     init(_ text: String) throws(SocketError) {
         let literal: SocketError
         do {
@@ -49,7 +49,7 @@ struct Endpoint: Hashable, Sendable {
             self.init(host: parsed, port: .service(String(port)))
             return
         }
-        // Whatever looks like an address is one, if a wrong one.
+        // A text that looks like an address is one, even if a wrong one.
         if isBracketed || Self.endsInNumber(host) { throw literal }
         guard !port.isEmpty, port.utf8.allSatisfy({ $0.decimalDigit != nil }) else {
             throw Self.fault(in: text, "\"\(port)\" is neither a port nor a service")
@@ -88,7 +88,7 @@ struct Endpoint: Hashable, Sendable {
         return last.utf8.allSatisfy { $0.decimalDigit != nil }
     }
 
-    /// Service names begin with a letter or a digit, and have a letter.
+    /// Service names begin with a letter or a digit, and contain a letter.
     private static func isService(_ text: Substring) -> Bool {
         func isLetter(_ byte: UInt8) -> Bool {
             UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte | 0x20
@@ -118,7 +118,7 @@ extension IPAddress {
         var other: Version { self == .v4 ? .v6 : .v4 }
     }
 
-    /// Which version the address is of.
+    /// The version of the address.
     public var version: Version {
         switch self {
         case .v4: .v4

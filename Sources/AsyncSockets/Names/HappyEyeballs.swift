@@ -1,38 +1,38 @@
 internal import SocketSystem
 
-/// START HERE for connecting by name. Who is looked up, tried, and given up, and when: Happy
-/// Eyeballs, RFC 8305, as a pure value.
+/// START HERE for connecting by name. Happy Eyeballs, RFC 8305, as a pure value: it decides which
+/// name is looked up, which address is tried or given up, and when.
 ///
-/// Whoever drives it (`ConnectionRace`) tells it what happened and at which moment, and does what
-/// it answers. It knows neither sockets nor clocks.
+/// Its driver (`ConnectionRace`) reports each event with its moment, and carries out the actions
+/// that come back. The machine knows neither sockets nor clocks.
 ///
 ///     asking ──first usable answer──▶ racing ──connected, all failed──▶ finished
 ///        │                              │                                  ▲
 ///        └──── both lookups failed ─────┴─────── cancelled, expired ───────┘
 ///
 /// - asking: AAAA and A were asked at once. Addresses of IPv6 begin the race. Addresses of IPv4
-///   begin it when IPv6 has none, or after the resolution delay.
-/// - racing: attempts are started one by one: when the attempt delay since the last start is
-///   over, or at once when an attempt fails or none is running. Late answers join the queue.
-/// - finished: what was running is abandoned; a connection that comes all the same is closed.
+///   begin it if IPv6 has none, or after the resolution delay.
+/// - racing: attempts are started one by one: when the attempt delay since the last start is over,
+///   or at once if an attempt fails or none is running. Late answers join the queue.
+/// - finished: running attempts are abandoned; a connection that still arrives is closed.
 struct HappyEyeballs: Sendable {
     /// The delays, section 8 of the RFC.
     struct Timing: Hashable, Sendable {
-        /// How long addresses of IPv4 wait for those of IPv6.
+        /// The time that addresses of IPv4 wait for those of IPv6.
         var resolutionDelay: Duration = .milliseconds(50)
-        /// How long an attempt has before the next one starts.
+        /// The time that an attempt has before the next one starts.
         var attemptDelay: Duration = .milliseconds(250)
     }
 
     enum Event: Sendable {
         case answered(IPAddress.Version, [IPAddress])
         case lookupFailed(IPAddress.Version, SocketError)
-        /// The moment of the last `.wake` has come. One that comes early or late does no harm.
+        /// The moment of the last `.wake` has come. An early or late event does no harm.
         case timerFired
         case connected(Int)
         case failed(Int, SocketError)
         case cancelled
-        /// The deadline of the whole has passed.
+        /// The deadline of the whole race has passed.
         case expired
     }
 
@@ -44,7 +44,7 @@ struct HappyEyeballs: Sendable {
         case wake(MonotonicTime)
         /// Stop an attempt; its socket is closed.
         case abandon(Int)
-        /// Close a connection that nobody needs any more.
+        /// Close a connection that is no longer needed.
         case close(Int)
         case finish(Outcome)
     }
@@ -72,22 +72,22 @@ struct HappyEyeballs: Sendable {
     private let port: UInt16
     private let timing: Timing
     private var phase = Phase.asking
-    /// The versions whose answers are awaited.
+    /// The versions whose answers are still to come.
     private var asked: Set<IPAddress.Version>
-    /// What is still to be tried.
+    /// The addresses that are still to be tried.
     private var queue = AddressQueue()
-    /// Until when addresses of IPv4 wait for those of IPv6.
+    /// The end of the time that addresses of IPv4 wait for those of IPv6.
     private var resolutionDeadline: MonotonicTime?
-    /// Before this moment no attempt starts beside a running one.
+    /// No attempt starts beside a running one before this moment.
     private var nextStart: MonotonicTime?
-    /// The moment of the last `.wake`, while it has not come.
+    /// The moment of the last `.wake`, until it has come.
     private var wakesAt: MonotonicTime?
 
     /// Every attempt so far, by number.
     private(set) var attempts: [Attempt] = []
     /// The lookups that gave no address.
     private(set) var lookupFailures: [IPAddress.Version: SocketError] = [:]
-    /// When it began.
+    /// The moment at which it began.
     private(set) var began = MonotonicTime.never
 
     init(
@@ -104,13 +104,13 @@ struct HappyEyeballs: Sendable {
 // MARK: - Events
 
 extension HappyEyeballs {
-    /// Begins: the AAAA question goes out first, section 3.
+    /// Begins the race. The AAAA question goes out first, section 3.
     mutating func start(at now: MonotonicTime) -> [Action] {
         began = now
         return [.v6, .v4].filter(asked.contains).map(Action.lookUp)
     }
 
-    /// Takes in what happened; returns what is to be done, in this order.
+    /// Takes in an event; returns the actions to carry out, in this order.
     mutating func handle(_ event: Event, at now: MonotonicTime) -> [Action] {
         if phase == .finished {
             if case .connected(let number) = event { return [.close(number)] }
@@ -139,7 +139,7 @@ extension HappyEyeballs {
         return phase == .racing ? race(at: now) : waitOrFail()
     }
 
-    /// Notes an attempt's end; false if it was over.
+    /// Notes an attempt's end; returns false if it was over already.
     private mutating func end(
         _ number: Int,
         with error: SocketError?,
@@ -183,7 +183,7 @@ extension HappyEyeballs {
         return now >= nextStart
     }
 
-    /// Sets the timer that is needed, or ends where nothing is left to wait for.
+    /// Sets the timer that is needed, or ends if there is nothing left to wait for.
     private mutating func waitOrFail() -> [Action] {
         if asked.isEmpty, queue.isEmpty, !attempts.contains(where: \.isRunning) {
             return finish(.failed)

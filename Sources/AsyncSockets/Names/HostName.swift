@@ -1,6 +1,6 @@
-/// A host's name, such as `example.org`: a text that can be one, not yet looked up.
+/// A host's name, such as `example.org`: a valid text, not yet looked up.
 ///
-/// Letters beyond ASCII are allowed and are encoded by IDNA when the name is looked up. A final dot
+/// Letters beyond ASCII are allowed; IDNA encodes them when the name is looked up. A final dot
 /// makes the name absolute: no search domain of resolv.conf(5) is added.
 public struct HostName: Hashable, Sendable, CustomStringConvertible {
     /// The name as it was given.
@@ -8,13 +8,12 @@ public struct HostName: Hashable, Sendable, CustomStringConvertible {
 
     /// Checks a text.
     ///
-    /// Refused are an empty name or label, labels of more than 63 and names of more than 253
-    /// bytes, white space and signs other than `-` and `_`, and names whose last label is a
-    /// number: those are IP addresses that somebody has mistyped, and inet_aton(3) would take
-    /// `127.1` for one.
+    /// These are refused: an empty name or label; labels of more than 63 and names of more than 253
+    /// bytes; white space, and signs other than `-` and `_`; and names whose last label is a
+    /// number. Such a name is a mistyped IP address, and inet_aton(3) would take `127.1` for one.
     ///
     /// - Parameter text: The name.
-    /// - Throws: `SocketError` with the code `.invalidName`, which says what is wrong.
+    /// - Throws: `SocketError` with the code `.invalidName`; it names the fault.
     public init(_ text: String) throws(SocketError) {
         if let fault = Self.fault(in: text) {
             throw SocketError(
@@ -26,20 +25,20 @@ public struct HostName: Hashable, Sendable, CustomStringConvertible {
         description = text
     }
 
-    /// Whether the name means this machine on every machine: `localhost` and all below it, RFC
-    /// 6761.
+    /// Whether the name means this machine on every machine: `localhost` and every name below it,
+    /// RFC 6761.
     var isLocalhost: Bool {
         let name = description.lowercased()
         let relative = name.hasSuffix(".") ? String(name.dropLast()) : name
         return relative == "localhost" || relative.hasSuffix(".localhost")
     }
 
-    /// What is wrong with a text; nil where nothing is.
+    /// The fault in a text; nil if there is none.
     private static func fault(in text: String) -> String? {
         var labels = text.split(separator: ".", omittingEmptySubsequences: false)
         if labels.count > 1, labels.last == "" { labels.removeLast() }
         if text.isEmpty || text == "." { return "it is empty" }
-        // What IDNA makes of other letters is longer; the lookup will say so.
+        // IDNA makes other letters longer; the lookup will report it.
         let length = text.utf8.count - (text.hasSuffix(".") ? 1 : 0)
         if length > 253 { return "it has \(length) bytes, 253 are possible" }
         for label in labels {
@@ -61,7 +60,7 @@ public struct HostName: Hashable, Sendable, CustomStringConvertible {
         if scalar.isASCII {
             return scalar.properties.isAlphabetic || scalar.properties.numericType != nil
         }
-        // IDNA knows exactly; here stops what is invisible or separates.
+        // IDNA decides exactly. Here only invisible characters and separators are refused.
         switch scalar.properties.generalCategory {
         case .control, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator,
             .spaceSeparator:

@@ -1,7 +1,7 @@
 /// Looks up the addresses of hosts.
 ///
-/// Whoever connects or listens by name takes a resolver; without one it is ``system``. A program
-/// that has its own source of addresses makes one of a closure:
+/// Connecting and listening by name take a resolver; the default is ``system``. A program that has
+/// its own source of addresses makes a resolver from a closure:
 ///
 /// ```swift
 /// let fixed = Resolver { name, version in
@@ -12,40 +12,43 @@
 public struct Resolver: Sendable {
     /// Looks up the addresses of one version; an empty answer means that there are none.
     ///
-    /// When the task is cancelled it must end soon: who asked waits for it. What it throws reaches
-    /// who asked as it is where it is a `SocketError`, and else as `.nameLookupFailed`.
+    /// When the task is cancelled, the lookup must end soon: the caller waits for it. The caller
+    /// gets a `SocketError` as it is, and any other error as `.nameLookupFailed`.
     public typealias Lookup =
         @Sendable (HostName, IPAddress.Version) async throws -> [IPAddress]
 
-    /// Looks up hosts; literals never come here.
+    /// Looks up hosts. It is never called for literal addresses.
     private let lookup: Lookup
 
-    /// Makes a resolver of a lookup.
+    /// Makes a resolver from a lookup.
     ///
-    /// It is asked for both versions at once, by two tasks, so that a slow answer to one question
-    /// does not hold up the other.
+    /// Two tasks call it for both versions at once, so that a slow answer to one question does not
+    /// hold up the other.
     ///
-    /// - Parameter lookup: What finds the addresses of one version.
+    /// - Parameter lookup: Finds the addresses of one version.
     public init(_ lookup: @escaping Lookup) { self.lookup = lookup }
 
-    /// What the system knows: the hosts file, the DNS, and what else nsswitch.conf(5) names.
+    /// The system's resolver: the hosts file, the DNS, and the other sources that nsswitch.conf(5)
+    /// names.
     ///
-    /// `localhost` and the names below it always mean the loopback addresses of both versions, and
-    /// nobody is asked for them, RFC 6761. The corresponding call is `getaddrinfo(3)`, which blocks: it runs on
-    /// threads of its own, at most 32, which end when they are idle. Who is cancelled goes on at
-    /// once; the thread follows when the name service answers or gives up.
+    /// `localhost` and the names below it always mean the loopback addresses of both versions; no
+    /// name service is asked for them, RFC 6761.
+    ///
+    /// The corresponding call is `getaddrinfo(3)`, which blocks. It runs on threads of its own, at
+    /// most 32, which end when they are idle. A cancelled caller goes on at once; the thread
+    /// becomes free when the name service answers or gives up.
     public static let system = Resolver(systemLookup)
 
     /// Finds a host's addresses of one version.
     ///
     /// - Parameters:
     ///   - host: A name, or an IP address, which is not looked up.
-    ///   - version: Which addresses.
+    ///   - version: The version of the addresses.
     /// - Returns: The addresses, the best first; at least one.
     /// - Throws: `SocketError`: `.nameNotFound`, `.nameHasNoAddress` for a name without an address
     ///   of that version, `.nameTemporarilyUnavailable`, `.nameLookupFailed`, `.invalidName`,
-    ///   `.resolverBusy` where abandoned lookups hold all threads. `CancellationError` where the
-    ///   task was cancelled.
+    ///   `.resolverBusy` if abandoned lookups hold all threads. `CancellationError` if the task was
+    ///   cancelled.
     public func addresses(
         of host: String,
         _ version: IPAddress.Version
@@ -72,7 +75,7 @@ public struct Resolver: Sendable {
             case is SocketError: throw error
             case is CancellationError where Task.isCancelled: throw error
             case is CancellationError: throw SocketError(.resolve, code: .cancelled)
-            // A lookup may throw what it likes.
+            // A lookup may throw any error.
             default: throw SocketError(.resolve, code: .nameLookupFailed, reason: "\(error)")
             }
         }
@@ -80,17 +83,17 @@ public struct Resolver: Sendable {
         return found
     }
 
-    /// Finds all addresses of a host, for whoever sends to it or listens at it.
+    /// Finds all addresses of a host, to send to it or to listen at it.
     ///
-    /// Both versions are looked up at once. The addresses stand in the order in which they are
-    /// worth trying: the versions take turns, IPv6 first, RFC 8305.
+    /// Both versions are looked up at once. The addresses stand in the order in which to try them:
+    /// the versions take turns, IPv6 first, RFC 8305.
     ///
     /// - Parameters:
     ///   - host: A name, or an IP address, which is not looked up.
     ///   - port: The port of the addresses.
-    ///   - version: Which addresses; nil for both.
+    ///   - version: The version of the addresses; nil for both.
     /// - Returns: The addresses, each once; at least one.
-    /// - Throws: As ``addresses(of:_:)``, where neither version has an address.
+    /// - Throws: As ``addresses(of:_:)``, if neither version has an address.
     public func resolve(
         _ host: String,
         port: UInt16,
@@ -100,13 +103,13 @@ public struct Resolver: Sendable {
     }
 
     /// Finds all addresses of a host that is given with its port, as `example.org:53` or
-    /// `example.org:domain`; an address is returned as it is.
+    /// `example.org:domain`; an address is returned unchanged.
     ///
     /// - Parameters:
     ///   - text: The host, a colon, and a port or a service of services(5).
-    ///   - version: Which addresses; nil for both.
+    ///   - version: The version of the addresses; nil for both.
     /// - Returns: The addresses, each once; at least one.
-    /// - Throws: As ``addresses(of:_:)``; `.invalidAddress` where the text is none.
+    /// - Throws: As ``addresses(of:_:)``; `.invalidAddress` if the text is not a host and a port.
     public func resolve(
         _ text: String,
         version: IPAddress.Version? = nil
@@ -160,7 +163,7 @@ public struct Resolver: Sendable {
         }
     }
 
-    /// A port's number; that of a service is looked up on the system.
+    /// A port's number; a service's port is looked up on the system.
     func portNumber(_ port: Endpoint.Port) async throws -> UInt16 {
         switch port {
         case .number(let number): number
@@ -177,13 +180,13 @@ extension Resolver {
         return SocketError(.resolve, code: .nameHasNoAddress, reason: "\"\(host)\" has \(kind)")
     }
 
-    /// What two failed lookups of a name mean together.
+    /// The error of two failed lookups of one name.
     static func combined(
         _ name: HostName,
         _ failures: [IPAddress.Version: SocketError]
     ) -> SocketError {
         let errors = [failures[.v6], failures[.v4]].compactMap(\.self)
-        // A name that has no address of one version exists, whatever the other answer says; and a
+        // A name that has no address of one version exists, whatever the other answer says. A
         // failure that may pass says more than either.
         if let telling = errors.first(where: { !$0.isAboutName }) { return telling }
         if errors.contains(where: { $0.code == .nameHasNoAddress }), errors.count == 2 {
@@ -194,6 +197,6 @@ extension Resolver {
 }
 
 extension SocketError {
-    /// Whether a name service has answered, and had nothing.
+    /// Whether a name service answered, and had nothing.
     var isAboutName: Bool { code == .nameNotFound || code == .nameHasNoAddress }
 }

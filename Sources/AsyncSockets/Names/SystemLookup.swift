@@ -7,7 +7,7 @@ private let lookupThreads = BlockingPool(
     limits: .init(threads: 32, queue: 1024, idle: .seconds(10))
 )
 
-/// Asks the system for the addresses of a name; what `Resolver.system` does.
+/// Asks the system for the addresses of a name, for `Resolver.system`.
 @Sendable
 func systemLookup(
     _ name: HostName,
@@ -16,13 +16,13 @@ func systemLookup(
     try await systemLookup(name, version, on: lookupThreads)
 }
 
-/// The same on other threads, for tests of a pool that is full.
+/// The same on other threads, for tests of a full pool.
 func systemLookup(
     _ name: HostName,
     _ version: IPAddress.Version,
     on pool: BlockingPool
 ) async throws -> [IPAddress] {
-    // RFC 6761: this machine, whatever a name server would say, which is not asked.
+    // RFC 6761: this machine, whatever a name server would say; none is asked.
     if name.isLocalhost { return [version.loopback] }
     let host = name.description
     let result = try await run(on: pool, for: "\"\(host)\"") {
