@@ -1,6 +1,6 @@
 internal import SocketSystem
 
-/// A signal that a program can be told of, `signal(7)`.
+/// A signal that a program can observe, `signal(7)`.
 ///
 /// ```swift
 /// for await signal in Signal.notifications(of: .interrupt, .terminate) {
@@ -13,10 +13,10 @@ public struct Signal: Hashable, Sendable {
 
     init(_ value: SignalNumber) { self.value = value }
 
-    /// The signal with a number, which may be a real-time signal's.
+    /// Makes the signal with this number, which may be a real-time signal's.
     ///
-    /// Nil for a number that is no signal's, and for those that no program is told of: SIGKILL and
-    /// SIGSTOP, and faults such as SIGSEGV, which are answered where they happen.
+    /// Nil for a number that is not a signal's, and for signals that a program cannot observe:
+    /// SIGKILL and SIGSTOP, and faults such as SIGSEGV, which are handled where they happen.
     ///
     /// - Parameter number: The number, as in `<signal.h>`.
     public init?(number: CInt) {
@@ -28,18 +28,17 @@ public struct Signal: Hashable, Sendable {
     /// The number, as in `<signal.h>`.
     public var number: CInt { value.rawValue }
 
-    /// SIGHUP: the terminal has gone; to services it says: read your configuration again.
+    /// SIGHUP: the terminal has gone; for services, the request to read their configuration again.
     public static let hangup = Signal(.hangup)
     /// SIGINT: Control-C.
     public static let interrupt = Signal(.interrupt)
     /// SIGQUIT: Control-backslash.
     public static let quit = Signal(.quit)
-    /// SIGUSR1: whatever the program says.
+    /// SIGUSR1: its meaning is the program's choice.
     public static let user1 = Signal(.user1)
-    /// SIGUSR2: whatever the program says.
+    /// SIGUSR2: its meaning is the program's choice.
     public static let user2 = Signal(.user2)
-    /// SIGPIPE: something was written to a pipe that nobody reads. Sockets of this library never
-    /// cause it.
+    /// SIGPIPE: a write to a pipe without a reader. Sockets of this library never cause it.
     public static let brokenPipe = Signal(.brokenPipe)
     /// SIGALRM: a timer of `alarm(2)` has run out.
     public static let alarm = Signal(.alarm)

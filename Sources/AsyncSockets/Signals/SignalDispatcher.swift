@@ -1,38 +1,39 @@
 internal import SocketSystem
 internal import Synchronization
 
-/// Tells every observer of a signal about it: one for the process, with one thread.
+/// Tells every observer of a signal about it. There is one dispatcher for the process, with one
+/// thread.
 ///
-/// A signal's disposition belongs to the whole process, so this is the one place that changes it:
-/// when the first observer of a signal comes and when the last one goes. The thread only waits;
-/// it is started for the first observer and stays.
+/// A signal's disposition belongs to the whole process, so only this type changes it: when the
+/// first observer of a signal comes and when the last one goes. The thread only waits. It is
+/// started for the first observer and stays.
 final class SignalDispatcher: Sendable {
     static let shared = SignalDispatcher()
 
     private struct State {
         var observers: [ObjectIdentifier: SignalObserver] = [:]
-        /// How many observers each watched signal has.
+        /// The number of observers of each watched signal.
         var observerCounts: [Signal: Int] = [:]
         var isRunning = false
     }
 
     private let state = Mutex(State())
 
-    /// Tells an observer of its signals from now on.
+    /// Adds an observer: it is told of its signals from now on.
     func add(_ observer: SignalObserver) {
         state.withLock { state in
             guard startIfNeeded(&state) else { return }
             state.observers[ObjectIdentifier(observer)] = observer
             for signal in observer.signals {
                 state.observerCounts[signal, default: 0] += 1
-                // Its number is that of a signal that can be observed, so this cannot fail.
+                // The number is that of a signal that can be observed, so this cannot fail.
                 if state.observerCounts[signal] == 1 { try? watchSignal(signal.value) }
             }
         }
         wakeSignalWaiter()
     }
 
-    /// An observer is gone; signals without any get back what was to be done on them before.
+    /// Removes an observer. A signal without observers gets its earlier disposition back.
     func remove(_ observer: SignalObserver) {
         state.withLock { state in
             guard state.observers.removeValue(forKey: ObjectIdentifier(observer)) != nil else {
@@ -65,7 +66,7 @@ final class SignalDispatcher: Sendable {
         }
     }
 
-    /// What came, and who is there.
+    /// The signals that have come, and the present observers.
     private func takeArrived() -> (counts: [(Signal, Int)], observers: [SignalObserver]) {
         state.withLock { state in
             unblockOnly(state.observerCounts.keys.map(\.value))

@@ -1,12 +1,13 @@
 internal import SocketSystem
 internal import Synchronization
 
-/// One call of `Signal.notifications`: what has come and who waits for it.
+/// One call of `Signal.notifications`: the signals that have come, and its waiters.
 final class SignalObserver: Sendable {
     private struct State {
-        /// What came and was not taken: each signal once, in the order of their first arrival.
+        /// Signals that came and were not taken: each signal once, in the order of their first
+        /// arrival.
         var pending: [(signal: Signal, count: Int)] = []
-        /// Who waits, in order.
+        /// The waiters, in order.
         var waiters: [(ticket: UInt64, continuation: CheckedContinuation<Signal?, Never>)] = []
         var nextTicket: UInt64 = 0
 
@@ -21,12 +22,12 @@ final class SignalObserver: Sendable {
         }
     }
 
-    /// What is observed.
+    /// The observed signals.
     let signals: Set<Signal>
     private let state = Mutex(State())
     init(of signals: Set<Signal>) { self.signals = signals }
 
-    /// A signal came. The dispatcher calls it.
+    /// Takes in a signal. The dispatcher calls it.
     func deliver(_ signal: Signal, count: Int) {
         let woken = state.withLock { state in
             let woken = state.waiters.prefix(count).map(\.continuation)
@@ -44,7 +45,7 @@ final class SignalObserver: Sendable {
         for continuation in woken { continuation.resume(returning: signal) }
     }
 
-    /// Waits for the next signal; nil when the task is cancelled.
+    /// Waits for the next signal; nil if the task is cancelled.
     func next() async -> Signal? {
         let ticket = state.withLock { state in
             defer { state.nextTicket += 1 }
@@ -53,7 +54,8 @@ final class SignalObserver: Sendable {
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let outcome = state.withLock { state -> Signal?? in
-                    // A handler that ran before this lock found no waiter, but has left its mark.
+                    // A cancellation handler that ran before we took this lock found no waiter; the
+                    // task's cancelled state is its mark.
                     if Task.isCancelled { return .some(nil) }
                     if let signal = state.takePending() { return signal }
                     state.waiters.append((ticket, continuation))
@@ -72,7 +74,7 @@ final class SignalObserver: Sendable {
     }
 }
 
-/// Keeps an observer known to the dispatcher as long as somebody refers to this.
+/// Keeps an observer registered with the dispatcher as long as this object is referred to.
 final class SignalSubscription: Sendable {
     let observer: SignalObserver
 

@@ -1,5 +1,5 @@
-/// Runs an operation until it ends or the process gets a signal: then it is cancelled, and waited
-/// for.
+/// Runs an operation until it ends or the process gets a signal. A signal cancels the operation,
+/// and the call waits until it has ended.
 ///
 /// ```swift
 /// try await withCancellation(on: .interrupt, .terminate) {
@@ -9,16 +9,17 @@
 /// }
 /// ```
 ///
-/// So Control-C and `kill` let a server finish with its clients. While the operation runs the
-/// signals do nothing else; further ones are ignored. Cancelling the task cancels it as always.
+/// So Control-C and `kill` let a server finish with its clients. While the operation runs, the
+/// signals do nothing else; further ones are ignored. Cancelling the calling task cancels the
+/// operation as usual.
 ///
 /// The corresponding system call is `sigaction(2)`; see `Signal.notifications(of:)`.
 ///
 /// - Parameters:
-///   - signals: Which signals cancel it.
-///   - operation: What runs.
-/// - Returns: The signal that came; nil where the operation ended by itself.
-/// - Throws: What the operation throws, but no `CancellationError` where a signal is its reason.
+///   - signals: The signals that cancel the operation.
+///   - operation: The operation.
+/// - Returns: The signal that came; nil if the operation ended by itself.
+/// - Throws: The operation's error, but not a `CancellationError` that a signal caused.
 @discardableResult
 public func withCancellation(
     on signals: Signal...,
