@@ -1,28 +1,27 @@
 internal import SocketReactor
 
 extension TCPConnection {
-    /// Connects to a host by name, as a browser would.
+    /// Connects to a host by name (Happy Eyeballs, RFC 8305).
     ///
     /// The addresses of both versions of IP are looked up at once and tried one after the other,
-    /// IPv6 first, each with a start of a quarter of a second before the next one joins it, less
-    /// where it fails; the first connection wins, the others are closed (Happy Eyeballs, RFC
-    /// 8305). `withTimeout` around it bounds the whole. An IP address instead of a name is not
-    /// looked up.
+    /// IPv6 first. The next attempt starts after a quarter of a second, or at once if an attempt
+    /// fails. The first connection wins; the others are closed. `withTimeout` around the call
+    /// bounds the whole. An IP address instead of a name is not looked up.
     ///
     /// The corresponding calls are `getaddrinfo(3)`, on a thread of its own, and `connect(2)`.
     ///
     /// - Parameters:
     ///   - host: A name such as `example.org`, or an IP address.
     ///   - port: The port, the same at every address.
-    ///   - options: From where, with which delays and options.
-    ///   - resolver: What finds the addresses.
+    ///   - options: The local address, the delays, and options of the socket.
+    ///   - resolver: The source of the addresses.
     ///   - group: The loops that the connection joins.
     /// - Returns: The connection.
-    /// - Throws: `SocketError`. Where no address could be found: `.nameNotFound`,
-    ///   `.nameHasNoAddress`, `.nameTemporarilyUnavailable`, `.nameLookupFailed`, `.invalidName`,
-    ///   `.resolverBusy`. Where all addresses failed, the code is that of the first failure which
-    ///   is not merely a missing route, and `attempts` has them all, with address, cause and
-    ///   time. `CancellationError` where the task was cancelled; no socket is left then.
+    /// - Throws: `SocketError`. If no address could be found: `.nameNotFound`, `.nameHasNoAddress`,
+    ///   `.nameTemporarilyUnavailable`, `.nameLookupFailed`, `.invalidName`, `.resolverBusy`. If
+    ///   all addresses failed: the code of the first failure that is not merely a missing route;
+    ///   `attempts` has them all, with address, cause and time. `CancellationError` if the task was
+    ///   cancelled; no socket is left then.
     public static func connect(
         to host: String,
         port: UInt16,
@@ -34,17 +33,17 @@ extension TCPConnection {
         return try await connect(to: endpoint, options, resolver, on: group)
     }
 
-    /// Connects to what is given as text: an address such as `127.0.0.1:80` or `[::1]:80`, or a
-    /// name with a port or a service, such as `example.org:80` or `example.org:http`.
+    /// Connects to a peer given as text: an address such as `127.0.0.1:80` or `[::1]:80`, or a name
+    /// with a port or a service, such as `example.org:80` or `example.org:http`.
     ///
     /// - Parameters:
-    ///   - address: Whom to connect to.
-    ///   - options: From where, with which delays and options.
-    ///   - resolver: What finds the addresses of a name.
+    ///   - address: The peer.
+    ///   - options: The local address, the delays, and options of the socket.
+    ///   - resolver: The source of a name's addresses.
     ///   - group: The loops that the connection joins.
     /// - Returns: The connection.
     /// - Throws: As for a `SocketAddress` or for a host and a port; `.invalidAddress` or
-    ///   `.invalidName` where the text is neither.
+    ///   `.invalidName` if the text is neither.
     public static func connect(
         to address: String,
         options: ConnectOptions = ConnectOptions(),

@@ -13,14 +13,14 @@ internal import SocketSystem
 public final class TCPConnection: StreamConnection, @unchecked Sendable {
     /// Takes over a connected TCP socket that was made elsewhere.
     ///
-    /// The descriptor is made non-blocking and close-on-exec, and is closed by the connection from
-    /// now on. It is left open where this throws. Its options stay as they are: whether small
-    /// writes are sent at once (`noDelay`) was its maker's choice.
+    /// The descriptor is made non-blocking and close-on-exec, and the connection closes it from now
+    /// on. If this throws, the descriptor stays open. The socket's options stay as they are:
+    /// whether small writes are sent at once (`noDelay`) was its maker's choice.
     ///
     /// - Parameters:
     ///   - descriptor: The socket.
     ///   - group: The loops that it joins.
-    /// - Throws: `SocketError` where the descriptor is no connected TCP socket.
+    /// - Throws: `SocketError` if the descriptor is not a connected TCP socket.
     public convenience init(
         adopting descriptor: CInt,
         on group: EventLoopGroup = .shared
@@ -44,13 +44,14 @@ public final class TCPConnection: StreamConnection, @unchecked Sendable {
     /// The corresponding system call is `connect(2)`.
     ///
     /// - Parameters:
-    ///   - address: Whom to connect to.
-    ///   - options: From where, and with which options.
+    ///   - address: The listener's address.
+    ///   - options: The local address, and options of the socket.
     ///   - group: The loops that the connection joins.
     /// - Returns: The connection.
-    /// - Throws: `SocketError`: `.connectionRefused` where nobody listens, `.hostUnreachable`,
-    ///   `.timedOut` after the kernel's patience, `.wrongAddressFamily` for an address that is no
-    ///   IP address. `CancellationError` where the task was cancelled; no socket is left then.
+    /// - Throws: `SocketError`: `.connectionRefused` if no socket listens there,
+    ///   `.hostUnreachable`, `.timedOut` after the kernel's last retry, `.wrongAddressFamily` for
+    ///   an address that is not an IP address. `CancellationError` if the task was cancelled; no
+    ///   socket is left then.
     public static func connect(
         to address: SocketAddress,
         options: ConnectOptions = ConnectOptions(),
@@ -60,7 +61,7 @@ public final class TCPConnection: StreamConnection, @unchecked Sendable {
         return TCPConnection(registration: registration, remoteAddress: address)
     }
 
-    /// Resets the connection: the peer gets an RST, and what was not yet sent is thrown away.
+    /// Resets the connection: the peer gets an RST, and unsent bytes are thrown away.
     ///
     /// The connection is then closed, as by `close()`. The corresponding system call is `close(2)`
     /// with a linger time of zero, `socket(7)`.
@@ -94,7 +95,7 @@ func connectTCP(
     )
 }
 
-/// The socket that a TCP address needs.
+/// The kind of socket that a TCP address needs.
 func tcpKind(
     of address: SocketAddress,
     for operation: SocketError.Operation

@@ -2,12 +2,12 @@ internal import SocketReactor
 internal import SocketSystem
 
 extension TCPListener {
-    /// Listens at every address of a host: at a name's, of both versions of IP, or at the one that
-    /// is given.
+    /// Listens at every address of a host: a name's addresses of both versions of IP, or a given
+    /// address.
     ///
     /// `localhost` means `::1` and `127.0.0.1`. All addresses get the same port, and the listener
-    /// is one sequence of the connections of all. An address that this machine does not have, or
-    /// whose version of IP it does not have, is left out where another one is left; any other
+    /// is one sequence of the connections of all. An address is left out if this machine does not
+    /// have it, or does not have its version of IP, as long as another address is left. Any other
     /// failure leaves nothing bound.
     ///
     /// The corresponding calls are `getaddrinfo(3)`, on a thread of its own, `bind(2)` and
@@ -16,13 +16,13 @@ extension TCPListener {
     /// - Parameters:
     ///   - host: A name such as `localhost`, or an IP address.
     ///   - port: The port; with 0 the kernel chooses one that is free at all the addresses.
-    ///   - options: How to listen. Sockets of IPv6 take connections of IPv6 only, unless
-    ///     `socketOptions` say otherwise.
-    ///   - resolver: What finds the addresses.
+    ///   - options: The options of the listener. Sockets of IPv6 take connections of IPv6 only,
+    ///     unless `socketOptions` say otherwise.
+    ///   - resolver: The source of the addresses.
     ///   - group: The loops that the listener and its connections join.
-    /// - Returns: The listener; connections are accepted by the kernel from now on.
-    /// - Throws: `SocketError`: what `bind(to:)` throws for an address, and the codes of a failed
-    ///   lookup, see `Resolver`. `CancellationError` where the task was cancelled.
+    /// - Returns: The listener; the kernel accepts connections from now on.
+    /// - Throws: `SocketError`: the errors of `bind(to:)` for an address, and the codes of a failed
+    ///   lookup, see `Resolver`. `CancellationError` if the task was cancelled.
     public static func bind(
         to host: String,
         port: UInt16,
@@ -34,7 +34,7 @@ extension TCPListener {
         return try await bind(to: endpoint, options: options, resolver: resolver, on: group)
     }
 
-    /// The same for what may be a name or an address.
+    /// The same for an endpoint, which may be a name or an address.
     static func bind(
         to endpoint: Endpoint,
         options: ListenOptions,
@@ -58,7 +58,7 @@ extension TCPListener {
         throw last ?? SocketError(.bind, code: .addressInUse)
     }
 
-    /// Binds to each address, or to none.
+    /// Binds to each address, or to none of them.
     private static func bindAll(
         _ addresses: [SocketAddress],
         options: ListenOptions,
@@ -70,7 +70,8 @@ extension TCPListener {
         for address in addresses {
             var options = options
             if address.ip?.version == .v6 {
-                // Or it would take the port of IPv4 too, which another socket is about to bind.
+                // Otherwise it would also take the port of IPv4, which another socket is about to
+                // bind.
                 options.socketOptions.insert(.set(.v6Only, true), at: 0)
             }
             do throws(SocketError) {
@@ -78,7 +79,7 @@ extension TCPListener {
                 port = part.localAddress.port ?? port
                 parts.append(part.core)
             } catch {
-                // The parts that are bound close when they are dropped.
+                // The sockets that are bound already close when they are dropped.
                 guard error.code == .addressNotAvailable || error.code == .wrongAddressFamily
                 else { throw error }
                 missing = error

@@ -1,22 +1,22 @@
 extension TCPListener {
-    /// Reads an option of the listening socket; of the first, where there are several.
+    /// Reads an option of the listening socket; of the first, if there are several.
     ///
     /// The corresponding system call is `getsockopt(2)`.
     ///
-    /// - Parameter option: Which.
+    /// - Parameter option: The option.
     /// - Returns: Its value.
     /// - Throws: `SocketError`: `.notSupported`, `.closed`.
     public func get<Value>(_ option: SocketOption<Value>) throws(SocketError) -> Value {
         try core.get(option)
     }
 
-    /// Sets an option of the listening socket; of each, where there are several.
+    /// Sets an option of the listening socket; of each, if there are several.
     ///
     /// The corresponding system call is `setsockopt(2)`.
     ///
     /// - Parameters:
-    ///   - option: Which.
-    ///   - value: The value it shall have.
+    ///   - option: The option.
+    ///   - value: The new value.
     /// - Throws: `SocketError`: `.notSupported`, `.invalidArgument`, `.permissionDenied`,
     ///   `.closed`.
     public func set<Value>(

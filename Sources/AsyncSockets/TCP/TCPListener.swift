@@ -12,11 +12,11 @@ internal import SocketSystem
 /// }
 /// ```
 ///
-/// The loop ends when the listener is closed, the task is cancelled, or the time of a `withTimeout`
-/// around it has run out. A connection that failed before it was accepted, or a passing lack of
-/// descriptors, does not end it: the next connection is awaited, in the latter case after a pause.
-/// Anything else that accepting fails with ends the loop, too, and is its listener's `failure`. Several tasks may accept from one listener; each
-/// connection goes to one of them.
+/// The loop ends when the listener is closed, when the task is cancelled, or when the time of a
+/// surrounding `withTimeout` runs out. A connection that failed before it was accepted does not end
+/// the loop. Neither does a passing lack of descriptors: accepting goes on after a pause. Any other
+/// failure of accepting ends the loop, and is the listener's `failure`. Several tasks may accept
+/// from one listener; each connection goes to one of them.
 public final class TCPListener: Sendable {
     let core: ListenerCore
 
@@ -24,18 +24,17 @@ public final class TCPListener: Sendable {
 
     /// Binds a socket to an address and listens.
     ///
-    /// The address may be bound again at once after the listener is closed (SO_REUSEADDR).
-    /// Accepted connections send small writes at once (TCP_NODELAY). Both can be switched off by
-    /// `options`.
+    /// The address may be bound again at once after the listener is closed (SO_REUSEADDR). Accepted
+    /// connections send small writes at once (TCP_NODELAY). `options` can switch off both.
     ///
     /// The corresponding system calls are `bind(2)` and `listen(2)`.
     ///
     /// - Parameters:
-    ///   - address: Where to listen; with port 0 the kernel chooses one, which `localAddress`
-    ///     tells.
-    ///   - options: How to listen.
+    ///   - address: The address to listen at. With port 0 the kernel chooses one; `localAddress`
+    ///     has it.
+    ///   - options: The options of the listener.
     ///   - group: The loops that the listener and its connections join.
-    /// - Returns: The listener; connections are accepted by the kernel from now on.
+    /// - Returns: The listener; the kernel accepts connections from now on.
     /// - Throws: `SocketError`: `.addressInUse`, `.addressNotAvailable`, `.permissionDenied`,
     ///   `.wrongAddressFamily`, `.tooManyDescriptors`.
     public static func bind(
@@ -67,12 +66,12 @@ public final class TCPListener: Sendable {
     /// Binds a socket to an address given as text, such as `127.0.0.1:80` or `[::]:80`.
     ///
     /// - Parameters:
-    ///   - address: Where to listen.
-    ///   - options: How to listen.
+    ///   - address: The address to listen at.
+    ///   - options: The options of the listener.
     ///   - group: The loops that the listener and its connections join.
     /// - Returns: The listener.
-    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none. A name is not
-    ///   looked up here: `bind(to:port:…)` does that.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` if the text is not an address. A name
+    ///   is not looked up here: `bind(to:port:…)` does that.
     public static func bind(
         to address: String,
         options: ListenOptions = ListenOptions(),
@@ -81,19 +80,18 @@ public final class TCPListener: Sendable {
         try bind(to: SocketAddress(address), options: options, on: group)
     }
 
-    /// Where the listener listens; the port that the kernel chose, where it did.
-    /// The first address, where there are several.
+    /// The address of the listener, with the port that the kernel chose if it was bound to port 0.
+    /// The first address, if there are several.
     public var localAddress: SocketAddress { core.localAddress }
 
-    /// Every address where the listener listens: several, where it was bound to a name that has
-    /// several.
+    /// Every address of the listener: several, if it was bound to a name that has several.
     public var localAddresses: [SocketAddress] { core.localAddresses }
 
     /// Whether `close()` or `detach()` was called.
     public var isClosed: Bool { core.isClosed }
 
-    /// Why accepting failed for good, which ends loops over the listener; nil where it did not.
-    /// Being closed or cancelled is no failure.
+    /// The failure that ended accepting, and with it loops over the listener; nil if there was
+    /// none. Closing and cancellation are not failures.
     public var failure: SocketError? { core.failure }
 
     /// Waits for the next connection.
@@ -101,23 +99,24 @@ public final class TCPListener: Sendable {
     /// The corresponding system call is `accept4(2)`.
     ///
     /// - Returns: The connection.
-    /// - Throws: `SocketError` with the code `.closed` after `close()`; `CancellationError` where
-    ///   the task was cancelled. No connection is lost then.
+    /// - Throws: `SocketError` with the code `.closed` after `close()`; `CancellationError` if the
+    ///   task was cancelled. No connection is lost then.
     public func accept() async throws -> TCPConnection {
         let (registration, peer) = try await core.accept()
         return TCPConnection(registration: registration, remoteAddress: peer)
     }
 
-    /// Stops listening. Connections that nobody has accepted are reset; accepted ones stay.
+    /// Stops listening. Connections that were not accepted yet are reset; accepted ones stay.
     ///
-    /// Who waits for a connection gets `SocketError` with the code `.closed`; loops over the
-    /// listener end. Closing twice is no error. The corresponding system call is `close(2)`.
+    /// Tasks that wait for a connection get `SocketError` with the code `.closed`; loops over the
+    /// listener end. Closing twice is not an error. The corresponding system call is `close(2)`.
     public func close() { core.close() }
 
-    /// Takes the descriptor out of the listener, which is then closed without closing it.
+    /// Takes the descriptor out of the listener. The listener is then closed, and the descriptor
+    /// stays open.
     ///
     /// - Returns: The descriptor, non-blocking and close-on-exec. The caller must close it.
-    /// - Throws: `SocketError`: `.busy` while somebody accepts, `.closed` after `close()`,
+    /// - Throws: `SocketError`: `.busy` while a task accepts, `.closed` after `close()`,
     ///   `.notSupported` for a listener of several sockets (`ListenOptions.shards`, a name of
     ///   several addresses).
     public func detach() throws(SocketError) -> CInt { try core.detach() }
@@ -127,17 +126,17 @@ extension TCPListener: StreamListener {
     /// The connections, as they are accepted.
     public typealias Element = TCPConnection
 
-    /// Nothing makes the sequence fail; see `TCPListener`.
+    /// The sequence never fails; see `TCPListener`.
     public typealias Failure = Never
 
-    /// Accepts connection after connection.
+    /// Accepts one connection after another.
     public struct AsyncIterator: AsyncIteratorProtocol {
         let listener: TCPListener
 
         /// Waits for the next connection.
         ///
         /// - Parameter actor: The actor that the loop is isolated to.
-        /// - Returns: The connection, or nil when the listener was closed or the task cancelled.
+        /// - Returns: The connection; nil if the listener was closed or the task was cancelled.
         /// - Throws: Nothing.
         public mutating func next(
             isolation actor: isolated (any Actor)?
