@@ -1,17 +1,17 @@
 internal import SocketSystem
 
-/// One datagram that was received.
+/// One received datagram.
 public struct Datagram: Sendable {
-    /// What it carries. May be empty: an empty datagram is a datagram.
+    /// The content. It may be empty: an empty datagram is a datagram.
     public let bytes: [UInt8]
 
-    /// Who sent it.
+    /// The sender's address.
     public let source: SocketAddress
 
-    /// How many bytes were sent: more than `bytes` has where it was truncated.
+    /// The number of bytes that were sent: more than `bytes` has if the datagram was truncated.
     public let length: Int
 
-    /// What else the kernel said; nil where it said nothing.
+    /// The kernel's control data; nil if there is none.
     let control: ReceivedControl?
 
     /// Whether only the beginning of the datagram is here. The rest is lost.
@@ -20,7 +20,7 @@ public struct Datagram: Sendable {
     /// buffer of the caller's can.
     public var truncated: Bool { length > bytes.count }
 
-    /// What the kernel said of the datagram, as far as the socket was asked to know it; see
+    /// The kernel's facts about the datagram, of the kinds that the socket was asked for; see
     /// ``UDPOptions/metadata``.
     public var metadata: DatagramMetadata {
         guard let control else { return DatagramMetadata() }
@@ -29,12 +29,12 @@ public struct Datagram: Sendable {
 }
 
 extension Datagram {
-    /// A datagram that no socket received, such as for a test of what a program does with one.
+    /// Makes a datagram that no socket received, for example to test a program's handling.
     ///
     /// - Parameters:
-    ///   - bytes: What it carries.
-    ///   - source: Who sent it.
-    ///   - length: How many bytes were sent; nil for as many as there are.
+    ///   - bytes: The content.
+    ///   - source: The sender's address.
+    ///   - length: The number of bytes that were sent; nil for the count of `bytes`.
     public init(_ bytes: [UInt8], from source: SocketAddress, length: Int? = nil) {
         self.init(
             bytes: bytes,
@@ -53,22 +53,22 @@ extension Datagram: CustomStringConvertible {
     }
 }
 
-/// All of a received datagram but its bytes, which are in the caller's buffer.
+/// A received datagram without its bytes, which are in the caller's buffer.
 public struct DatagramHeader: Sendable {
-    /// How many bytes of the buffer are the datagram's; 0 for an empty datagram.
+    /// The number of bytes of the buffer that are the datagram's; 0 for an empty datagram.
     public internal(set) var count = 0
 
-    /// How many bytes were sent: more than `count` where the buffer was too small.
+    /// The number of bytes that were sent: more than `count` if the buffer was too small.
     public internal(set) var length = 0
 
-    /// Who sent it.
+    /// The sender's address.
     public internal(set) var source = SocketAddress.unixUnnamed
 
-    /// What the kernel said of the datagram, as far as the socket was asked to know it; see
+    /// The kernel's facts about the datagram, of the kinds that the socket was asked for; see
     /// ``UDPOptions/metadata``.
     public internal(set) var metadata = DatagramMetadata()
 
-    /// To be filled in by a receive.
+    /// Makes an empty header, which a receive fills in.
     @usableFromInline
     init() {}
 

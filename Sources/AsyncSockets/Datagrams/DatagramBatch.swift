@@ -1,6 +1,6 @@
 internal import SocketSystem
 
-/// Memory for many datagrams, to be received or sent by one system call.
+/// Memory for many datagrams, which one system call receives or sends.
 ///
 /// ```swift
 /// let batch = DatagramBatch()
@@ -10,32 +10,33 @@ internal import SocketSystem
 /// }
 /// ```
 ///
-/// A batch is used again and again. One task uses it at a time.
+/// A batch can be used again and again, by one task at a time.
 public final class DatagramBatch {
     /// Bytes, addresses and control data.
     let messages: MessageBatch
-    /// How many datagrams fit.
+    /// The number of datagrams that fit.
     public let capacity: Int
-    /// How many bytes fit into each.
+    /// The number of bytes that fit into each.
     public let datagramSize: Int
-    /// How many entries there are.
+    /// The number of entries.
     public private(set) var count = 0
-    /// How many entries, from the first on, the last send has sent.
+    /// The number of entries, from the first on, that the last send has sent.
     public internal(set) var sentCount = 0
-    /// The segment sizes of the entries, where any entry has ever had one; 0 for a single datagram
-    /// and past the last entry.
+    /// The segment sizes of the entries, once an entry has had one; 0 for a single datagram and
+    /// past the last entry.
     private var segmentSizes: [Int] = []
-    /// The control data that the kernel cuts by, and for which size: most often the same again.
+    /// The control data that gives the kernel a segment size, with that size: the next one is most
+    /// often the same.
     private var lastControl: (size: UInt16, bytes: [UInt8]) = (0, [])
-    /// Whether the entries are as a receive has left them.
+    /// Whether the entries are still as a receive left them.
     private var isReceived = false
 
     /// Reserves the memory.
     ///
     /// - Parameters:
-    ///   - capacity: How many datagrams, 1...1024; the kernel takes no more at once.
-    ///   - datagramSize: How many bytes fit into each, 1...65535. A longer one is truncated when it
-    ///     is received. Have 65535 for sockets that join segments.
+    ///   - capacity: The number of datagrams, 1...1024; the kernel takes no more at once.
+    ///   - datagramSize: The number of bytes that fit into each, 1...65535. A longer datagram is
+    ///     truncated when it is received. Use 65535 for sockets that join segments.
     public init(capacity: Int = 64, datagramSize: Int = 2048) {
         self.capacity = min(max(capacity, 1), 1024)
         self.datagramSize = min(max(datagramSize, 1), 65_535)
@@ -52,7 +53,7 @@ public final class DatagramBatch {
     /// Whether there are no entries.
     public var isEmpty: Bool { count == 0 }
 
-    /// Forgets all entries.
+    /// Removes all entries.
     public func removeAll() {
         for index in 0..<min(count, segmentSizes.count) { segmentSizes[index] = 0 }
         count = 0
@@ -67,13 +68,13 @@ extension DatagramBatch {
     /// Adds a datagram to be sent.
     ///
     /// - Parameters:
-    ///   - bytes: What it carries.
-    ///   - address: Where it goes; nil for the peer that the socket is connected to.
-    ///   - segmentSize: Where given, the kernel cuts the bytes into datagrams of this size, 64 at
+    ///   - bytes: The content.
+    ///   - address: The destination; nil means the connected peer.
+    ///   - segmentSize: If given, the kernel cuts the bytes into datagrams of this size, 64 at
     ///     most.
     /// - Returns: False if the batch is full or the bytes do not fit; nothing was added then.
-    /// - Throws: `SocketError`: `.invalidArgument` for a segment size that no datagram can have, or
-    ///   of which there would be more than 64. Nothing was added then.
+    /// - Throws: `SocketError`: `.invalidArgument` if no datagram can have the segment size, or if
+    ///   there would be more than 64 segments. Nothing was added then.
     public func append(
         _ bytes: Span<UInt8>,
         to address: SocketAddress?,
@@ -98,9 +99,9 @@ extension DatagramBatch {
     /// Adds a datagram to be sent; as for a span.
     ///
     /// - Parameters:
-    ///   - bytes: What it carries.
-    ///   - address: Where it goes; nil for the peer that the socket is connected to.
-    ///   - segmentSize: Where given, the kernel cuts the bytes into datagrams of this size.
+    ///   - bytes: The content.
+    ///   - address: The destination; nil means the connected peer.
+    ///   - segmentSize: If given, the kernel cuts the bytes into datagrams of this size.
     /// - Returns: False if the batch is full or the bytes do not fit; nothing was added then.
     /// - Throws: As for a span.
     public func append(
@@ -111,7 +112,7 @@ extension DatagramBatch {
         try append(bytes.span, to: address, segmentSize: segmentSize)
     }
 
-    /// A segment size as the kernel takes it; 0 for none.
+    /// A segment size in the kernel's form; 0 for none.
     private static func segmentSize(
         _ size: Int?,
         of count: Int
@@ -139,13 +140,13 @@ extension DatagramBatch {
         )
     }
 
-    /// Lends an entry's bytes.
+    /// Lends an entry's bytes to a body.
     ///
     /// - Parameters:
-    ///   - index: Which entry.
-    ///   - body: What looks at them.
-    /// - Returns: What `body` returns.
-    /// - Throws: What `body` throws.
+    ///   - index: The entry's position.
+    ///   - body: Reads the bytes.
+    /// - Returns: The body's result.
+    /// - Throws: The body's error.
     public func withBytes<Result, Failure: Error>(
         at index: Int,
         _ body: (Span<UInt8>) throws(Failure) -> Result
@@ -154,45 +155,46 @@ extension DatagramBatch {
         return try messages.withBytes(of: index, body)
     }
 
-    /// How many bytes an entry has here.
+    /// The number of bytes of an entry in this batch.
     public func byteCount(at index: Int) -> Int {
         check(index)
         return messages.count(of: index)
     }
 
-    /// How many bytes an entry had when it was sent: more than `byteCount(at:)` where it was
+    /// The number of bytes that an entry had when it was sent: more than `byteCount(at:)` if it was
     /// truncated.
     public func length(at index: Int) -> Int {
         check(index)
         return messages.length(of: index)
     }
 
-    /// Where an entry came from, or goes to; nil for the connected peer.
+    /// The source of a received entry, or the destination of one to be sent; nil for the connected
+    /// peer.
     public func address(at index: Int) -> SocketAddress? {
         check(index)
         return SocketAddress(messages.address(of: index))
     }
 
-    /// Sends an entry elsewhere than to where it came from.
+    /// Changes an entry's destination, for example to send a received one elsewhere than back.
     ///
     /// - Parameters:
-    ///   - address: Where it goes; nil for the peer that the socket is connected to.
-    ///   - index: Which entry.
+    ///   - address: The destination; nil means the connected peer.
+    ///   - index: The entry's position.
     public func setAddress(_ address: SocketAddress?, at index: Int) {
         check(index)
         messages.set(address: address?.storage, of: index)
     }
 
-    /// The size of the datagrams of which an entry holds several, the last of which may be
-    /// shorter; nil for a single one. Sent on, such an entry is cut into the same datagrams.
+    /// The size of the datagrams in an entry that holds several; the last may be shorter. Nil for a
+    /// single datagram. When such an entry is sent on, the kernel cuts it into the same datagrams.
     public func segmentSize(at index: Int) -> Int? {
         check(index)
         guard index < segmentSizes.count, segmentSizes[index] > 0 else { return nil }
         return segmentSizes[index]
     }
 
-    /// What the kernel said of an entry, as far as the socket was asked to know it; it is forgotten
-    /// when the entry is sent.
+    /// The kernel's facts about an entry, of the kinds that the socket was asked for. They are
+    /// forgotten when the entry is sent.
     public func metadata(at index: Int) -> DatagramMetadata {
         check(index)
         guard isReceived else { return DatagramMetadata() }
@@ -207,7 +209,7 @@ extension DatagramBatch {
 // MARK: - For the socket
 
 extension DatagramBatch {
-    /// Takes over what a system call has put into `messages`.
+    /// Takes over the messages that a system call put into `messages`.
     func received(_ count: Int) {
         self.count = count
         isReceived = true
@@ -216,13 +218,13 @@ extension DatagramBatch {
         }
     }
 
-    /// Makes the entries from `first` on the ones to send.
+    /// Prepares the entries from `first` on to be sent.
     func prepareToSend(from first: Int) {
         if isReceived { prepareReceived() }
         sentCount = min(max(first, 0), count)
     }
 
-    /// Turns what was received into what can be sent.
+    /// Turns received entries into entries to be sent.
     private func prepareReceived() {
         isReceived = false
         for index in 0..<count {

@@ -3,7 +3,7 @@ internal import SocketSystem
 internal import Synchronization
 
 extension DatagramCore {
-    /// Waits until a datagram has arrived and receives as many as have and fit.
+    /// Waits until a datagram has arrived, and receives as many as have arrived and fit.
     func receive(into batch: DatagramBatch) async throws(OperationFailure) -> Int {
         batch.removeAll()
         var operation = try Operation(registration, .read, .inLine)
@@ -15,7 +15,7 @@ extension DatagramCore {
     }
 
     private func takeOrReceive(_ socket: CInt, into batch: DatagramBatch) -> Attempt<Void> {
-        // What an earlier receive has left comes first.
+        // Datagrams that an earlier receive left over come first.
         if !queue.isEmpty {
             takeQueued(into: batch)
             return afterTaking
@@ -37,7 +37,7 @@ extension DatagramCore {
     }
 
     private func receive(from socket: CInt, into batch: DatagramBatch) -> Attempt<Void> {
-        // Joined, they may be longer than an entry is: then they are taken apart.
+        // Joined datagrams may be longer than an entry; then they are taken apart.
         if batch.datagramSize < 65_535, joinsSegments.load(ordering: .relaxed),
             let attempt = fillQueue(from: socket, always: true)
         {

@@ -12,7 +12,7 @@ extension DatagramCore {
         }
     }
 
-    /// The next datagram if it is here already.
+    /// The next datagram, if it is here already.
     func tryReceive(
         _ ongoing: inout OngoingOperation
     ) throws(OperationFailure) -> Datagram? {
@@ -26,7 +26,7 @@ extension DatagramCore {
         return nil
     }
 
-    /// Puts the next datagram into the caller's memory if it is here already.
+    /// Puts the next datagram into the caller's memory, if it is here already.
     func tryReceive(
         into buffer: inout MutableSpan<UInt8>,
         _ header: inout DatagramHeader,
@@ -41,9 +41,11 @@ extension DatagramCore {
         return false
     }
 
-    /// All that was taken from the kernel and not handed out; nil where the turn cannot be had.
+    /// All datagrams that were taken from the kernel and not handed out; nil if the reader's turn
+    /// cannot be had.
     ///
-    /// No `Operation`, which a cancelled task could not begin: it may hand the socket over, too.
+    /// Not an `Operation`, which a cancelled task could not begin: a cancelled task may hand the
+    /// socket over, too.
     func takeAllQueued() -> [Datagram]? {
         switch registration.begin(.read) {
         case .call, .wait, .suspend, .endWait: break
@@ -87,7 +89,7 @@ extension DatagramCore {
         into buffer: inout MutableSpan<UInt8>,
         _ header: inout DatagramHeader
     ) -> Attempt<Void> {
-        // Several by one call, copied once more, are cheaper than each by its own, unless they are
+        // Several by one call, copied once more, are cheaper than one call each, unless they are
         // large. Joined ones must be taken apart.
         let joins = joinsSegments.load(ordering: .relaxed)
         guard joins || !queue.expectsLarge,
@@ -96,8 +98,8 @@ extension DatagramCore {
         return takeQueued(into: &buffer, &header) ? afterTaking : attempt
     }
 
-    /// Whether a receiving call that has failed is to be repeated: what it reported belongs to
-    /// another datagram.
+    /// Whether to repeat a receiving call that failed, because the failure belongs to another
+    /// datagram.
     func mustRepeat<Value>(
         _ attempt: Attempt<Value>,
         of socket: CInt,
@@ -114,17 +116,17 @@ extension DatagramCore {
         }
     }
 
-    /// What the next receive finds after one that took something.
+    /// The state of the socket for the next receive, after one that took something.
     var afterTaking: Attempt<Void> {
         if !queue.isEmpty { return .stocked(()) }
-        // With a queue of errors it must look whether that is empty before it waits.
+        // With an error queue, the next receive must check that it is empty before it waits.
         guard queue.tookAll, !errors.isTurnedOn else { return .undrained(()) }
         shrinkQueue()
         return .drained(())
     }
 
-    /// An idle socket holds little memory: what is more than that is the loop's, for the next
-    /// socket that needs it, or for this one.
+    /// An idle socket holds little memory. Larger memory goes back to the loop, for the next socket
+    /// that needs it, or for this one again.
     @inline(__always)
     private func shrinkQueue() {
         guard let surplus = queue.takeSurplus() else { return }
@@ -158,7 +160,7 @@ extension DatagramCore {
         return receive(from: socket, with: temporaryMessages, &datagram)
     }
 
-    /// On a thread of somebody else's: right, only slower.
+    /// Memory for a thread that is not a loop's: correct, only slower.
     private var temporaryMessages: MessageBatch {
         let size = style == .large ? 1 << 20 : 64 * 1024
         return MessageBatch(capacity: 1, messageSize: size, controlSize: 1280)
@@ -188,8 +190,8 @@ extension DatagramCore {
         return afterTaking
     }
 
-    /// Takes what has arrived into the queue; nil where nothing was tried, because the thread is no
-    /// loop's and it need not be done `always`.
+    /// Takes arrived datagrams into the queue; nil if nothing was tried, because the thread is not
+    /// a loop's and it need not be done `always`.
     func fillQueue(from socket: CInt, always: Bool) -> Attempt<Void>? {
         let attempt = EventLoop.withCurrent { fillQueue(from: socket, with: $0.messages) }
         if attempt != nil || !always { return attempt }
@@ -210,7 +212,7 @@ extension DatagramCore {
         _ header: inout DatagramHeader
     ) -> Attempt<Void> {
         var source = AddressStorage()
-        // Room for all that an IP socket can be asked for.
+        // Room for all the control data that an IP socket can be asked for.
         var control = InlineArray<512, UInt8>(repeating: 0)
         var controlSpan = control.mutableSpan
         let received = SocketSystem.receiveMessage(
@@ -259,7 +261,7 @@ extension Datagram {
 }
 
 extension SocketAddress {
-    /// Where a message came from.
+    /// Makes a datagram from a message's bytes and facts.
     fileprivate init(_ facts: MessageFacts, of batch: @autoclosure () -> MessageBatch) {
         if let (address, port) = facts.ipv4 {
             self = .ipv4(IPv4Address(rawValue: address), port: port)
@@ -270,7 +272,7 @@ extension SocketAddress {
 }
 
 extension ReceivedControl {
-    /// What the kernel said of a message; nil where it said nothing.
+    /// Copies a message's control data; nil if it has none.
     convenience init?(_ index: Int, of batch: MessageBatch) {
         guard batch.hasControl(index) else { return nil }
         self.init(batch.control(of: index), isTruncated: batch.isControlTruncated(index))
@@ -278,7 +280,7 @@ extension ReceivedControl {
 }
 
 extension DatagramMetadata {
-    /// What the kernel said of a message.
+    /// The kernel's facts about a message.
     init(_ index: Int, of batch: MessageBatch) {
         self.init()
         guard batch.hasControl(index) else { return }

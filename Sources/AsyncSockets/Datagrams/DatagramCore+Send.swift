@@ -4,8 +4,8 @@ internal import SocketSystem
 extension DatagramCore {
     /// Sends one datagram; waits while the socket's send buffer is full.
     ///
-    /// An `address` of nil is the peer that the socket is connected to. `control` says how the
-    /// datagram is sent and what is passed along; a `ControlBuilder` makes it.
+    /// An `address` of nil means the connected peer. `control` says how the datagram is sent and
+    /// what is passed with it; a `ControlBuilder` makes it.
     func send(
         _ bytes: Span<UInt8>,
         to address: SocketAddress?,
@@ -17,13 +17,13 @@ extension DatagramCore {
         }
     }
 
-    /// What a send promises that has nothing to send.
+    /// Keeps the promises of a send that has nothing to send.
     func checkSending() throws(OperationFailure) {
         if Task.isCancelled { throw .cancelled }
         if registration.isClosed { throw .closed }
     }
 
-    /// Sends one datagram if that is possible at once.
+    /// Sends one datagram, if that is possible at once.
     func trySend(
         _ bytes: Span<UInt8>,
         to address: SocketAddress?,
@@ -50,7 +50,7 @@ extension DatagramCore {
         return sendAgain(bytes, to: address, control: control, from: socket, after: transfer)
     }
 
-    /// Goes on after a try that has failed, until it is sure that the failure is its own.
+    /// Goes on after a failed try, until it is certain that the failure belongs to this datagram.
     @inline(never)
     private func sendAgain(
         _ bytes: Span<UInt8>,

@@ -2,18 +2,18 @@ internal import SocketReactor
 internal import SocketSystem
 internal import Synchronization
 
-/// What UDP and Unix datagram sockets have in common: receiving many datagrams a system call,
+/// The common part of UDP and Unix datagram sockets: receiving many datagrams with a system call,
 /// sending, and the error queue.
 ///
-/// Every function here has the shape of `Operation` and throws `OperationFailure`; the public
-/// types translate it. Any number of tasks may receive and send at once: they take turns.
+/// Every function here has the shape of `Operation` and throws `OperationFailure`; the public types
+/// translate it. Any number of tasks may receive and send at once: they take turns.
 final class DatagramCore: Sendable {
     /// The socket's membership in its loop.
     let registration: Registration
-    /// Errors that the network has reported; only UDP turns it on.
+    /// Errors that the network reported; only UDP turns it on.
     let errors: DatagramErrorQueue
-    /// What came of the last receiving call and was not handed out. Only the reader's turn
-    /// touches it.
+    /// Datagrams of the last receiving call that were not handed out yet. Only the holder of the
+    /// reader's turn touches it.
     let queue = MessageQueue()
     /// How datagrams are received.
     let style: Style
@@ -22,10 +22,10 @@ final class DatagramCore: Sendable {
 
     /// How datagrams are received.
     enum Style: Sendable {
-        /// Up to sixteen a call, each at most 64 KiB: all that IP can carry.
+        /// Up to sixteen a call, each at most 64 KiB: the largest that IP can carry.
         case many
-        /// One a call, of up to a megabyte: Unix datagrams can be that large. Their control data
-        /// may hold descriptors, so it is kept.
+        /// One a call, of up to a megabyte: Unix datagrams can be that large. Their control data is
+        /// kept, because it may hold descriptors.
         case large
     }
 
@@ -42,7 +42,8 @@ final class DatagramCore: Sendable {
         errors.close()
     }
 
-    /// Asks a UDP socket's options what matters here: they may have been set by anybody.
+    /// Reads the UDP socket's options that matter here: the program or another owner may have set
+    /// them.
     func learnOptions(of socket: CInt) {
         func isSet(_ option: OptionName) -> Bool {
             ((try? OptionCalls.integer(option, on: socket)) ?? 0) != 0

@@ -2,11 +2,11 @@ internal import SocketReactor
 internal import SocketSystem
 internal import Synchronization
 
-/// What the network reported of datagrams that were sent, taken from the socket's error queue.
+/// The network's reports about sent datagrams, taken from the socket's error queue.
 ///
 /// While this is off, the kernel reports such an error once, as the failure of a later call on a
-/// connected socket. While it is on, the kernel queues each with the datagram's destination; the
-/// later call fails too, for no fault of its own, and is tried again here.
+/// connected socket. While it is on, the kernel queues each error with the datagram's destination.
+/// The later call still fails, through no fault of its own, and is tried again here.
 final class DatagramErrorQueue: Sendable {
     /// The socket that sends and receives.
     private let socket: Registration
@@ -15,23 +15,25 @@ final class DatagramErrorQueue: Sendable {
     private let state = Mutex(State())
 
     private struct State {
-        /// Taken from the kernel and not handed out, oldest first; at most `limit`.
+        /// Errors that were taken from the kernel and not handed out, oldest first; at most
+        /// `limit`.
         var entries: [QueuedError] = []
-        /// A second membership of the same socket in the loop, which waits for errors alone.
+        /// A second membership of the same socket in the loop, which waits only for errors.
         var watch: Registration?
         var isClosed = false
-        /// How many were ever taken that the network had reported.
+        /// The number of errors from the network that were ever taken.
         var networkCount = 0
-        /// How many were ever taken that this machine had reported: of the send that failed.
+        /// The number of errors of this machine's own that were ever taken: of the send that
+        /// failed.
         var localCount = 0
     }
 
-    /// More are dropped, oldest first: nobody reads them.
+    /// The number of errors to keep. Beyond it the oldest are dropped: no task reads them.
     private static let limit = 64
 
     init(socket: Registration) { self.socket = socket }
 
-    /// Whether the kernel queues errors from now on: the socket's options say so.
+    /// Records whether the kernel queues errors from now on, as the socket's options say.
     func turn(on isOn: Bool) { self.isOn.store(isOn, ordering: .relaxed) }
 
     var isTurnedOn: Bool { isOn.load(ordering: .relaxed) }
@@ -45,17 +47,18 @@ final class DatagramErrorQueue: Sendable {
         watch?.close()
     }
 
-    /// Empties the kernel's queue before a wait: while it holds something, every wait of a
+    /// Empties the kernel's queue before a wait. While it holds something, every wait of a
     /// level-triggered poller would end at once.
     func drainBeforeWaiting(_ socket: CInt) {
         if isTurnedOn { drain(socket) }
     }
 
-    /// Whether a receive that failed is to be tried again. What the network reports is never a
-    /// receive's own fault, whoever takes the report out of the kernel's queue.
+    /// Whether to try a failed receive again. A network's report is never the receive's own
+    /// failure, no matter which task takes the report out of the kernel's queue.
     ///
-    /// A failure may come a moment after its report, which was taken with an earlier one; but not
-    /// often in a row. Whoever fails without reports does so for a reason of its own.
+    /// A failure may come a moment after its report, if that was taken together with an earlier
+    /// one; but not often in a row. A receive that keeps failing without reports fails for a reason
+    /// of its own.
     func excusesReceive(
         _ errno: Errno,
         of socket: CInt,
@@ -69,11 +72,10 @@ final class DatagramErrorQueue: Sendable {
         return excuse.failuresWithoutReport < ReceiveExcuse.limit
     }
 
-    /// Whether a send that failed is to be tried again, because what it reported is the failure of
-    /// an earlier datagram.
+    /// Whether to try a failed send again, because the failure belongs to an earlier datagram.
     ///
-    /// An unreachable network or a datagram that is too long may be its own fault too. Then it
-    /// fails again, and no report of the network has come between; or the kernel itself has
+    /// An unreachable network or a datagram that is too long may also be this send's own failure.
+    /// Then it fails again, and no report of the network has come between; or the kernel itself has
     /// reported it.
     func excusesSend<Value>(
         _ attempt: Attempt<Value>,
@@ -86,7 +88,7 @@ final class DatagramErrorQueue: Sendable {
         let taken = drain(socket)
         let (network, local) = state.withLock { ($0.networkCount, $0.localCount) }
         defer { (excuse.networkCount, excuse.localCount) = (network, local) }
-        // Nobody answers before the datagram was sent.
+        // Nobody can refuse a datagram before it was sent.
         if errno == .connectionRefused { return true }
         guard let networkCount = excuse.networkCount, let localCount = excuse.localCount else {
             return !taken.contains { $0.isLocal && $0.errno == errno }
@@ -94,8 +96,8 @@ final class DatagramErrorQueue: Sendable {
         return local == localCount && network > networkCount
     }
 
-    /// Takes what the kernel has queued, and tells the watch: epoll reports nothing to it where the
-    /// queue is empty again by the time that it looks.
+    /// Takes the errors that the kernel has queued, and tells the watch: epoll does not report them
+    /// to it if the queue is empty again by the time that it looks.
     @discardableResult
     private func drain(_ socket: CInt) -> [QueuedError] {
         let (taken, watch) = state.withLock { state in
@@ -122,9 +124,9 @@ final class DatagramErrorQueue: Sendable {
     func next() async throws(OperationFailure) -> QueuedError {
         if Task.isCancelled { throw .cancelled }
         let watch = try watching()
-        // What a receiver has taken from the kernel before the watch began wakes nobody.
+        // Errors that a receiver took from the kernel before the watch began wake no waiter.
         if let entry = takeFirst() { return entry }
-        // An operation does not keep its registration alive, and `close` lets go of this one.
+        // An operation does not keep its registration alive, and `close` releases this one.
         defer { withExtendedLifetime(watch) {} }
         var operation = try Operation(watch, .read, .inLine)
         while true {
@@ -139,7 +141,7 @@ final class DatagramErrorQueue: Sendable {
         state.withLock { $0.entries.isEmpty ? nil : $0.entries.removeFirst() }
     }
 
-    /// The membership that waits for errors, made at the first wait.
+    /// The membership that waits for errors. The first wait makes it.
     private func watching() throws(OperationFailure) -> Registration {
         if let watch = state.withLock({ $0.watch }) { return watch }
         let number: CInt?
@@ -162,24 +164,24 @@ final class DatagramErrorQueue: Sendable {
     }
 }
 
-/// What a send that is tried again has seen at its last try.
+/// The state of the error queue at the last try of a repeated send.
 struct SendExcuse {
     var networkCount: Int?
     var localCount: Int?
 }
 
-/// What a receive that is tried again has seen at its last try.
+/// The state of the error queue at the last try of a repeated receive.
 struct ReceiveExcuse {
-    /// How many errors the queue had ever given by then.
+    /// The number of errors that the queue had ever given by then.
     var count = -1
-    /// How many times in a row the call has failed while the queue gave none.
+    /// The number of times in a row that the call failed while the queue gave none.
     var failuresWithoutReport = 0
 
-    /// How many times are too many.
+    /// The number of such failures that is too many.
     static let limit = 8
 }
 
 extension QueuedError {
-    /// Whether this machine refused the datagram, before it left.
+    /// Whether this machine refused the datagram before it left.
     fileprivate var isLocal: Bool { origin == Self.localOrigin }
 }

@@ -1,39 +1,39 @@
 internal import SocketReactor
 internal import SocketSystem
 
-/// What the network, or the kernel, reported of one datagram that was sent.
+/// A report, from the network or the kernel, about one sent datagram.
 public struct DatagramError: Error, Hashable, Sendable {
-    /// What kind of failure it is: `.connectionRefused` where nobody receives at the destination,
+    /// The kind of failure: `.connectionRefused` if no socket receives at the destination,
     /// `.messageTooLong`, `.hostUnreachable` and others.
     public let code: SocketError.Code
 
     /// The system's error number, errno(3).
     public let errno: CInt
 
-    /// Where the datagram was sent to; nil where the report does not say. Its port is 0 where this
+    /// The datagram's destination; nil if the report does not contain it. Its port is 0 if this
     /// machine's kernel refuses a datagram over IPv4 (as `.messageTooLong`) on a socket that is not
-    /// connected: the kernel does not tell the port then.
+    /// connected: the kernel does not report the port then.
     public let destination: SocketAddress?
 
     /// The host that reported the failure, a router or the destination; nil for this machine's
-    /// kernel. Its port means nothing.
+    /// kernel. Its port has no meaning.
     public let reporter: SocketAddress?
 
-    /// The largest packet that the way to the destination takes, in bytes with all headers; for
-    /// `.messageTooLong` only.
+    /// The size of the largest packet that passes the path to the destination, in bytes with all
+    /// headers; for `.messageTooLong` only.
     public let pathMTU: Int?
 
-    /// ICMP's type and code, where ICMP reported it.
+    /// ICMP's type and code, if ICMP reported the failure.
     public let icmp: ICMP?
 
-    /// The beginning of the datagram's content, as much as was reported.
+    /// The beginning of the datagram's content, as far as it was reported.
     public let bytes: [UInt8]
 
-    /// The type and code of an ICMP message, of the version of IP that the destination is of.
+    /// The type and code of an ICMP message, in the destination's version of IP.
     public struct ICMP: Hashable, Sendable {
-        /// Such as 3, destination unreachable.
+        /// The type, such as 3, destination unreachable.
         public let type: UInt8
-        /// Such as 3, port unreachable.
+        /// The code, such as 3, port unreachable.
         public let code: UInt8
     }
 
@@ -64,13 +64,12 @@ extension DatagramError: CustomStringConvertible {
 }
 
 extension UDPSocket {
-    /// What the network reports of datagrams that this socket has sent, as an asynchronous
-    /// sequence.
+    /// The network's reports about datagrams that this socket sent, as an asynchronous sequence.
     ///
     /// With the first call for an element, or from the beginning with ``UDPOptions/queuesErrors``,
-    /// reports are kept here, each with the destination that it concerns, and no longer thrown by
-    /// later calls of `send` and `receive`; sockets that are not connected learn of them in this
-    /// way only. The 64 newest are kept; several tasks may take them, each report goes to one.
+    /// reports are kept here, each with its destination, and later calls of `send` and `receive` no
+    /// longer throw them. A socket that is not connected learns of them only in this way. The 64
+    /// newest are kept. Several tasks may take them; each report goes to one.
     ///
     /// The corresponding system call is `recvmsg(2)` with `MSG_ERRQUEUE`, IP_RECVERR in `ip(7)`.
     public var errors: DatagramErrors { DatagramErrors(socket: self) }
@@ -93,12 +92,12 @@ extension UDPSocket {
 
 /// The errors of a UDP socket; see ``UDPSocket/errors``.
 public struct DatagramErrors: AsyncSequence, Sendable {
-    /// What the network reported.
+    /// A report.
     public typealias Element = DatagramError
 
     let socket: UDPSocket
 
-    /// Takes report after report.
+    /// Takes one report after another.
     public struct AsyncIterator: AsyncIteratorProtocol {
         let socket: UDPSocket
 
@@ -107,7 +106,7 @@ public struct DatagramErrors: AsyncSequence, Sendable {
         /// - Parameter actor: The actor that the loop is isolated to.
         /// - Returns: The report; never nil.
         /// - Throws: `SocketError` with the code `.closed` after the socket was closed,
-        ///   `CancellationError` where the task was cancelled; no report is lost then.
+        ///   `CancellationError` if the task was cancelled; no report is lost then.
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws -> DatagramError? {

@@ -1,42 +1,44 @@
 internal import SocketSystem
 
-/// What the kernel says of a received datagram beside its source. Each fact is there only if the
+/// The kernel's facts about a received datagram besides its source. A fact is present only if the
 /// socket was asked for it, see ``UDPOptions/metadata``.
 public struct DatagramMetadata: Hashable, Sendable {
     /// The address that the datagram was sent to: this machine's, or a broadcast or multicast
     /// address.
     public var destination: IPAddress?
 
-    /// The address of this machine that an answer should come from, for ``SendOptions/source``: the
-    /// destination or, where that is a group or a broadcast address, which nobody can send from, an
-    /// address of the interface. Nil for an IPv6 group: leave the choice to the routing table.
+    /// The address of this machine that an answer should come from, for ``SendOptions/source``. It
+    /// is the destination, or an address of the interface if the destination is a group or a
+    /// broadcast address, which no socket can send from. Nil for an IPv6 group: leave the choice to
+    /// the routing table.
     public var localAddress: IPAddress?
 
-    /// The index of the interface that it came in by.
+    /// The index of the interface at which it arrived.
     public var interfaceIndex: UInt32?
 
-    /// How many more routers the datagram could have passed: IPv4's time to live, IPv6's hop limit.
+    /// The number of further routers that the datagram could have passed: IPv4's time to live,
+    /// IPv6's hop limit.
     public var hopLimit: UInt8?
 
     /// The class of service that the sender asked for, 0...63: the DSCP of RFC 2474.
     public var dscp: UInt8?
 
-    /// What routers say of congestion on the way.
+    /// The routers' signal of congestion on the way.
     public var ecn: ECN?
 
-    /// When the kernel received it, as the time since 1970-01-01 00:00 UTC by the machine's clock.
+    /// The time at which the kernel received it, since 1970-01-01 00:00 UTC by the machine's clock.
     public var receiveTime: Duration?
 
-    /// How many datagrams this socket had lost for want of room in its buffer before this one was
-    /// queued; nil until the first is lost. It wraps around at 2³².
+    /// The number of datagrams that this socket had lost for lack of room in its buffer before this
+    /// one was queued; nil until the first is lost. It wraps around at 2³².
     public var dropCount: UInt32?
 
-    /// Whether the kernel had more to say than there was room for, so that facts may be missing
-    /// (MSG_CTRUNC). There is room for all that ``Kinds`` names and more; options that a program
-    /// sets by their numbers can ask for too much.
+    /// Whether the kernel had more control data than there was room for, so that facts may be
+    /// missing (MSG_CTRUNC). There is room for all that ``Kinds`` names and more; options that a
+    /// program sets by their numbers can ask for too much.
     public var isIncomplete = false
 
-    /// Nothing is known.
+    /// Makes metadata without any fact.
     public init() {}
 
     init(_ packet: PacketControl, isIncomplete: Bool) {
@@ -51,12 +53,12 @@ public struct DatagramMetadata: Hashable, Sendable {
         dropCount = packet.dropCount
     }
 
-    /// Kinds of metadata, for a socket to be asked for.
+    /// The kinds of metadata that a socket can be asked for.
     public struct Kinds: OptionSet, Hashable, Sendable {
         /// One bit for each kind; the bits have no meaning elsewhere.
         public let rawValue: UInt8
 
-        /// Kinds by their bits.
+        /// Makes kinds from their bits.
         public init(rawValue: UInt8) { self.rawValue = rawValue }
 
         /// ``DatagramMetadata/destination``, ``DatagramMetadata/localAddress`` and
@@ -70,19 +72,19 @@ public struct DatagramMetadata: Hashable, Sendable {
         public static let receiveTime = Kinds(rawValue: 8)
         /// ``DatagramMetadata/dropCount`` (SO_RXQ_OVFL).
         public static let dropCount = Kinds(rawValue: 16)
-        /// All of them.
+        /// All kinds.
         public static let all: Kinds = [
             .destination, .hopLimit, .trafficClass, .receiveTime, .dropCount,
         ]
     }
 }
 
-/// Explicit congestion notification, RFC 3168: what a sender can and what routers say.
+/// Explicit congestion notification, RFC 3168: the sender's ability and the routers' signal.
 public struct ECN: Hashable, Sendable, CustomStringConvertible {
     /// The two bits of the IP header.
     public let rawValue: UInt8
 
-    /// The lower two bits of a number.
+    /// Makes a value from the lower two bits of a number.
     public init(rawValue: UInt8) { self.rawValue = rawValue & 3 }
 
     /// The sender does not take part.

@@ -1,33 +1,34 @@
 internal import SocketSystem
 
-/// How one datagram shall be sent, beside where to.
+/// How one datagram is sent, apart from its destination.
 public struct SendOptions: Hashable, Sendable {
-    /// The local address to send from; nil for the socket's, or the routing table's choice. No
-    /// group and no broadcast address: see ``DatagramMetadata/localAddress``. One of a link
-    /// (`fe80::1%eth0`) goes out by the interface of its zone.
+    /// The local address to send from; nil for the socket's, or the routing table's choice. Not a
+    /// group and not a broadcast address: see ``DatagramMetadata/localAddress``. A link-local
+    /// address (`fe80::1%eth0`) goes out by the interface of its zone.
     public var source: IPAddress?
 
-    /// The index of the interface to send by; nil leaves it to the source's zone or, where that has
-    /// none, to the routing table.
+    /// The index of the interface to send by; nil means the interface of the source's zone or, if
+    /// that has none, the routing table's choice.
     public var interfaceIndex: UInt32?
 
-    /// How many routers the datagram may pass.
+    /// The number of routers that the datagram may pass. Nil for the socket's.
     public var hopLimit: UInt8?
 
-    /// The class of service to ask for, 0...63: the DSCP of RFC 2474. Nil for the socket's.
+    /// The requested class of service, 0...63: the DSCP of RFC 2474. Nil for the socket's.
     public var dscp: UInt8?
 
-    /// Whether to take part in explicit congestion notification. Nil for what the socket does.
+    /// Whether the datagram takes part in explicit congestion notification. Nil for the socket's
+    /// setting.
     public var ecn: ECN?
 
-    /// As usual but for what is named.
+    /// Creates options; parameters that are left out keep the socket's settings.
     ///
     /// - Parameters:
     ///   - source: The local address to send from.
     ///   - interfaceIndex: The index of the interface to send by.
-    ///   - hopLimit: How many routers the datagram may pass.
-    ///   - dscp: The class of service to ask for, 0...63.
-    ///   - ecn: Whether to take part in explicit congestion notification.
+    ///   - hopLimit: The number of routers that the datagram may pass.
+    ///   - dscp: The requested class of service, 0...63.
+    ///   - ecn: Whether the datagram takes part in explicit congestion notification.
     public init(
         source: IPAddress? = nil,
         interfaceIndex: UInt32? = nil,
@@ -42,8 +43,8 @@ public struct SendOptions: Hashable, Sendable {
         self.ecn = ecn
     }
 
-    /// The control data for a datagram of a version of IP. `socketClass` is the traffic class that
-    /// the socket has, for what is not named here.
+    /// The control data for a datagram of a version of IP. `socketClass` is the socket's traffic
+    /// class, for the parts that these options leave out.
     func control(family: CInt, socketClass: UInt8) -> [UInt8] {
         var builder = ControlBuilder()
         if source != nil || interfaceIndex != nil {

@@ -1,39 +1,39 @@
 internal import SocketSystem
 
-/// What a UDP socket may do and shall tell.
+/// The options of a UDP socket.
 public struct UDPOptions: Sendable {
-    /// Whether it may send to broadcast addresses; without it such a send is refused with
+    /// Whether it may send to broadcast addresses. Without it such a send is refused with
     /// ``SocketError/Code/permissionDenied`` (SO_BROADCAST).
     public var broadcast: Bool
 
-    /// Whether other sockets that say the same may be bound to the same port. Of a multicast or
-    /// broadcast datagram each gets a copy; any other datagram goes to the socket that was bound
-    /// last (SO_REUSEADDR).
+    /// Whether other sockets with the same setting may be bound to the same port (SO_REUSEADDR).
+    /// Each of them gets a copy of a multicast or broadcast datagram; any other datagram goes to
+    /// the socket that was bound last.
     public var reuseAddress: Bool
 
-    /// Whether other sockets of the same user that say the same may be bound to the same address,
-    /// and share its datagrams: all of one sender go to one of them (SO_REUSEPORT).
+    /// Whether other sockets of the same user with the same setting may be bound to the same
+    /// address, and share its datagrams: all datagrams of one sender go to one of them
+    /// (SO_REUSEPORT).
     public var reusePort: Bool
 
-    /// By which interface what it sends to groups leaves, for IPv4 and IPv6 alike; nil leaves it to
-    /// the routing table (IP_MULTICAST_IF, IPV6_MULTICAST_IF).
+    /// The interface by which datagrams to groups leave, for IPv4 and IPv6 alike; nil leaves the
+    /// choice to the routing table (IP_MULTICAST_IF, IPV6_MULTICAST_IF).
     public var multicastInterface: NetworkInterface?
 
-    /// How many routers what it sends to groups may pass, for IPv4 and IPv6 alike; nil for 1, which
-    /// keeps it on the link (IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS).
+    /// The number of routers that datagrams to groups may pass, for IPv4 and IPv6 alike; nil for 1,
+    /// which keeps them on the link (IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS).
     public var multicastHopLimit: UInt8?
 
-    /// Whether what it sends to groups also reaches members on this machine, for IPv4 and IPv6
-    /// alike (IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP).
+    /// Whether datagrams to groups also reach members on this machine, for IPv4 and IPv6 alike
+    /// (IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP).
     public var multicastLoopback: Bool
 
-    /// What shall be known of received datagrams beside their source. Each kind costs a little for
-    /// every datagram.
+    /// The kinds of facts to record about received datagrams, besides their source. Each kind costs
+    /// a little for every datagram.
     public var metadata: DatagramMetadata.Kinds
 
-    /// Whether datagrams of one sender and of equal size may be taken from the kernel joined
-    /// (UDP_GRO). They are handed out one by one all the same, except by
-    /// ``UDPSocket/receive(into:)-(DatagramBatch)``.
+    /// Whether the kernel may join datagrams of one sender and of equal size (UDP_GRO). They are
+    /// still handed out one by one, except by ``UDPSocket/receive(into:)-(DatagramBatch)``.
     public var joinsSegments: Bool
 
     /// Whether errors that the network reports are kept for ``UDPSocket/errors`` from the beginning
@@ -43,17 +43,17 @@ public struct UDPOptions: Sendable {
     /// Options that the socket gets before it is bound, in order.
     public var socketOptions: [SocketOptionSetting]
 
-    /// Everything as usual but what is named.
+    /// Creates options; parameters that are left out keep their defaults.
     ///
     /// - Parameters:
     ///   - broadcast: Whether it may send to broadcast addresses.
-    ///   - reuseAddress: Whether the port may be shared, each member getting multicasts.
-    ///   - reusePort: Whether the address may be shared, the datagrams being spread.
-    ///   - multicastInterface: By which interface what it sends to groups leaves.
-    ///   - multicastHopLimit: How many routers what it sends to groups may pass.
-    ///   - multicastLoopback: Whether what it sends to groups also reaches this machine.
-    ///   - metadata: What shall be known of received datagrams.
-    ///   - joinsSegments: Whether equal datagrams may be taken from the kernel joined.
+    ///   - reuseAddress: Whether the port may be shared; each member gets multicasts.
+    ///   - reusePort: Whether the address may be shared; the datagrams are spread.
+    ///   - multicastInterface: The interface by which datagrams to groups leave.
+    ///   - multicastHopLimit: The number of routers that datagrams to groups may pass.
+    ///   - multicastLoopback: Whether datagrams to groups also reach this machine.
+    ///   - metadata: The kinds of facts to record about received datagrams.
+    ///   - joinsSegments: Whether the kernel may join datagrams of equal size.
     ///   - queuesErrors: Whether errors that the network reports are kept.
     ///   - socketOptions: Options that the socket gets before it is bound.
     public init(
@@ -83,7 +83,7 @@ public struct UDPOptions: Sendable {
     /// All settings for a socket of a family, the user's own last.
     func settings(isIPv6: Bool) -> [SocketOptionSetting] {
         var settings: [SocketOptionSetting] = [
-            // Only groups that this socket has joined, not those of others on its port.
+            // Only groups that this socket joined, not those of others on its port.
             .set(.multicastAll, false)
         ]
         if isIPv6 { settings.append(.set(.multicastAllIPv6, false)) }
@@ -150,8 +150,8 @@ extension SocketOption where Value == Int {
 }
 
 extension SocketOption where Value == Bool {
-    /// Whether select(2) reports a queued error as urgent data, by which alone it can tell one from
-    /// a datagram.
+    /// Whether select(2) reports a queued error as urgent data. It cannot tell one from a datagram
+    /// otherwise.
     fileprivate static var selectsErrorQueue: SocketOption {
         flag("selectsErrorQueue", .selectErrorQueue)
     }

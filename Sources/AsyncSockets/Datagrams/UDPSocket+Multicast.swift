@@ -2,22 +2,23 @@ internal import SocketReactor
 internal import SocketSystem
 
 extension UDPSocket {
-    /// Becomes a member of a multicast group: receives what is sent to the group at the port that
-    /// the socket is bound to.
+    /// Joins a multicast group: the socket receives datagrams to the group at the port that it is
+    /// bound to.
     ///
-    /// A socket receives only the groups that it has joined itself. Membership belongs to one
-    /// interface and ends with `leave` or when the socket is closed. The corresponding system call
-    /// is `setsockopt(2)` with MCAST_JOIN_GROUP, or MCAST_JOIN_SOURCE_GROUP for one source.
+    /// A socket receives only the groups that it joined itself. Membership belongs to one interface
+    /// and ends with `leave` or when the socket is closed. The corresponding system call is
+    /// `setsockopt(2)` with MCAST_JOIN_GROUP, or MCAST_JOIN_SOURCE_GROUP for one source.
     ///
     /// - Parameters:
     ///   - group: The group's address.
     ///   - source: The one sender to receive from (source-specific multicast, RFC 4607); nil for
     ///     all. Several may be joined one after the other.
-    ///   - interface: Where to receive it; nil for the interface of the route to the group.
-    /// - Throws: `SocketError`: `.invalidArgument` for an address that is no group or an interface
-    ///   that carries no multicast, `.addressInUse` where the socket is a member already,
-    ///   `.noSuchInterface`, `.noBufferSpace` for too many groups (`net.ipv4.igmp_max_memberships`),
-    ///   `.wrongAddressFamily`, `.closed`.
+    ///   - interface: The interface to receive it on; nil for the interface of the route to the
+    ///     group.
+    /// - Throws: `SocketError`: `.invalidArgument` for an address that is not a group or an
+    ///   interface that carries no multicast, `.addressInUse` if the socket is already a member,
+    ///   `.noSuchInterface`, `.noBufferSpace` for too many groups
+    ///   (`net.ipv4.igmp_max_memberships`), `.wrongAddressFamily`, `.closed`.
     public func join(
         _ group: IPAddress,
         from source: IPAddress? = nil,
@@ -26,13 +27,14 @@ extension UDPSocket {
         try change(source == nil ? .join : .joinSource, .join, group, source, interface)
     }
 
-    /// Becomes a member of a multicast group; see ``join(_:from:on:)-(IPAddress,_,_)``.
+    /// Joins a multicast group; see ``join(_:from:on:)-(IPAddress,_,_)``.
     ///
     /// - Parameters:
     ///   - group: The group's address, such as `239.0.0.10` or `ff02::1234`.
     ///   - source: The one sender to receive from; nil for all.
-    ///   - interface: Where to receive it; nil for the interface of the route to the group.
-    /// - Throws: As for an `IPAddress`; `.invalidAddress` where a text is none.
+    ///   - interface: The interface to receive it on; nil for the interface of the route to the
+    ///     group.
+    /// - Throws: As for an `IPAddress`; `.invalidAddress` if a text is not an address.
     public func join(
         _ group: String,
         from source: String? = nil,
@@ -41,16 +43,17 @@ extension UDPSocket {
         try join(IPAddress(group), from: Self.address(source), on: interface)
     }
 
-    /// Ends a membership: what is sent to the group from now on is not received.
+    /// Ends a membership: the socket no longer receives datagrams that are sent to the group from
+    /// now on.
     ///
-    /// What had arrived before is. The corresponding system call is `setsockopt(2)` with
-    /// MCAST_LEAVE_GROUP or MCAST_LEAVE_SOURCE_GROUP.
+    /// Datagrams that had arrived before are still received. The corresponding system call is
+    /// `setsockopt(2)` with MCAST_LEAVE_GROUP or MCAST_LEAVE_SOURCE_GROUP.
     ///
     /// - Parameters:
     ///   - group: As for `join`.
     ///   - source: As for `join`.
     ///   - interface: As for `join`.
-    /// - Throws: `SocketError`: `.addressNotAvailable` where the socket is no member, `.closed`.
+    /// - Throws: `SocketError`: `.addressNotAvailable` if the socket is not a member, `.closed`.
     public func leave(
         _ group: IPAddress,
         from source: IPAddress? = nil,
@@ -65,7 +68,7 @@ extension UDPSocket {
     ///   - group: As for `join`.
     ///   - source: As for `join`.
     ///   - interface: As for `join`.
-    /// - Throws: As for an `IPAddress`; `.invalidAddress` where a text is none.
+    /// - Throws: As for an `IPAddress`; `.invalidAddress` if a text is not an address.
     public func leave(
         _ group: String,
         from source: String? = nil,
@@ -74,7 +77,7 @@ extension UDPSocket {
         try leave(IPAddress(group), from: Self.address(source), on: interface)
     }
 
-    /// Does not receive what one sender sends to a group that was joined for all.
+    /// Blocks one sender in a group that was joined for all senders.
     ///
     /// The corresponding system call is `setsockopt(2)` with MCAST_BLOCK_SOURCE.
     ///
@@ -82,8 +85,8 @@ extension UDPSocket {
     ///   - source: The sender.
     ///   - group: The group.
     ///   - interface: The interface that the group was joined on.
-    /// - Throws: `SocketError`: `.addressNotAvailable` where the sender is blocked already,
-    ///   `.invalidArgument` where the socket has not joined the group for all sources, `.closed`.
+    /// - Throws: `SocketError`: `.addressNotAvailable` if the sender is already blocked,
+    ///   `.invalidArgument` if the socket has not joined the group for all sources, `.closed`.
     public func block(
         _ source: IPAddress,
         in group: IPAddress,
@@ -92,14 +95,13 @@ extension UDPSocket {
         try change(.blockSource, .block, group, source, interface)
     }
 
-    /// Does not receive what one sender sends to a group; see
-    /// ``block(_:in:on:)-(IPAddress,_,_)``.
+    /// Blocks one sender in a group; see ``block(_:in:on:)-(IPAddress,_,_)``.
     ///
     /// - Parameters:
     ///   - source: The sender.
     ///   - group: The group.
     ///   - interface: The interface that the group was joined on.
-    /// - Throws: As for an `IPAddress`; `.invalidAddress` where a text is none.
+    /// - Throws: As for an `IPAddress`; `.invalidAddress` if a text is not an address.
     public func block(
         _ source: String,
         in group: String,
@@ -108,7 +110,7 @@ extension UDPSocket {
         try block(IPAddress(source), in: IPAddress(group), on: interface)
     }
 
-    /// Receives again what a blocked sender sends to a group.
+    /// Receives a blocked sender's datagrams to a group again.
     ///
     /// The corresponding system call is `setsockopt(2)` with MCAST_UNBLOCK_SOURCE.
     ///
@@ -116,7 +118,7 @@ extension UDPSocket {
     ///   - source: The sender.
     ///   - group: The group.
     ///   - interface: The interface that the group was joined on.
-    /// - Throws: `SocketError`: `.addressNotAvailable` where the sender is not blocked, `.closed`.
+    /// - Throws: `SocketError`: `.addressNotAvailable` if the sender is not blocked, `.closed`.
     public func unblock(
         _ source: IPAddress,
         in group: IPAddress,
@@ -125,14 +127,14 @@ extension UDPSocket {
         try change(.unblockSource, .unblock, group, source, interface)
     }
 
-    /// Receives again what a blocked sender sends to a group; see
+    /// Receives a blocked sender's datagrams to a group again; see
     /// ``unblock(_:in:on:)-(IPAddress,_,_)``.
     ///
     /// - Parameters:
     ///   - source: The sender.
     ///   - group: The group.
     ///   - interface: The interface that the group was joined on.
-    /// - Throws: As for an `IPAddress`; `.invalidAddress` where a text is none.
+    /// - Throws: As for an `IPAddress`; `.invalidAddress` if a text is not an address.
     public func unblock(
         _ source: String,
         in group: String,
@@ -159,7 +161,7 @@ extension UDPSocket {
         if let fault = fault(group, source, interface) {
             throw SocketError(operation, code: fault.code, remote: target, reason: fault.reason)
         }
-        // A group of a link may name its interface itself, as its zone.
+        // A link-local group may name its interface itself, as its zone.
         let index = interface?.index ?? target.storage.ipv6?.scope ?? 0
         let value: Void?
         do throws(Errno) {
@@ -189,7 +191,7 @@ extension UDPSocket {
         if value == nil { throw SocketError(operation, code: .closed, remote: target) }
     }
 
-    /// What is wrong with the arguments, before the kernel is asked.
+    /// The fault in the arguments, found before the kernel is asked.
     private func fault(
         _ group: IPAddress,
         _ source: IPAddress?,
@@ -211,8 +213,8 @@ extension UDPSocket {
         return nil
     }
 
-    /// What the kernel's answer means: one number stands for many things, and one thing has several
-    /// numbers.
+    /// The meaning of the kernel's answer: one number stands for several faults, and one fault has
+    /// several numbers.
     private static func meaning(
         _ errno: Errno,
         _ change: MembershipChange,
@@ -248,8 +250,8 @@ extension UDPSocket {
 }
 
 extension SocketError.Operation {
-    /// Refusing a sender of a multicast group.
+    /// Blocking a sender of a multicast group.
     public static var block: Self { Self("block") }
-    /// Accepting a refused sender of a multicast group again.
+    /// Unblocking a sender of a multicast group.
     public static var unblock: Self { Self("unblock") }
 }

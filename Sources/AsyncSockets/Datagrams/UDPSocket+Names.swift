@@ -1,23 +1,22 @@
 extension UDPSocket {
-    /// Makes a socket that talks to one peer, a host that is given by name.
+    /// Makes a socket that is connected to one peer, a host given by name.
     ///
-    /// The host's addresses are taken in the order of `Resolver.resolve(_:port:version:)`, up to the
-    /// first that this machine has a route to. Nothing is sent, so nobody knows whether the peer
-    /// is there. The corresponding calls are `getaddrinfo(3)`, on a thread of its own, and
-    /// `connect(2)`.
+    /// The host's addresses are tried in the order of `Resolver.resolve(_:port:version:)`; the
+    /// first that this machine has a route to is taken. Nothing is sent, so it stays unknown
+    /// whether the peer is there. The corresponding calls are `getaddrinfo(3)`, on a thread of its
+    /// own, and `connect(2)`.
     ///
     /// - Parameters:
     ///   - host: A name such as `example.org`, or an IP address.
     ///   - port: The port.
-    ///   - local: The address to bind to; nil lets the kernel choose. Only addresses of its version
-    ///     are taken.
-    ///   - options: What the socket may do and shall tell.
-    ///   - resolver: What finds the addresses.
+    ///   - local: The address to bind to; nil lets the kernel choose. Only peer addresses of its
+    ///     version are tried.
+    ///   - options: The options of the socket.
+    ///   - resolver: The source of the addresses.
     ///   - group: The loops that the socket joins.
     /// - Returns: The socket.
-    /// - Throws: `SocketError`: what `connect(to:)` throws for the first address, where all fail;
-    ///   the codes of a failed lookup, see `Resolver`. `CancellationError` where the task was
-    ///   cancelled.
+    /// - Throws: `SocketError`: the error of `connect(to:)` for the first address, if all fail; the
+    ///   codes of a failed lookup, see `Resolver`. `CancellationError` if the task was cancelled.
     public static func connect(
         to host: String,
         port: UInt16,
@@ -33,17 +32,17 @@ extension UDPSocket {
         }
     }
 
-    /// Binds a socket to an address of a host that is given by name: to the first that this machine
-    /// has. `localhost` is `[::1]` where there is IPv6.
+    /// Binds a socket to an address of a host that is given by name: the first that this machine
+    /// has. `localhost` is `[::1]` if there is IPv6.
     ///
     /// The corresponding calls are `getaddrinfo(3)`, on a thread of its own, and `bind(2)`.
     ///
     /// - Parameters:
     ///   - host: A name such as `localhost`, or an IP address.
     ///   - port: The port; with 0 the kernel chooses one.
-    ///   - version: Which addresses are taken; nil for both versions.
-    ///   - options: What the socket may do and shall tell.
-    ///   - resolver: What finds the addresses.
+    ///   - version: The version of the addresses; nil for both versions.
+    ///   - options: The options of the socket.
+    ///   - resolver: The source of the addresses.
     ///   - group: The loops that the socket joins.
     /// - Returns: The socket.
     /// - Throws: As `connect(to:port:from:options:resolver:on:)`.
@@ -61,7 +60,7 @@ extension UDPSocket {
         }
     }
 
-    /// The first address with which something can be made; the error of the first where none can.
+    /// The socket for the first address that works; if none does, throws the first address's error.
     private static func first(
         of addresses: [SocketAddress],
         _ make: (SocketAddress) throws(SocketError) -> UDPSocket
@@ -77,7 +76,7 @@ extension UDPSocket {
         throw failure ?? SocketError(.resolve, code: .nameHasNoAddress)
     }
 
-    /// Where a datagram goes whose destination is given as text; a name is looked up.
+    /// The destination that a text means; a name is looked up.
     func resolve(_ text: String) async throws -> SocketAddress {
         let endpoint = try Endpoint(text)
         if case .address(let address) = endpoint.host, case .number = endpoint.port {

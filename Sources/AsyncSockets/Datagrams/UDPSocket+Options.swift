@@ -6,7 +6,7 @@ extension UDPSocket {
     ///
     /// The corresponding system call is `getsockopt(2)`.
     ///
-    /// - Parameter option: Which.
+    /// - Parameter option: The option.
     /// - Returns: Its value.
     /// - Throws: `SocketError`: `.notSupported`, `.closed`.
     public func get<Value>(_ option: SocketOption<Value>) throws(SocketError) -> Value {
@@ -20,8 +20,8 @@ extension UDPSocket {
     /// The corresponding system call is `setsockopt(2)`.
     ///
     /// - Parameters:
-    ///   - option: Which.
-    ///   - value: The value it shall have.
+    ///   - option: The option.
+    ///   - value: The new value.
     /// - Throws: `SocketError`: `.notSupported`, `.invalidArgument`, `.permissionDenied`,
     ///   `.closed`.
     public func set<Value>(
@@ -42,16 +42,18 @@ extension UDPSocket {
     public var isClosed: Bool { core.registration.isClosed }
 
     /// Closes the socket. Operations that wait for it throw `SocketError` with the code `.closed`;
-    /// so do all later ones. Closing twice is no error.
+    /// so do all later ones. Closing twice is not an error.
     ///
-    /// Datagrams that were sent are still delivered; those that nobody received are gone. The
+    /// Datagrams that were sent are still delivered; those that were not received are gone. The
     /// corresponding system call is `close(2)`.
     public func close() { core.close() }
 
-    /// Takes the descriptor out of the socket, which is then closed without closing it.
+    /// Takes the descriptor out of the socket. The socket is then closed, and the descriptor stays
+    /// open.
     ///
-    /// Datagrams that were taken from the kernel together with others and that nobody has received
-    /// yet do not go along: ``receiveQueued()`` gives them. Errors that wait in ``errors`` are gone.
+    /// Datagrams that were taken from the kernel together with others and were not received yet do
+    /// not go with the descriptor: ``receiveQueued()`` returns them. Errors that wait in ``errors``
+    /// are gone.
     ///
     /// - Returns: The descriptor, non-blocking and close-on-exec. The caller must close it.
     /// - Throws: `SocketError`: `.busy` while an operation is in progress, `.closed` after
@@ -62,10 +64,10 @@ extension UDPSocket {
         return descriptor
     }
 
-    /// Another descriptor of the socket, such as to pass it to another process.
+    /// Makes another descriptor of the socket, for example to pass it to another process.
     ///
-    /// The socket stays as it is; each datagram goes to one of those that receive. The corresponding
-    /// system call is `fcntl(2)` with F_DUPFD_CLOEXEC.
+    /// The socket stays as it is. If both descriptors receive, each datagram goes to one of them.
+    /// The corresponding system call is `fcntl(2)` with F_DUPFD_CLOEXEC.
     ///
     /// - Returns: The new descriptor.
     /// - Throws: `SocketError`: `.closed` after `close()`, `.tooManyDescriptors`.

@@ -1,13 +1,13 @@
 internal import SocketSystem
 
-/// Whom a UDP socket talks to, and what must be known to change that.
+/// The peer of a connected UDP socket, and what is needed to change it.
 struct UDPPeer: Sendable {
     /// The peer; nil for none.
     var address: SocketAddress?
     /// The interface that the socket was bound to by connecting it; 0 for none.
     var interface: CInt = 0
-    /// Whether the socket's own address is one that was asked for. If not, the kernel chooses it
-    /// for each peer that comes after none.
+    /// Whether the program asked for the socket's own address. If not, the kernel chooses it
+    /// whenever the socket gets a peer after having none.
     let hasOwnAddress: Bool
 
     init(_ address: SocketAddress? = nil, interface: CInt = 0, local: SocketAddress?) {
@@ -16,11 +16,11 @@ struct UDPPeer: Sendable {
         hasOwnAddress = local?.ip.map { !$0.unmapped.isUnspecified } ?? false
     }
 
-    /// Connects the socket; where that fails, it keeps the peer that it has.
+    /// Connects the socket; if that fails, it keeps the peer that it has.
     mutating func connect(_ socket: CInt, to address: SocketAddress) throws(Errno) {
         let old = self
-        // Else the kernel would keep the address, and the interface, that it has chosen for the
-        // first peer.
+        // Otherwise the kernel would keep the address and the interface that it chose for the first
+        // peer.
         if !hasOwnAddress || interface != 0 { try dissolve(socket) }
         do throws(Errno) {
             interface = try connectDatagramSocket(socket, to: address.storage)
@@ -34,9 +34,9 @@ struct UDPPeer: Sendable {
         }
     }
 
-    /// Lets the socket talk to anybody.
+    /// Removes the peer, so that the socket can send to and receive from any address.
     mutating func dissolve(_ socket: CInt) throws(Errno) {
-        // Without a peer the kernel would still let go of what belongs to one.
+        // Even without a peer, the kernel would release what belongs to one.
         if address == nil { return }
         address = nil
         try dissolveDatagramSocket(socket, boundTo: interface)

@@ -4,7 +4,7 @@ extension UDPSocket: AsyncSequence {
     /// A datagram that has arrived.
     public typealias Element = Datagram
 
-    /// Receives datagram after datagram; see ``UDPSocket``.
+    /// Receives one datagram after another; see ``UDPSocket``.
     public struct AsyncIterator: AsyncIteratorProtocol {
         @usableFromInline let socket: UDPSocket
 
@@ -41,13 +41,13 @@ extension UDPSocket: AsyncSequence {
 extension UDPSocket {
     /// Waits for the next datagram.
     ///
-    /// Datagrams are taken from the kernel several at a time where several have arrived; those that
-    /// are not handed out yet wait in the socket. The corresponding system call is `recvmmsg(2)`.
+    /// If several datagrams have arrived, the socket takes several from the kernel at a time, and
+    /// keeps those that are not handed out yet. The corresponding system call is `recvmmsg(2)`.
     ///
     /// - Returns: The datagram, whole: the buffer fits the largest.
     /// - Throws: `SocketError`: `.closed` after `close()`; on a connected socket
     ///   `.connectionRefused` and the like, once for each time that the network reported it.
-    ///   `CancellationError` where the task was cancelled: no datagram is lost then.
+    ///   `CancellationError` if the task was cancelled: no datagram is lost then.
     @inlinable
     @inline(__always)
     public func receive() async throws -> Datagram {
@@ -62,7 +62,7 @@ extension UDPSocket {
     @usableFromInline
     func receiveNext() async throws -> Datagram { try await receive() }
 
-    /// The next datagram if it is here already.
+    /// The next datagram, if it is here already.
     @usableFromInline
     func tryReceive(_ operation: inout OngoingOperation) throws -> Datagram? {
         do throws(OperationFailure) {
@@ -72,9 +72,9 @@ extension UDPSocket {
         }
     }
 
-    /// The datagrams that were taken from the kernel together with others and that nobody has
-    /// received yet, without a system call: for a program that is about to `detach()`, also in a
-    /// task that was cancelled.
+    /// Returns the datagrams that were taken from the kernel together with others and were not
+    /// received yet, without a system call. It serves a program that is about to `detach()`, also
+    /// in a cancelled task.
     ///
     /// - Returns: The datagrams, oldest first; most often none.
     /// - Throws: `SocketError`: `.busy` while another task receives, `.closed` after `close()`.
@@ -83,16 +83,16 @@ extension UDPSocket {
         throw SocketError(.receive, code: isClosed ? .closed : .busy, remote: remoteAddress)
     }
 
-    /// Waits for the next datagram and puts it into memory of the caller's, without allocating any.
+    /// Waits for the next datagram and puts it into the caller's memory, without allocating any.
     ///
-    /// Several may be taken from the kernel at once, as by `receive()`; then they wait in memory
+    /// Several may be taken from the kernel at once, as by `receive()`. They then wait in memory
     /// that the sockets of an event loop share and use again and again. (Outside the loops, a
     /// socket that joins segments does allocate.) The corresponding system calls are `recvmmsg(2)`
-    /// and, among large datagrams, `recvmsg(2)`.
+    /// and, for large datagrams, `recvmsg(2)`.
     ///
-    /// - Parameter buffer: Where the datagram goes, from its beginning. What does not fit is lost;
-    ///   the header's `length` tells how long the datagram was.
-    /// - Returns: All of the datagram but its bytes.
+    /// - Parameter buffer: The memory for the datagram, filled from its beginning. Bytes that do
+    ///   not fit are lost; the header's `length` is the datagram's whole length.
+    /// - Returns: The datagram without its bytes.
     /// - Throws: As `receive()`.
     @inlinable
     @inline(__always)
@@ -103,7 +103,7 @@ extension UDPSocket {
         return header
     }
 
-    /// Takes the next datagram if it is here already.
+    /// Takes the next datagram, if it is here already.
     @usableFromInline
     func tryReceive(
         into buffer: inout MutableSpan<UInt8>,
@@ -117,14 +117,14 @@ extension UDPSocket {
         }
     }
 
-    /// Waits until a datagram has arrived and receives as many as have and fit.
+    /// Waits until a datagram has arrived, and receives as many as have arrived and fit.
     ///
     /// This is the fastest way to receive: one system call for many datagrams, and no memory is
     /// allocated. With ``UDPOptions/joinsSegments`` an entry may hold several datagrams, see
     /// ``DatagramBatch/segmentSize(at:)``. The corresponding system call is `recvmmsg(2)`.
     ///
-    /// - Parameter batch: What holds them afterwards, and nothing else.
-    /// - Returns: How many entries there are, at least 1.
+    /// - Parameter batch: The batch that is filled. Its earlier entries are removed.
+    /// - Returns: The number of entries, at least 1.
     /// - Throws: As `receive()`. The batch is empty then.
     @discardableResult
     public func receive(into batch: DatagramBatch) async throws -> Int {

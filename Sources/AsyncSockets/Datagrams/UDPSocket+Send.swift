@@ -4,21 +4,21 @@ internal import SocketSystem
 extension UDPSocket {
     /// Sends one datagram; returns when the kernel has it.
     ///
-    /// Waits while the socket's send buffer is full. That the kernel has it does not mean that it
-    /// arrives. The corresponding system call is `sendto(2)`.
+    /// Waits while the socket's send buffer is full. A datagram that the kernel has can still be
+    /// lost on the way. The corresponding system call is `sendto(2)`.
     ///
     /// - Parameters:
-    ///   - bytes: What it carries; may be empty. At most 65,507 bytes over IPv4, 65,527 over IPv6.
-    ///   - address: Where it goes.
+    ///   - bytes: The content; may be empty. At most 65,507 bytes over IPv4, 65,527 over IPv6.
+    ///   - address: The destination.
     /// - Throws: `SocketError`: `.messageTooLong`, `.permissionDenied` for a broadcast address
-    ///   without ``UDPOptions/broadcast``, `.networkUnreachable`, `.wrongAddressFamily`,
-    ///   `.closed`. On a connected socket also `.connectionRefused` and the like, once for each
-    ///   time that the network reported it of an earlier datagram; this one was not sent then.
-    ///   `CancellationError` where the task was cancelled; nothing was sent then.
+    ///   without ``UDPOptions/broadcast``, `.networkUnreachable`, `.wrongAddressFamily`, `.closed`.
+    ///   On a connected socket also `.connectionRefused` and the like, once for each time that the
+    ///   network reported it of an earlier datagram; this one was not sent then.
+    ///   `CancellationError` if the task was cancelled; nothing was sent then.
     @inlinable
     @inline(__always)
     public func send(_ bytes: Span<UInt8>, to address: SocketAddress) async throws {
-        // Nearly always the kernel has room, and then nothing here is asynchronous.
+        // The kernel nearly always has room, and then nothing here is asynchronous.
         var operation = OngoingOperation()
         while try !trySend(bytes, to: address, &operation) { await operation.wait() }
     }
@@ -26,8 +26,8 @@ extension UDPSocket {
     /// Sends one datagram; see ``send(_:to:)-(Span<UInt8>,_)``.
     ///
     /// - Parameters:
-    ///   - bytes: What it carries.
-    ///   - address: Where it goes.
+    ///   - bytes: The content.
+    ///   - address: The destination.
     /// - Throws: As `send(_:to:)` of a span.
     @inlinable
     @inline(__always)
@@ -38,8 +38,8 @@ extension UDPSocket {
     /// Sends a text as UTF-8 in one datagram; see ``send(_:to:)-(Span<UInt8>,_)``.
     ///
     /// - Parameters:
-    ///   - text: What it carries.
-    ///   - address: Where it goes.
+    ///   - text: The content.
+    ///   - address: The destination.
     /// - Throws: As `send(_:to:)` of a span.
     @inlinable
     @inline(__always)
@@ -48,13 +48,13 @@ extension UDPSocket {
     }
 
     /// Sends one datagram to an address given as text, such as `127.0.0.1:9999`, or to a host given
-    /// by name, such as `localhost:9999`, which is looked up each time.
+    /// by name, such as `localhost:9999`. A name is looked up each time.
     ///
     /// - Parameters:
-    ///   - bytes: What it carries.
-    ///   - address: Where it goes.
-    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none; the codes
-    ///   of a failed lookup, see `Resolver`.
+    ///   - bytes: The content.
+    ///   - address: The destination.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` if the text is not an address; the
+    ///   codes of a failed lookup, see `Resolver`.
     public func send(_ bytes: [UInt8], to address: String) async throws {
         try await send(bytes.span, to: resolve(address))
     }
@@ -62,18 +62,18 @@ extension UDPSocket {
     /// Sends a text as UTF-8 in one datagram to an address given as text.
     ///
     /// - Parameters:
-    ///   - text: What it carries.
-    ///   - address: Where it goes.
-    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none; the codes
-    ///   of a failed lookup, see `Resolver`.
+    ///   - text: The content.
+    ///   - address: The destination.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` if the text is not an address; the
+    ///   codes of a failed lookup, see `Resolver`.
     public func send(_ text: String, to address: String) async throws {
         try await send(text.utf8.span, to: resolve(address))
     }
 
-    /// Sends one datagram to the peer that the socket is connected to.
+    /// Sends one datagram to the connected peer.
     ///
-    /// - Parameter bytes: What it carries.
-    /// - Throws: As `send(_:to:)`; `.destinationRequired` where the socket is not connected.
+    /// - Parameter bytes: The content.
+    /// - Throws: As `send(_:to:)`; `.destinationRequired` if the socket is not connected.
     @inlinable
     @inline(__always)
     public func send(_ bytes: Span<UInt8>) async throws {
@@ -81,21 +81,21 @@ extension UDPSocket {
         while try !trySend(bytes, to: nil, &operation) { await operation.wait() }
     }
 
-    /// Sends one datagram to the peer that the socket is connected to.
+    /// Sends one datagram to the connected peer.
     ///
-    /// - Parameter bytes: What it carries.
+    /// - Parameter bytes: The content.
     /// - Throws: As `send(_:)` of a span.
     @inlinable
     @inline(__always)
     public func send(_ bytes: [UInt8]) async throws { try await send(bytes.span) }
 
-    /// Sends a text as UTF-8 in one datagram to the peer that the socket is connected to.
+    /// Sends a text as UTF-8 in one datagram to the connected peer.
     ///
-    /// - Parameter text: What it carries.
+    /// - Parameter text: The content.
     /// - Throws: As `send(_:)` of a span.
     public func send(_ text: String) async throws { try await send(text.utf8.span) }
 
-    /// Sends one datagram if that is possible at once.
+    /// Sends one datagram, if that is possible at once.
     @usableFromInline
     func trySend(
         _ bytes: Span<UInt8>,
@@ -109,15 +109,16 @@ extension UDPSocket {
         }
     }
 
-    /// Sends the entries of a batch, each to its address: after a receive, to where it came from.
+    /// Sends the entries of a batch, each to its address. The address of a received entry is its
+    /// source.
     ///
     /// The corresponding system call is `sendmmsg(2)`.
     ///
     /// - Parameters:
-    ///   - batch: What is sent. It keeps its entries.
+    ///   - batch: The datagrams to send. It keeps its entries.
     ///   - first: The first entry to send.
-    /// - Throws: As `send(_:to:)`, for the first entry that cannot be sent:
-    ///   ``DatagramBatch/sentCount`` tells which one that is. Those before it were sent.
+    /// - Throws: As `send(_:to:)`, for the first entry that cannot be sent;
+    ///   ``DatagramBatch/sentCount`` is its position. Those before it were sent.
     public func send(_ batch: DatagramBatch, from first: Int = 0) async throws {
         batch.prepareToSend(from: first)
         do throws(OperationFailure) {
@@ -140,17 +141,18 @@ extension UDPSocket {
     /// Cuts bytes into datagrams of one size and sends them; the last may be shorter.
     ///
     /// The kernel cuts up to 64 datagrams a system call (UDP_SEGMENT in `udp(7)`), which makes bulk
-    /// transfer several times cheaper. Where the way to the destination does not allow that, they
-    /// are sent one by one.
+    /// transfer several times cheaper. If the path to the destination does not allow that, they are
+    /// sent one by one.
     ///
     /// - Parameters:
-    ///   - bytes: What is sent, of any length.
-    ///   - segmentSize: How many bytes each datagram carries, 1...65507. At most the path MTU less
-    ///     28 bytes (48 for IPv6), or else routers must cut the datagrams.
-    ///   - address: Where they go; nil for the peer that the socket is connected to.
-    /// - Throws: As `send(_:to:)`; the error's `bytesWritten` tells how many bytes were sent. Not so
-    ///   `CancellationError`, although datagrams may have been sent before the task was cancelled:
-    ///   who needs to know has a ``DatagramBatch`` sent, whose `sentCount` tells.
+    ///   - bytes: The bytes to send, of any length.
+    ///   - segmentSize: The number of bytes in each datagram, 1...65507. It should be at most the
+    ///     path MTU less 28 bytes (48 for IPv6); otherwise routers must cut the datagrams.
+    ///   - address: The destination; nil means the connected peer.
+    /// - Throws: As `send(_:to:)`; the error's `bytesWritten` is the number of bytes that were
+    ///   sent. `CancellationError` has no such number, although datagrams may have been sent before
+    ///   the task was cancelled. A program that needs it can send a ``DatagramBatch`` and read its
+    ///   `sentCount`.
     public func send(
         _ bytes: Span<UInt8>,
         segmentSize: Int,
@@ -177,7 +179,7 @@ extension UDPSocket {
                     try await core.send(part, to: address, control: control)
                     sent += step
                 } catch {
-                    // The device cannot, or a segment is larger than a packet may be.
+                    // The device cannot cut, or a segment is larger than a packet may be.
                     guard segmented, step > segmentSize, error.refusesSegments else { throw error }
                     segmented = false
                 }
@@ -191,9 +193,9 @@ extension UDPSocket {
     /// ``send(_:segmentSize:to:)-(Span<UInt8>,_,_)``.
     ///
     /// - Parameters:
-    ///   - bytes: What is sent, of any length.
-    ///   - segmentSize: How many bytes each datagram carries.
-    ///   - address: Where they go; nil for the peer that the socket is connected to.
+    ///   - bytes: The bytes to send, of any length.
+    ///   - segmentSize: The number of bytes in each datagram.
+    ///   - address: The destination; nil means the connected peer.
     /// - Throws: As for a span.
     public func send(
         _ bytes: [UInt8],

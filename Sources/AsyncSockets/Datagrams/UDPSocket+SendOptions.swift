@@ -2,16 +2,16 @@ internal import SocketReactor
 internal import SocketSystem
 
 extension UDPSocket {
-    /// Sends one datagram in a way of its own: from an address, by an interface, with a hop limit
-    /// or a class of service.
+    /// Sends one datagram with options of its own: a source address, an interface, a hop limit or a
+    /// class of service.
     ///
     /// The corresponding system call is `sendmsg(2)` with control messages.
     ///
     /// - Parameters:
-    ///   - bytes: What it carries; may be empty.
-    ///   - address: Where it goes; nil for the peer that the socket is connected to.
-    ///   - options: How it is sent.
-    /// - Throws: As `send(_:to:)`; `.invalidArgument` for a source that is no address of this
+    ///   - bytes: The content; may be empty.
+    ///   - address: The destination; nil means the connected peer.
+    ///   - options: The options of the datagram.
+    /// - Throws: As `send(_:to:)`; `.invalidArgument` for a source that is not an address of this
     ///   machine or of that interface, or a class of service above 63; `.noSuchInterface` for an
     ///   interface that does not exist.
     public func send(
@@ -27,12 +27,12 @@ extension UDPSocket {
         }
     }
 
-    /// Sends one datagram in a way of its own; see ``send(_:to:options:)-(Span<UInt8>,_,_)``.
+    /// Sends one datagram with options of its own; see ``send(_:to:options:)-(Span<UInt8>,_,_)``.
     ///
     /// - Parameters:
-    ///   - bytes: What it carries.
-    ///   - address: Where it goes; nil for the peer that the socket is connected to.
-    ///   - options: How it is sent.
+    ///   - bytes: The content.
+    ///   - address: The destination; nil means the connected peer.
+    ///   - options: The options of the datagram.
     /// - Throws: As for a span.
     public func send(
         _ bytes: [UInt8],
@@ -42,13 +42,13 @@ extension UDPSocket {
         try await send(bytes.span, to: address, options: options)
     }
 
-    /// Sends a text as UTF-8 in one datagram in a way of its own; see
+    /// Sends a text as UTF-8 in one datagram with options of its own; see
     /// ``send(_:to:options:)-(Span<UInt8>,_,_)``.
     ///
     /// - Parameters:
-    ///   - text: What it carries.
-    ///   - address: Where it goes; nil for the peer that the socket is connected to.
-    ///   - options: How it is sent.
+    ///   - text: The content.
+    ///   - address: The destination; nil means the connected peer.
+    ///   - options: The options of the datagram.
     /// - Throws: As for a span.
     public func send(
         _ text: String,
@@ -72,7 +72,8 @@ extension UDPSocket {
         }
         var socketClass: UInt8 = 0
         if (options.dscp == nil) != (options.ecn == nil) {
-            // The kernel takes the two together: what is not named stays as the socket has it.
+            // The kernel takes both fields together: one that is not given keeps the socket's
+            // value.
             let option: SocketOption<Int> = isIPv4 ? .typeOfService : .trafficClass
             socketClass = UInt8(truncatingIfNeeded: try get(option))
         }
@@ -80,7 +81,7 @@ extension UDPSocket {
         return options.control(family: family.rawValue, socketClass: socketClass)
     }
 
-    /// What is wrong with the options, before the kernel is asked.
+    /// The fault in the options, found before the kernel is asked.
     private func fault(
         _ options: SendOptions,
         isIPv4: Bool

@@ -2,7 +2,7 @@ internal import SocketReactor
 internal import SocketSystem
 internal import Synchronization
 
-/// A UDP socket, RFC 768: an asynchronous sequence of the datagrams that arrive, and a way to send.
+/// A UDP socket, RFC 768: it sends datagrams, and is an asynchronous sequence of those that arrive.
 ///
 /// ```swift
 /// let socket = try UDPSocket.bind(to: "127.0.0.1:9999")
@@ -13,11 +13,11 @@ internal import Synchronization
 /// ```
 ///
 /// Several tasks may receive; each datagram goes to exactly one. Any number of tasks may send.
-/// Datagrams can be lost on the way and in the kernel's buffers, but not in this library: a receive
-/// that is cancelled has taken none.
+/// Datagrams can be lost on the way and in the kernel's buffers, but not in this library: a
+/// cancelled receive has taken none.
 ///
 /// An error that a receive or a send throws does not end the socket: the next call goes on. The
-/// socket closes when `close()` is called or when nobody refers to it any more.
+/// socket closes when `close()` is called or when the last reference to it is gone.
 public final class UDPSocket: Sendable {
     let core: DatagramCore
     /// Whether it is an IPv6 socket, which may carry IPv4 too.
@@ -33,19 +33,19 @@ public final class UDPSocket: Sendable {
 
     deinit { core.close() }
 
-    /// Binds a socket to an address: it receives what is sent there.
+    /// Binds a socket to an address: it receives datagrams that are sent there.
     ///
     /// The corresponding system call is `bind(2)`.
     ///
     /// - Parameters:
-    ///   - address: Where to receive; with port 0 the kernel chooses one, which `localAddress`
-    ///     tells. `0.0.0.0` and `::` are all addresses of the machine; for groups and broadcasts
+    ///   - address: The address to receive at. With port 0 the kernel chooses one; `localAddress`
+    ///     has it. `0.0.0.0` and `::` are all addresses of the machine; for groups and broadcasts
     ///     bind to those, or to the group's or broadcast address itself.
-    ///   - options: What the socket may do and shall tell.
+    ///   - options: The options of the socket.
     ///   - group: The loops that the socket joins.
-    /// - Returns: The socket; datagrams are kept for it by the kernel from now on.
+    /// - Returns: The socket; the kernel keeps datagrams for it from now on.
     /// - Throws: `SocketError`: `.addressInUse`, `.addressNotAvailable`, `.permissionDenied`,
-    ///   `.wrongAddressFamily` for an address that is no IP address, `.tooManyDescriptors`.
+    ///   `.wrongAddressFamily` for an address that is not an IP address, `.tooManyDescriptors`.
     public static func bind(
         to address: SocketAddress,
         options: UDPOptions = UDPOptions(),
@@ -66,12 +66,12 @@ public final class UDPSocket: Sendable {
     /// Binds a socket to an address given as text, such as `127.0.0.1:9999` or `[::]:9999`.
     ///
     /// - Parameters:
-    ///   - address: Where to receive.
-    ///   - options: What the socket may do and shall tell.
+    ///   - address: The address to receive at.
+    ///   - options: The options of the socket.
     ///   - group: The loops that the socket joins.
     /// - Returns: The socket.
-    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none. A name is not
-    ///   looked up here: `bind(to:port:…)` does that.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` if the text is not an address. A name
+    ///   is not looked up here: `bind(to:port:…)` does that.
     public static func bind(
         to address: String,
         options: UDPOptions = UDPOptions(),
@@ -80,18 +80,18 @@ public final class UDPSocket: Sendable {
         try bind(to: SocketAddress(address), options: options, on: group)
     }
 
-    /// Makes a socket that talks to one peer: it sends there, receives only what comes from there,
-    /// and learns when nobody receives there.
+    /// Makes a socket that is connected to one peer: it sends there, receives only datagrams from
+    /// there, and learns if no socket receives there.
     ///
     /// Nothing is sent and nothing is waited for. The corresponding system call is `connect(2)`.
     ///
     /// - Parameters:
     ///   - address: The peer.
     ///   - local: The address to bind to; nil lets the kernel choose.
-    ///   - options: What the socket may do and shall tell.
+    ///   - options: The options of the socket.
     ///   - group: The loops that the socket joins.
     /// - Returns: The socket.
-    /// - Throws: `SocketError`: `.networkUnreachable` where there is no route, `.addressInUse`,
+    /// - Throws: `SocketError`: `.networkUnreachable` if there is no route, `.addressInUse`,
     ///   `.permissionDenied` for a broadcast address without the option, `.wrongAddressFamily`.
     public static func connect(
         to address: SocketAddress,
@@ -118,16 +118,16 @@ public final class UDPSocket: Sendable {
         return UDPSocket(registration, isIPv6: isIPv6, peer: peer, options: options)
     }
 
-    /// Makes a socket that talks to one peer, whose address is given as text.
+    /// Makes a socket that is connected to one peer, whose address is given as text.
     ///
     /// - Parameters:
     ///   - address: The peer.
     ///   - local: The address to bind to; nil lets the kernel choose.
-    ///   - options: What the socket may do and shall tell.
+    ///   - options: The options of the socket.
     ///   - group: The loops that the socket joins.
     /// - Returns: The socket.
-    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none. A name is not
-    ///   looked up here: ``connect(to:port:from:options:resolver:on:)`` does that.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` if the text is not an address. A name
+    ///   is not looked up here: ``connect(to:port:from:options:resolver:on:)`` does that.
     public static func connect(
         to address: String,
         from local: SocketAddress? = nil,
@@ -139,14 +139,14 @@ public final class UDPSocket: Sendable {
 
     /// Takes over a UDP socket that was made elsewhere.
     ///
-    /// The descriptor is made non-blocking and close-on-exec, and is closed by the socket from now
-    /// on. It is left open where this throws.
+    /// The descriptor is made non-blocking and close-on-exec, and the socket closes it from now on.
+    /// If this throws, the descriptor stays open.
     ///
     /// - Parameters:
     ///   - descriptor: The socket.
     ///   - group: The loops that it joins.
-    /// - Throws: `SocketError` where the descriptor is no UDP socket: another's datagrams, such as
-    ///   ICMP's or those of UDP-Lite, are not what this type says of them.
+    /// - Throws: `SocketError` if the descriptor is not a UDP socket. Other datagram sockets, such
+    ///   as those of ICMP or UDP-Lite, behave otherwise than this type promises.
     public convenience init(
         adopting descriptor: CInt,
         on group: EventLoopGroup = .shared
@@ -168,12 +168,13 @@ public final class UDPSocket: Sendable {
             throw SocketError(.adopt, error)
         }
         let registration = try group.register(adopting: descriptor, for: .adopt, remote: remote)
-        // Nobody knows who has chosen the address of one that is connected.
+        // The address of a connected socket may be the program's choice or the kernel's; here it is
+        // unknown.
         let peer = UDPPeer(remote, local: remote == nil ? local : nil)
         self.init(registration, isIPv6: local?.family == .ipv6, peer: peer, options: nil)
     }
 
-    /// `options` are what was set; nil where somebody else has set the socket's options.
+    /// `options` are those that were set; nil if others set the socket's options.
     private convenience init(
         _ registration: Registration,
         isIPv6: Bool,
@@ -208,26 +209,26 @@ public final class UDPSocket: Sendable {
 // MARK: - Addresses
 
 extension UDPSocket {
-    /// The socket's own address, or nil after it was closed.
+    /// The socket's own address; nil after it was closed.
     ///
     /// The corresponding system call is `getsockname(2)`.
     public var localAddress: SocketAddress? { core.registration.localAddress }
 
-    /// The peer that the socket is connected to; nil for one that talks to anybody.
+    /// The connected peer; nil if there is none.
     public var remoteAddress: SocketAddress? { peer.withLock { $0.address } }
 
-    /// Talks to this peer alone from now on, also where it talked to another before.
+    /// Connects the socket to this peer alone, even if it had another before.
     ///
     /// Datagrams that had arrived from others are still received. The port stays the same. The
-    /// address does where it was chosen by who made the socket; otherwise it is the one that the
-    /// way to the new peer begins at. The corresponding system call is `connect(2)`.
+    /// address stays the same if the program chose it; otherwise it becomes the local address of
+    /// the route to the new peer. The corresponding system call is `connect(2)`.
     ///
-    /// A socket that has a peer, and an address of the kernel's choice, talks to anybody for a
-    /// moment in between: see `disconnect()`.
+    /// A socket that has a peer, and an address of the kernel's choice, has no peer for a moment in
+    /// between: see `disconnect()`.
     ///
     /// - Parameter address: The peer.
-    /// - Throws: `SocketError`: `.networkUnreachable` where there is no route, `.closed`,
-    ///   `.wrongAddressFamily`; the socket keeps the peer that it had, then. `.addressInUse` as
+    /// - Throws: `SocketError`: `.networkUnreachable` if there is no route, `.closed`,
+    ///   `.wrongAddressFamily`; the socket then keeps the peer that it had. `.addressInUse` as
     ///   `disconnect()`.
     public func connect(to address: SocketAddress) throws(SocketError) {
         _ = try Self.isIPv6(address, for: .connect)
@@ -238,25 +239,26 @@ extension UDPSocket {
         }
     }
 
-    /// Talks to this peer alone from now on; see ``connect(to:)-(SocketAddress)``.
+    /// Connects the socket to this peer alone; see ``connect(to:)-(SocketAddress)``.
     ///
     /// - Parameter address: The peer, as text.
-    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` if the text is not an address.
     public func connect(to address: String) throws(SocketError) {
         try connect(to: SocketAddress(address))
     }
 
-    /// Talks to anybody from now on. A socket that has no peer stays as it is.
+    /// Removes the peer: the socket sends to and receives from any address from now on. A socket
+    /// without a peer stays as it is.
     ///
-    /// The socket keeps its port, and an address that was chosen by who made it; one that the
-    /// kernel chose for the peer becomes `0.0.0.0` or `::`. The corresponding system call is
-    /// `connect(2)` to an address without a family.
+    /// The socket keeps its port, and an address that the program chose. An address that the kernel
+    /// chose for the peer becomes `0.0.0.0` or `::`. The corresponding system call is `connect(2)`
+    /// to an address without a family.
     ///
-    /// A port that the kernel has chosen it takes back with the peer, and the socket is bound to it
-    /// anew: what arrives in that moment is lost.
+    /// If the kernel chose the port, it takes it back together with the peer, and the socket is
+    /// bound to it anew. Datagrams that arrive in that moment are lost.
     ///
-    /// - Throws: `SocketError`: `.closed`; `.addressInUse` where another socket was given the port
-    ///   in that moment: this one has none then, until it sends or connects.
+    /// - Throws: `SocketError`: `.closed`; `.addressInUse` if another socket was given the port in
+    ///   that moment. This one then has no port until it sends or connects.
     public func disconnect() throws(SocketError) {
         try peer.withLock { (peer) throws(SocketError) in
             try use(.connect) { socket throws(Errno) in try peer.dissolve(socket) }
@@ -290,7 +292,7 @@ extension UDPSocket {
         throw SocketError(operation, code: .closed, remote: remote)
     }
 
-    /// Translates why an operation ended to what users catch.
+    /// Translates an operation's failure to the error that a program catches.
     func error(
         _ failure: OperationFailure,
         _ operation: SocketError.Operation,
@@ -309,7 +311,7 @@ extension UDPSocket {
         }
     }
 
-    /// What a failed send means, where the error number alone does not say it.
+    /// The reason of a failed send, if the error number alone does not explain it.
     private func sendReason(_ errno: Errno, count: Int) -> String? {
         switch errno {
         case .messageTooLong: return "\(count) bytes are too many for one datagram here"
