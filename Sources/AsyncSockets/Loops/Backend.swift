@@ -4,29 +4,30 @@ internal import SocketSystem
 extension EventLoopGroup {
     /// The system call that a group's loops wait with.
     ///
-    /// All of them run the same programs with the same results; they differ in what waiting
-    /// costs, see `Documentation/Pollers.md`.
+    /// All backends run the same programs with the same results. They differ in the cost of
+    /// waiting, see `Documentation/Pollers.md`.
     public struct Backend: Hashable, Sendable {
         let kind: PollerBackend
 
         private init(_ kind: PollerBackend) { self.kind = kind }
 
-        /// epoll(7), edge-triggered: the kernel tells each change once. The fastest.
+        /// epoll(7), edge-triggered: the kernel reports each change once. The fastest.
         public static let epoll = Backend(.epoll)
-        /// epoll(7), level-triggered: the kernel repeats what is so.
+        /// epoll(7), level-triggered: the kernel reports a state again as long as it lasts.
         public static let epollLevel = Backend(.epollLevel)
-        /// poll(2): every wait looks at every socket that somebody waits for.
+        /// poll(2): every wait looks at every socket that has a waiter.
         public static let poll = Backend(.poll)
         /// select(2): as poll(2), and no descriptor may be 1024 (FD_SETSIZE) or more.
         ///
-        /// A socket that is opened beyond that fails with `SocketError` and the code
-        /// `.tooManyDescriptors`; an accepted connection does so when it first has to wait.
+        /// Opening a socket beyond that fails with `SocketError` and the code
+        /// `.tooManyDescriptors`; an accepted connection fails so when it first has to wait.
         public static let select = Backend(.select)
 
         /// Every backend.
         public static let all: [Backend] = PollerBackend.allCases.map { Backend($0) }
 
-        /// The backend of a name: `epoll`, `epoll-level`, `poll` or `select`; nil for another.
+        /// Finds a backend by its name, `epoll`, `epoll-level`, `poll` or `select`; nil for another
+        /// name.
         ///
         /// - Parameter name: The name.
         public init?(named name: String) {
@@ -37,9 +38,9 @@ extension EventLoopGroup {
         /// The name: `epoll`, `epoll-level`, `poll` or `select`.
         public var name: String { kind.rawValue }
 
-        /// The backend of a group that names none: what the environment variable
-        /// `ASYNCSOCKETS_BACKEND` says, otherwise ``epoll``, or ``poll`` where the system has or
-        /// allows no epoll, as some sandboxes do.
+        /// The backend of a group that names none: the value of the environment variable
+        /// `ASYNCSOCKETS_BACKEND`; otherwise ``epoll``, or ``poll`` if the system does not have or
+        /// allow epoll, as in some sandboxes.
         static func preferred() throws(SocketError) -> Backend {
             guard let name = environmentVariable("ASYNCSOCKETS_BACKEND"), !name.isEmpty else {
                 return isEpollRefused ? .poll : .epoll
@@ -53,7 +54,7 @@ extension EventLoopGroup {
             )
         }
 
-        /// Whether it is epoll that the system refuses, and not a descriptor just now.
+        /// Whether the system refuses epoll itself, and not only a descriptor at the moment.
         private static var isEpollRefused: Bool {
             do throws(Errno) {
                 _ = try EpollPoller(edgeTriggered: true)

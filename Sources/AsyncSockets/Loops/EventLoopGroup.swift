@@ -2,25 +2,26 @@ internal import SocketReactor
 internal import SocketSystem
 internal import Synchronization
 
-/// Several event loops, each one thread that waits for its sockets, with epoll(7) where nothing
-/// else is asked for, and runs the tasks that they wake.
+/// A group of event loops. Each is one thread that waits for its sockets, by default with epoll(7),
+/// and runs the tasks that they wake.
 ///
-/// Most programs use `EventLoopGroup.shared` and never name it. A group of one's own, passed as
-/// `on:`, keeps one part of a program's sockets and tasks apart from another's.
+/// Most programs use `EventLoopGroup.shared` and never name it. A separate group, passed as `on:`,
+/// keeps one part of a program's sockets and tasks apart from another's.
 ///
-/// A group that nobody refers to any more ends its threads when its last socket is closed.
+/// When the last reference to a group is gone, its threads end once its last socket is closed.
 public final class EventLoopGroup: Sendable {
-    /// The loops, or why they could not be started; then every socket of the group says so.
+    /// The loops, or the reason why they could not be started; every socket of the group then
+    /// throws it.
     let started: Result<LoopGroup, SocketError>
 
-    /// The group that is used where none is named: one loop for each processor that the process
-    /// may run on.
+    /// The group that is used if none is named: one loop for each processor that the process may
+    /// run on.
     ///
-    /// Environment variables change it: `ASYNCSOCKETS_LOOPS` the number of loops,
-    /// `ASYNCSOCKETS_BACKEND` how they wait (`epoll`, `epoll-level`, `poll`, `select`).
+    /// Environment variables change it: `ASYNCSOCKETS_LOOPS` is the number of loops,
+    /// `ASYNCSOCKETS_BACKEND` is how they wait (`epoll`, `epoll-level`, `poll`, `select`).
     ///
-    /// A value that is no positive number of loops, or no backend, is an error of every use. Where
-    /// the system refuses the loops for now, each use tries again.
+    /// If a value is not a positive number of loops, or not a backend, every use throws an error.
+    /// If the system refuses the loops for now, each use tries again.
     public static var shared: EventLoopGroup {
         kept.withLock { kept in
             if let kept { return kept }
@@ -35,20 +36,20 @@ public final class EventLoopGroup: Sendable {
     /// Starts a group.
     ///
     /// The environment variable `ASYNCSOCKETS_BACKEND` chooses the backend of every group that
-    /// names none; `ASYNCSOCKETS_WAKEUP=pipe` makes every group wake its loops through a pipe.
+    /// names none. With `ASYNCSOCKETS_WAKEUP=pipe` every group wakes its loops through a pipe.
     ///
     /// The corresponding system calls are `pthread_create(3)`, `epoll_create1(2)` and
     /// `eventfd(2)`.
     ///
     /// - Parameters:
-    ///   - loops: How many loops, each with one thread; at least 1.
-    ///   - backend: How they wait. nil for `epoll`, unless the environment says otherwise or the
+    ///   - loops: The number of loops, each with one thread; at least 1.
+    ///   - backend: How they wait. Nil for `epoll`, unless the environment says otherwise or the
     ///     system has no epoll.
-    ///   - pinned: Whether each thread stays on one of the processors that the process may run
-    ///     on: the first loop's on the first, and so on, counted round. That saves cache misses
-    ///     where the machine is the program's own, and costs speed where it is shared.
-    /// - Throws: `SocketError` where the number is less than 1, the environment names no backend,
-    ///   or the system refuses a thread or a descriptor.
+    ///   - pinned: Whether each thread stays on one of the processors that the process may run on:
+    ///     the first loop's on the first, and so on, in a circle. That saves cache misses if the
+    ///     program has the machine for itself, and costs speed if it shares it.
+    /// - Throws: `SocketError` if the number is less than 1, the environment names no backend, or
+    ///   the system refuses a thread or a descriptor.
     public init(
         loops: Int,
         backend: Backend? = nil,
@@ -64,7 +65,7 @@ public final class EventLoopGroup: Sendable {
         started = .success(try Self.start(loops: loops, backend: backend, pinned: pinned))
     }
 
-    /// As the environment says.
+    /// Starts the shared group, as the environment says.
     private init() {
         started = Result { () throws(SocketError) in
             try Self.start(loops: Self.preferredLoopCount(), backend: nil, pinned: false)
@@ -87,7 +88,7 @@ public final class EventLoopGroup: Sendable {
         do throws(Errno) {
             return try LoopGroup(loops: loops, options: options)
         } catch {
-            // A loop's own descriptors may be the ones that select(2) cannot watch.
+            // The loop's own descriptors may be the ones that select(2) cannot watch.
             let isSelects =
                 options.backend == .select && error == .processDescriptorLimit
                 && (try? openEventCounter()) != nil
@@ -123,7 +124,7 @@ public final class EventLoopGroup: Sendable {
     /// The number of loops that run.
     public var loopCount: Int { (try? started.get())?.loops.count ?? 0 }
 
-    /// The loops, for whoever makes a socket.
+    /// The loops, for an operation that makes a socket.
     func loops(for operation: SocketError.Operation) throws(SocketError) -> LoopGroup {
         switch started {
         case .success(let loops): return loops
@@ -145,15 +146,15 @@ public final class EventLoopGroup: Sendable {
         return count
     }
 
-    /// More threads than any machine has processors are a slip of the pen.
+    /// The limit of the number of loops. A larger number is surely a mistake.
     private static let mostLoops = 8192
 }
 
 /// Runs a body, and every child task in it, on the event loops.
 ///
 /// A task that waits for a socket is then resumed on the thread that learned of its readiness:
-/// no thread is changed between the kernel's answer and the code that waited for it. Without it
-/// the same code is right, only slower.
+/// there is no change of thread between the kernel's answer and the waiting code. Without it the
+/// same code is correct, only slower.
 ///
 /// ```swift
 /// try await withEventLoops {
@@ -163,13 +164,15 @@ public final class EventLoopGroup: Sendable {
 ///
 /// The body must not block its thread for long: all tasks of that loop would wait.
 ///
+/// A body that is isolated to an actor stays on the actor, and only its child tasks run on the
+/// loops. That includes top-level code of `main.swift`, which is isolated to the main actor.
+///
 /// - Parameters:
-///   - group: Whose loops.
-///   - isolation: The actor that the body is isolated to. On an actor the body runs there, and
-///     only its child tasks run on the loops.
-///   - body: What runs.
-/// - Returns: What the body returns.
-/// - Throws: What the body throws.
+///   - group: The group whose loops are used.
+///   - isolation: The actor that the body is isolated to.
+///   - body: The body.
+/// - Returns: The body's result.
+/// - Throws: The body's error.
 public func withEventLoops<Success, Failure: Error>(
     on group: EventLoopGroup = .shared,
     isolation: isolated (any Actor)? = #isolation,
