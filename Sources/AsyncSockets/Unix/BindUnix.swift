@@ -1,6 +1,6 @@
 internal import SocketSystem
 
-/// A Unix socket that has its address.
+/// A Unix socket that is bound to its address.
 struct BoundUnixSocket: ~Copyable {
     let socket: Descriptor
     /// The file that binding made; nil for an abstract name.
@@ -11,12 +11,12 @@ struct BoundUnixSocket: ~Copyable {
 ///
 /// - Parameters:
 ///   - type: `SocketKind.stream` or another.
-///   - address: Where; unnamed to let the kernel choose an abstract name.
+///   - address: The address; unnamed to let the kernel choose an abstract name.
 ///   - settings: The socket's options, set before it is bound.
-///   - options: What becomes of the file.
-///   - operation: What the caller is doing, for errors.
+///   - options: The treatment of the file.
+///   - operation: The caller's operation, for errors.
 /// - Returns: The socket and its file.
-/// - Throws: `.addressInUse` where another has the address, and what the system calls say.
+/// - Throws: `.addressInUse` if another socket has the address, and the errors of the system calls.
 func bindUnix(
     _ type: CInt,
     to address: SocketAddress,
@@ -73,9 +73,9 @@ private func bindToPath(
     }
 }
 
-/// Binds, over a stale socket where that is wanted.
+/// Binds, and replaces a stale socket if requested.
 ///
-/// - Returns: nil, or what is in the way.
+/// - Returns: Nil, or the reason why the address is not free.
 private func bind(
     _ socket: CInt,
     to address: SocketAddress,
@@ -85,7 +85,7 @@ private func bind(
     if try bindIfFree(socket, to: address) { return nil }
     guard options.replacesStale else { return "there is a file" }
     // Two processes that find the same stale file must not both replace it: the second one would
-    // remove the first one's.
+    // remove the first one's new file.
     guard let lock = try PathLock(path) else { return "another process is just binding it" }
     defer { lock.end() }
     for _ in 0..<8 {
@@ -97,7 +97,7 @@ private func bind(
             case .gone: continue
             case .stale: break
             }
-            // What was asked is what is removed, as far as two calls can tell.
+            // Remove only the file whose socket was asked, as far as two calls can tell.
             guard try existingFile(atPath: path) == file else { continue }
             do throws(Errno) {
                 try removeFile(atPath: path)
@@ -132,20 +132,20 @@ private func existingFile(atPath path: [UInt8]) throws(Errno) -> FileIdentity? {
 /// Whether a socket is behind a file.
 private enum SocketFileState {
     case live
-    /// Nobody has it open any more.
+    /// No process has it open any more.
     case stale
     /// There is no file now.
     case gone
-    /// Its permissions forbid to ask.
+    /// Its permissions do not let this process ask.
     case unknown
 }
 
 /// Finds out whether a socket is behind a file.
 ///
-/// A datagram socket asks: it disturbs nobody. A listener that is there refuses it as being of the
-/// wrong type, without a connection that somebody would have to accept.
+/// A datagram socket asks, because it disturbs no one. A listener refuses it for its wrong type,
+/// without a connection that the listener would have to accept.
 ///
-/// - Throws: Where there is no socket to ask with, which says nothing about the file.
+/// - Throws: If there is no socket to ask with. That says nothing about the file.
 private func state(of address: SocketAddress) throws(Errno) -> SocketFileState {
     let probe = try openSocket(.unix(SocketKind.datagram))
     do throws(Errno) {

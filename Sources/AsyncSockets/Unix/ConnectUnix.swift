@@ -9,7 +9,7 @@ struct ConnectedUnixSocket {
 
 /// Connects a new Unix socket.
 ///
-/// A listener whose queue is full answers EAGAIN, and no event tells when there is room again, so
+/// A listener whose queue is full answers EAGAIN, and no event reports when there is room again. So
 /// the call is repeated after a pause that grows from 1 to 50 milliseconds.
 func connectUnix(
     _ type: CInt,
@@ -40,7 +40,8 @@ func connectUnix(
     return ConnectedUnixSocket(registration: registration, file: file)
 }
 
-/// Refuses what only IP has. How names are looked up plays no role for an address.
+/// Refuses options that only IP has. Options for looking up names are ignored, because an address
+/// is given.
 private func requireMeaning(
     of options: ConnectOptions,
     to remote: SocketAddress
@@ -80,7 +81,7 @@ private func openUnix(
     )
 }
 
-/// False where the listener's queue is full.
+/// Connects the socket; returns false if the listener's queue is full.
 private func isConnected(
     _ socket: CInt,
     to remote: SocketAddress,

@@ -1,10 +1,10 @@
 internal import SocketSystem
 internal import Synchronization
 
-/// A file descriptor with one owner: it is closed when nobody refers to this object any more.
+/// A file descriptor with one owner: it is closed when the last reference to this object is gone.
 ///
-/// What arrives over a Unix socket comes as one, so that a descriptor nobody takes is closed and
-/// not lost. To pass a descriptor, make one of it:
+/// Descriptors that arrive over a Unix socket come in this type, so that an unused one is closed
+/// and not leaked. To pass a descriptor, make an object from it:
 ///
 /// ```swift
 /// try await connection.write("take this", passing: [OwnedDescriptor(duplicating: 0)])
@@ -16,7 +16,7 @@ internal import Synchronization
 public final class OwnedDescriptor: Sendable {
     private struct State {
         var number: CInt
-        /// How many calls use the number now; it is closed behind the last one.
+        /// The number of calls that use the descriptor now; it is closed after the last one.
         var users = 0
         var isClosed = false
     }
@@ -27,7 +27,7 @@ public final class OwnedDescriptor: Sendable {
         state = Mutex(State(number: descriptor.release()))
     }
 
-    /// Takes over a descriptor that nobody else will close.
+    /// Takes over a descriptor that has no other owner.
     ///
     /// - Parameter number: The descriptor. It is closed by this object from now on.
     public init(adopting number: CInt) {
@@ -55,22 +55,22 @@ public final class OwnedDescriptor: Sendable {
 
     /// Lends the descriptor's number. It is not closed while the body runs, even by `close()`.
     ///
-    /// - Parameter body: What uses the number; it must not close it.
-    /// - Returns: What the body returns.
-    /// - Throws: `SocketError` with the code `.closed` where the descriptor was closed or given
-    ///   away, and what the body throws.
+    /// - Parameter body: Uses the number; it must not close it.
+    /// - Returns: The body's result.
+    /// - Throws: `SocketError` with the code `.closed` if the descriptor was closed or given away;
+    ///   the body's error.
     public func withDescriptor<Result>(_ body: (CInt) throws -> Result) throws -> Result {
         guard let number = beginUse() else { throw Self.closed }
         defer { endUse() }
         return try body(number)
     }
 
-    /// Gives the descriptor to whoever makes something of it, such as
+    /// Gives the descriptor to a body that makes something from it, such as
     /// `UnixListener.init(adopting:)`.
     ///
-    /// - Parameter body: Takes the descriptor over. Where it throws, the descriptor is closed.
-    /// - Returns: What the body returns.
-    /// - Throws: What the body throws; as `detach()`.
+    /// - Parameter body: Takes over the descriptor. If it throws, the descriptor is closed.
+    /// - Returns: The body's result.
+    /// - Throws: The body's error; otherwise as `detach()`.
     public func handOver<Result>(
         _ body: (CInt) throws(SocketError) -> Result
     ) throws(SocketError) -> Result {
@@ -86,8 +86,8 @@ public final class OwnedDescriptor: Sendable {
     /// Gives the descriptor away, open.
     ///
     /// - Returns: The number. The caller must close it.
-    /// - Throws: `SocketError`: `.closed` where it was closed or given away before, `.busy` while
-    ///   it is in use.
+    /// - Throws: `SocketError`: `.closed` if it was closed or given away before, `.busy` while it
+    ///   is in use.
     public func detach() throws(SocketError) -> CInt {
         let (number, isBusy) = state.withLock { state -> (CInt?, Bool) in
             if state.isClosed || state.users > 0 { return (nil, !state.isClosed) }
@@ -98,7 +98,7 @@ public final class OwnedDescriptor: Sendable {
         throw isBusy ? SocketError(.detach, code: .busy) : Self.closed
     }
 
-    /// Closes the descriptor. Closing twice is no error.
+    /// Closes the descriptor. Closing twice is not an error.
     ///
     /// The corresponding system call is `close(2)`.
     public func close() {
@@ -132,7 +132,7 @@ extension OwnedDescriptor {
         if let number { closeDescriptor(number) }
     }
 
-    /// Lends the numbers of several descriptors until `endUses`; nil where one of them is closed.
+    /// Lends the numbers of several descriptors until `endUses`; nil if one of them is closed.
     static func beginUses(of descriptors: [OwnedDescriptor]) -> [CInt]? {
         var numbers: [CInt] = []
         numbers.reserveCapacity(descriptors.count)

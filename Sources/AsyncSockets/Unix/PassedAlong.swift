@@ -1,19 +1,19 @@
 internal import SocketSystem
 
-/// What came beside the bytes of a Unix message; each descriptor has an owner of its own.
+/// What came with the bytes of a Unix message. Each descriptor has its own owner.
 struct PassedAlong: Sendable {
     /// The descriptors, in the sender's order.
     var descriptors: [OwnedDescriptor] = []
-    /// Who sent the bytes, where the socket asks for that.
+    /// The sender's credentials, if the socket asked for them.
     var credentials: UnixCredentials?
-    /// A pidfd of the sender, where the socket asks for one.
+    /// A pidfd of the sender, if the socket asked for one.
     var sender: OwnedDescriptor?
-    /// Why descriptors that were sent are not here.
+    /// The reason why descriptors that were sent are missing; nil if none is missing.
     var loss: Loss?
 
-    /// Why descriptors are missing.
+    /// A reason why descriptors are missing.
     enum Loss: Sendable {
-        /// This process has no number left.
+        /// This process has no descriptor number left.
         case processLimit
         /// More came than one read may hold.
         case tooMany
@@ -30,11 +30,11 @@ struct PassedAlong: Sendable {
         }
     }
 
-    /// Nothing came.
+    /// Makes an empty value.
     init() {}
 
-    /// Takes what a system call delivered. Where the kernel could not deliver all descriptors, the
-    /// rest is closed: who got a part would take one for another.
+    /// Takes what a system call delivered. If the kernel could not deliver all descriptors, the
+    /// delivered ones are closed: a program that gets only some could mistake one for another.
     init(_ control: ReceivedControl?) {
         guard let control else { return }
         sender = control.takeProcessDescriptor().map { OwnedDescriptor(adopting: $0) }
@@ -48,7 +48,7 @@ struct PassedAlong: Sendable {
         }
     }
 
-    /// Whether both know no more than who sent them, and that it was the same process.
+    /// Whether both have nothing but the sender, and the sender is the same process.
     func saysTheSame(as other: PassedAlong) -> Bool {
         let areBare = descriptors.isEmpty && other.descriptors.isEmpty
         let areWhole = loss == nil && other.loss == nil
@@ -65,12 +65,12 @@ struct PassedAlong: Sendable {
         }
     }
 
-    /// No one process sent all of the message.
+    /// Removes the sender: no single process sent the whole message.
     mutating func forgetSender() { (credentials, sender) = (nil, nil) }
 }
 
 extension SocketError {
-    /// Descriptors that came were lost.
+    /// The error of lost descriptors.
     init(_ operation: Operation, _ loss: PassedAlong.Loss, remote: SocketAddress?) {
         self.init(operation, code: .descriptorsLost, remote: remote, reason: loss.reason)
     }

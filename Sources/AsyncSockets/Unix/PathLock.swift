@@ -1,18 +1,19 @@
 internal import SocketSystem
 
-/// A lock on a path of a Unix socket, which whoever replaces the socket there takes.
+/// A lock on a path of a Unix socket, taken by a process that replaces the socket there.
 ///
-/// It is an abstract Unix name made of the directory's identity and the file's name: the kernel
-/// gives it to one process at a time and takes it back when that process ends, whatever ends it. It
-/// leaves no file, needs no right but to look the directory up, is not mistaken for the lock of a
-/// program that locks directories, and is never waited for: who does not get it knows that another
-/// is just replacing the same socket. Processes of another network namespace do not see it.
+/// It is an abstract Unix name made from the directory's identity and the file's name. The kernel
+/// gives it to one process at a time and takes it back when that process ends in any way. It leaves
+/// no file, needs only the right to look up the directory, cannot be mistaken for the lock of a
+/// program that locks directories, and is never waited for: a process that does not get it knows
+/// that another is just replacing the same socket. Processes of another network namespace do not
+/// see it.
 final class PathLock {
     private var socket: Descriptor?
 
-    /// Takes the lock; nil where another process, or another thread, has it.
+    /// Takes the lock; nil if another process or another thread has it.
     ///
-    /// - Throws: What says that there is no such directory, or no descriptor left.
+    /// - Throws: If there is no such directory, or no descriptor left.
     init?(_ path: [UInt8]) throws(Errno) {
         var directory: [UInt8] = [UInt8(ascii: ".")]
         var name = path
@@ -33,11 +34,11 @@ final class PathLock {
         self.socket = consume socket
     }
 
-    /// Lets others have it.
+    /// Releases the lock.
     func end() { socket = nil }
 
-    /// FNV-1a: a name of any length in sixteen digits. Two names that share them would only take
-    /// turns.
+    /// FNV-1a: a name of any length in sixteen digits. Two names with the same digits would only
+    /// take turns.
     private static func digest(of name: [UInt8]) -> String {
         let hash = name.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { hash, byte in
             (hash ^ UInt64(byte)) &* 0x100_0000_01b3

@@ -1,11 +1,11 @@
 internal import SocketReactor
 internal import SocketSystem
 
-// What a connected Unix socket can ask about its peer; the public methods of each kind of socket
-// lead here.
+// The questions that a connected Unix socket can ask about its peer. The public methods of each
+// kind of socket call these.
 
 extension Registration {
-    /// Asks the kernel, as long as the socket is open.
+    /// Asks the kernel, if the socket is still open.
     private func ask<Value>(
         _ peer: SocketAddress?,
         _ question: String,
@@ -39,7 +39,7 @@ extension Registration {
         }
     }
 
-    /// Another descriptor of the socket, to be passed to another process.
+    /// Makes another descriptor of the socket, to be passed to another process.
     func duplicate(_ peer: SocketAddress?) throws(SocketError) -> OwnedDescriptor {
         let duplicate: OwnedDescriptor?
         do throws(Errno) {
@@ -53,7 +53,7 @@ extension Registration {
         throw SocketError(.detach, code: .closed, remote: peer)
     }
 
-    /// Takes the descriptor out, for who asked to have it.
+    /// Takes the descriptor out, for the public `detach()` methods.
     func takeOut(
         local: @autoclosure () -> SocketAddress? = nil,
         remote: SocketAddress? = nil
@@ -96,14 +96,14 @@ extension Registration {
 // MARK: - Errors
 
 extension Registration {
-    /// The socket's own address, or nil after it was closed.
+    /// The socket's own address; nil after it was closed.
     var localAddress: SocketAddress? {
         use { socket in
             (try? SocketSystem.localAddress(of: socket)).flatMap { SocketAddress($0) }
         } ?? nil
     }
 
-    /// Translates why an operation ended to what users catch.
+    /// Translates an operation's failure to the error that a program catches.
     func error(
         _ failure: OperationFailure,
         _ operation: SocketError.Operation,
@@ -116,8 +116,8 @@ extension Registration {
 // MARK: - The file
 
 extension Registration {
-    /// Removes the socket's file: before the socket is closed, unless that has happened already, as
-    /// it does where the loops are shut down. Then another may be about to take the file over.
+    /// Removes the socket's file before the socket is closed. The socket may be closed already, if
+    /// the loops were shut down; then another process may be about to take over the file.
     func remove(_ file: SocketFile?) {
         guard let file else { return }
         let isOpen = use { _ in file.remove(isBound: true) } != nil
@@ -128,10 +128,11 @@ extension Registration {
 // MARK: - Descriptors
 
 extension StreamConnection {
-    /// Another descriptor of the connection's socket, such as to pass it to another process.
+    /// Makes another descriptor of the connection's socket, for example to pass it to another
+    /// process.
     ///
-    /// The connection stays as it is; both share the stream. The corresponding system call is
-    /// `fcntl(2)` with F_DUPFD_CLOEXEC.
+    /// The connection stays as it is; both descriptors share the stream. The corresponding system
+    /// call is `fcntl(2)` with F_DUPFD_CLOEXEC.
     ///
     /// - Returns: The new descriptor.
     /// - Throws: `SocketError`: `.closed` after `close()`, `.tooManyDescriptors`.
@@ -141,7 +142,7 @@ extension StreamConnection {
 }
 
 extension TCPListener {
-    /// Another descriptor of the listening socket, such as to pass it to another process.
+    /// Makes another descriptor of the listening socket, for example to pass it to another process.
     ///
     /// The corresponding system call is `fcntl(2)` with F_DUPFD_CLOEXEC.
     ///

@@ -3,14 +3,14 @@ internal import Synchronization
 
 /// The file of a bound Unix socket, and its removal.
 ///
-/// While the socket is open, its file's inode number belongs to no other file, and nobody who asks
-/// first (as this library does) takes the file for a stale one. So it is removed before the socket
-/// is closed, where that is possible.
+/// While the socket is open, its file's inode number belongs to no other file, and a process that
+/// asks first (as this library does) does not take the file for a stale one. So the file is removed
+/// before the socket is closed, if possible.
 final class SocketFile: Sendable {
     private let path: [UInt8]
     private let identity: FileIdentity
     private let isGone: Atomic<Bool>
-    /// What makes the file ours, where another process has bound it.
+    /// Decides whether the file is ours, if another process bound it.
     private let handover: Handover?
 
     init(
@@ -25,7 +25,8 @@ final class SocketFile: Sendable {
         self.handover = handover
     }
 
-    /// Says which file it is, if it is ours to remove: what a process is told that takes it over.
+    /// The identity of the file, if it is ours to remove; a process that takes it over is told
+    /// this.
     var claim: String? {
         let isKept = isGone.load(ordering: .relaxed)
         return isKept || handover?.isComplete == false ? nil : identity.text
@@ -33,18 +34,18 @@ final class SocketFile: Sendable {
 
     deinit { remove(isBound: false) }
 
-    /// Leaves the file where it is for good.
+    /// Leaves the file in place for good.
     func keep() { isGone.store(true, ordering: .relaxed) }
 
-    /// Removes the file if it is still the one that was bound. Once; any thread may call it.
+    /// Removes the file, once, if it is still the one that was bound. Any thread may call it.
     ///
     /// - Parameter isBound: Whether the socket is still open. If not, another process may be about
-    ///   to replace the file, so the path is locked as for that.
+    ///   to replace the file, so the path is locked as for a replacement.
     func remove(isBound: Bool) {
         if isGone.exchange(true, ordering: .acquiringAndReleasing) { return }
-        // Whoever bound it goes on with it.
+        // The process that bound it still uses it.
         if handover?.isComplete == false { return }
-        // Who holds the lock is replacing the file.
+        // The holder of the lock is replacing the file.
         let lock = isBound ? nil : try? PathLock(path)
         if !isBound, lock == nil { return }
         if (try? fileIdentity(atPath: path)) == identity { try? removeFile(atPath: path) }

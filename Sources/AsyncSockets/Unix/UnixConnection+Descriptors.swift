@@ -2,24 +2,24 @@ internal import SocketReactor
 internal import SocketSystem
 internal import Synchronization
 
-// Reading and writing with descriptors. They live with the bytes that they came with: a plain read
-// that takes the bytes closes them.
+// Reading and writing with descriptors. Descriptors belong to the bytes that they came with: a
+// plain read that takes the bytes closes them.
 
 extension UnixConnection {
     /// Sends bytes and passes descriptors with the first of them.
     ///
     /// The peer gets duplicates; the given ones stay open. They arrive no later than the first
-    /// byte. Writing is as in `write(_:)`: returns when the kernel has every byte, in turn with
-    /// other writes.
+    /// byte. Writing is as in `write(_:)`: it returns when the kernel has every byte, and takes
+    /// turns with other writes.
     ///
     /// The corresponding system call is `sendmsg(2)` with SCM_RIGHTS, `unix(7)`.
     ///
     /// - Parameters:
-    ///   - bytes: What to send; at least one byte, where descriptors are passed.
-    ///   - descriptors: What to pass, at most `UnixMessage.maximumDescriptors`.
+    ///   - bytes: The bytes to send; at least one, if descriptors are passed.
+    ///   - descriptors: The descriptors to pass, at most `UnixMessage.maximumDescriptors`.
     /// - Throws: As `write(_:)`; `.limitExceeded` for too many descriptors, `.invalidArgument` for
-    ///   descriptors without a byte, `.badDescriptor` where one is closed, and the error number
-    ///   ETOOMANYREFS where more are under way than this process may have open.
+    ///   descriptors without a byte, `.badDescriptor` if one is closed, and the error number
+    ///   ETOOMANYREFS if more are in transit than this process may have open.
     public func write(_ bytes: Span<UInt8>, passing descriptors: [OwnedDescriptor]) async throws {
         let passed = try PassedDescriptors(descriptors, for: .write, to: remoteAddress)
         if bytes.isEmpty, !descriptors.isEmpty {
@@ -47,8 +47,8 @@ extension UnixConnection {
     /// Sends bytes and passes descriptors; see `write(_:passing:)` of a span.
     ///
     /// - Parameters:
-    ///   - bytes: What to send.
-    ///   - descriptors: What to pass.
+    ///   - bytes: The bytes to send.
+    ///   - descriptors: The descriptors to pass.
     /// - Throws: As `write(_:passing:)` of a span.
     public func write(_ bytes: [UInt8], passing descriptors: [OwnedDescriptor]) async throws {
         try await write(bytes.span, passing: descriptors)
@@ -57,8 +57,8 @@ extension UnixConnection {
     /// Sends a text as UTF-8 and passes descriptors; see `write(_:passing:)` of a span.
     ///
     /// - Parameters:
-    ///   - text: What to send.
-    ///   - descriptors: What to pass.
+    ///   - text: The text to send.
+    ///   - descriptors: The descriptors to pass.
     /// - Throws: As `write(_:passing:)` of a span.
     public func write(_ text: String, passing descriptors: [OwnedDescriptor]) async throws {
         try await write(text.utf8.span, passing: descriptors)
@@ -86,16 +86,15 @@ extension UnixConnection {
 extension UnixConnection {
     /// Reads what has arrived, with the descriptors that were passed.
     ///
-    /// Descriptors come with the first byte that they were sent with, or before it: bytes that
-    /// were sent earlier may stand in front, bytes that were sent later do not follow.
+    /// Descriptors come with the first byte that they were sent with, or before it. Bytes that were
+    /// sent earlier may stand in front; bytes that were sent later do not follow.
     ///
     /// The corresponding system call is `recvmsg(2)`.
     ///
-    /// - Returns: At least one byte, or nil when the peer has finished sending. `credentials` are
-    ///   those of the process that sent all of the bytes, where the option `receiveCredentials` is
-    ///   set.
-    /// - Throws: As `read(into:)`; `.descriptorsLost` where this process has no number left for a
-    ///   descriptor. Those that did arrive with it are closed then, and the bytes stay for the next
+    /// - Returns: At least one byte; nil if the peer has finished sending. `credentials` are those
+    ///   of the process that sent all of the bytes, if the option `receiveCredentials` is set.
+    /// - Throws: As `read(into:)`; `.descriptorsLost` if this process has no number left for a
+    ///   descriptor. Those that did arrive with it are then closed, and the bytes stay for the next
     ///   read.
     public func readWithDescriptors() async throws -> UnixMessage? {
         try await readBuffered { kept in
@@ -107,22 +106,22 @@ extension UnixConnection {
         }
     }
 
-    /// Reads a number of bytes, neither more nor less, with all descriptors that came meanwhile.
+    /// Reads a number of bytes, neither more nor less, with all descriptors that came with them.
     ///
-    /// - Parameter count: How many bytes. None are there at once, and nothing comes with them.
+    /// - Parameter count: The number of bytes. Zero bytes return at once, without descriptors.
     /// - Returns: `count` bytes and the descriptors that were passed with them, in order.
-    ///   `credentials` are nil where several processes have sent the bytes.
-    /// - Throws: As `read(exactly:)` and `readWithDescriptors()`; `.descriptorsLost`, too, where
-    ///   more than `UnixMessage.maximumDescriptors` came before the last byte: those that are too
-    ///   many are closed. In every case what has arrived stays for the next read, descriptors
-    ///   included.
+    ///   `credentials` are nil if several processes sent the bytes.
+    /// - Throws: As `read(exactly:)` and `readWithDescriptors()`; `.descriptorsLost` also if more
+    ///   than `UnixMessage.maximumDescriptors` came before the last byte; the excess ones are
+    ///   closed. In every case the bytes that arrived stay for the next read, with their
+    ///   descriptors.
     public func readWithDescriptors(exactly count: Int) async throws -> UnixMessage {
         if count == 0 {
             try readNothing()
             return UnixMessage([], PassedAlong(), source: remoteAddress ?? .unixUnnamed)
         }
         try requirePositive(count)
-        // No byte more is read than is wanted, so that what comes with later ones comes later.
+        // No more bytes are read than requested, so that descriptors of later bytes come later.
         return try await readBuffered(upTo: count) { kept in
             if let loss = kept.takeLoss(within: count) { return .failed(self.lost(loss)) }
             return kept.count < count ? .needsMore : .found(self.takeMessage(count, from: &kept))

@@ -4,8 +4,8 @@ internal import Synchronization
 
 /// A stream connection over a Unix socket, `unix(7)`.
 ///
-/// See `StreamConnection` for reading, writing and closing. Beside bytes it carries descriptors,
-/// and it knows who the peer is:
+/// See `StreamConnection` for reading, writing and closing. Besides bytes it carries descriptors,
+/// and it knows the peer's identity:
 ///
 /// ```swift
 /// let connection = try await UnixConnection.connect(to: "unix:/run/example.sock")
@@ -37,7 +37,7 @@ public final class UnixConnection: StreamConnection, @unchecked Sendable {
         leftover.withLock { $0.dropCompanions() }
     }
 
-    /// An option may let descriptors or credentials in, which a plain recv(2) does not tell of.
+    /// An option may let in descriptors or credentials, which a plain recv(2) does not report.
     override func willSetOption() { stopsWithin.store(true, ordering: .relaxed) }
 
     override func didDetach() {
@@ -45,8 +45,8 @@ public final class UnixConnection: StreamConnection, @unchecked Sendable {
         leftover.withLock { $0.dropCompanions() }
     }
 
-    /// What a buffered read takes from the kernel it takes with what was passed along: the bytes
-    /// that it leaves may be for a read that wants it.
+    /// A buffered read takes bytes from the kernel together with what was passed with them, because
+    /// the bytes that it leaves over may be for a read that wants it.
     override func receiveLeftover(from socket: CInt, upTo limit: Int) -> Attempt<Bool> {
         let room = Swift.min(limit - leftover.withLock { $0.count }, 64 * 1024)
         let (bytes, control, transfer) =
@@ -59,20 +59,21 @@ public final class UnixConnection: StreamConnection, @unchecked Sendable {
                 atMost: room
             )
         guard let count = transfer.count else { return Attempt(failureOf: transfer) }
-        // A read ends behind what was passed, so then a short one does not mean that all was read.
+        // A read ends after passed descriptors, so then a short read does not mean that all was
+        // read.
         let isDrained = control == nil && count < room
         return keep(bytes, with: control.map { PassedAlong($0) }, drained: isDrained)
     }
 
     /// Takes over a connected Unix stream socket that was made elsewhere.
     ///
-    /// The descriptor is made non-blocking and close-on-exec, and is closed by the connection from
-    /// now on. It is left open where this throws.
+    /// The descriptor is made non-blocking and close-on-exec, and the connection closes it from now
+    /// on. If this throws, the descriptor stays open.
     ///
     /// - Parameters:
     ///   - descriptor: The socket.
     ///   - group: The loops that it joins.
-    /// - Throws: `SocketError` where the descriptor is no connected Unix stream socket.
+    /// - Throws: `SocketError` if the descriptor is not a connected Unix stream socket.
     public convenience init(
         adopting descriptor: CInt,
         on group: EventLoopGroup = .shared
@@ -88,21 +89,21 @@ public final class UnixConnection: StreamConnection, @unchecked Sendable {
 
     /// Connects to a Unix listener.
     ///
-    /// Where the listener's queue is full, the call waits until there is room. The connection can
-    /// be bound to a path of its own by `options.localAddress`; the peer then sees that path, and
-    /// its file lives as `options.socketFile` says.
+    /// If the listener's queue is full, the call waits until there is room. `options.localAddress`
+    /// can bind the connection to a path of its own; the peer then sees that path.
+    /// `options.socketFile` says how its file is made and removed.
     ///
     /// The corresponding system call is `connect(2)`.
     ///
     /// - Parameters:
-    ///   - address: Whom to connect to.
-    ///   - options: From where, and with which options.
+    ///   - address: The listener's address.
+    ///   - options: The local address, and options of the socket.
     ///   - group: The loops that the connection joins.
     /// - Returns: The connection.
-    /// - Throws: `SocketError`: `.noSuchFile` where there is no such path, `.connectionRefused`
-    ///   where nobody listens behind it, `.permissionDenied`, `.wrongAddressFamily` for an address
-    ///   that is none of a Unix socket. `CancellationError` where the task was cancelled; no
-    ///   socket is left then.
+    /// - Throws: `SocketError`: `.noSuchFile` if there is no such path, `.connectionRefused` if no
+    ///   socket listens there, `.permissionDenied`, `.wrongAddressFamily` for an address that is
+    ///   not a Unix socket's. `CancellationError` if the task was cancelled; no socket is left
+    ///   then.
     public static func connect(
         to address: SocketAddress,
         options: ConnectOptions = ConnectOptions(),
@@ -125,11 +126,11 @@ public final class UnixConnection: StreamConnection, @unchecked Sendable {
     /// `unix:@name`.
     ///
     /// - Parameters:
-    ///   - address: Whom to connect to.
-    ///   - options: From where, and with which options.
+    ///   - address: The listener's address.
+    ///   - options: The local address, and options of the socket.
     ///   - group: The loops that the connection joins.
     /// - Returns: The connection.
-    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` if the text is not an address.
     public static func connect(
         to address: String,
         options: ConnectOptions = ConnectOptions(),
@@ -159,33 +160,34 @@ public final class UnixConnection: StreamConnection, @unchecked Sendable {
 // MARK: - The peer
 
 extension UnixConnection {
-    /// Who the peer was when it connected, or when it began to listen (SO_PEERCRED).
+    /// The peer's process, user and group when it connected, or when it began to listen
+    /// (SO_PEERCRED).
     ///
     /// - Throws: `SocketError`: `.closed` after `close()`.
     public var peerCredentials: UnixCredentials {
         get throws(SocketError) { try registration.credentials(of: remoteAddress) }
     }
 
-    /// The supplementary groups that the peer had then (SO_PEERGROUPS).
+    /// The supplementary groups that the peer had at that time (SO_PEERGROUPS).
     ///
     /// - Throws: `SocketError`: `.closed` after `close()`, `.notSupported` before Linux 4.13.
     public var peerGroups: [UInt32] {
         get throws(SocketError) { try registration.groups(of: remoteAddress) }
     }
 
-    /// A pidfd of the peer's process (SO_PEERPIDFD), which means that process for ever; see
+    /// Opens a pidfd of the peer's process (SO_PEERPIDFD). It means that process for ever; see
     /// `pidfd_open(2)`.
     ///
     /// - Returns: The descriptor; it becomes readable when the process ends.
     /// - Throws: `SocketError`: `.notSupported` before Linux 6.5; the error number ESRCH or EINVAL
-    ///   where the process is gone.
+    ///   if the process is gone.
     public func peerProcessDescriptor() throws(SocketError) -> OwnedDescriptor {
         try registration.processDescriptor(of: remoteAddress)
     }
 }
 
 extension EventLoopGroup {
-    /// Takes a descriptor in that stays its giver's where that fails.
+    /// Registers a descriptor; if that fails, the descriptor stays the caller's.
     func register(
         adopting descriptor: CInt,
         for operation: SocketError.Operation,

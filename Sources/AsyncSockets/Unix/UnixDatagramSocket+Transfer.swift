@@ -11,12 +11,13 @@ extension UnixDatagramSocket {
     ///
     /// - Parameters:
     ///   - bytes: The datagram, possibly empty; it is sent whole or not at all.
-    ///   - address: Whom to send it to; nil for the peer that the socket is connected to.
-    ///   - descriptors: What to pass, at most `UnixMessage.maximumDescriptors`. They stay open.
-    /// - Throws: `SocketError`: `.connectionRefused` where nobody has the address any more,
-    ///   `.noSuchFile` where there is no such path, `.messageTooLong` for more than the send buffer
+    ///   - address: The destination; nil means the connected peer.
+    ///   - descriptors: The descriptors to pass, at most `UnixMessage.maximumDescriptors`. They
+    ///     stay open.
+    /// - Throws: `SocketError`: `.connectionRefused` if no socket has the address any more,
+    ///   `.noSuchFile` if there is no such path, `.messageTooLong` for more than the send buffer
     ///   holds, `.notConnected` without address and peer, `.limitExceeded` for too many
-    ///   descriptors, `.closed`. `CancellationError` where the task was cancelled: nothing was sent
+    ///   descriptors, `.closed`. `CancellationError` if the task was cancelled: nothing was sent
     ///   then.
     public func send(
         _ bytes: Span<UInt8>,
@@ -30,8 +31,8 @@ extension UnixDatagramSocket {
     ///
     /// - Parameters:
     ///   - bytes: The datagram.
-    ///   - address: Whom to send it to; nil for the peer.
-    ///   - descriptors: What to pass.
+    ///   - address: The destination; nil means the connected peer.
+    ///   - descriptors: The descriptors to pass.
     /// - Throws: As `send(_:to:passing:)` of a span.
     public func send(
         _ bytes: [UInt8],
@@ -45,8 +46,8 @@ extension UnixDatagramSocket {
     ///
     /// - Parameters:
     ///   - text: The datagram.
-    ///   - address: Whom to send it to; nil for the peer.
-    ///   - descriptors: What to pass.
+    ///   - address: The destination; nil means the connected peer.
+    ///   - descriptors: The descriptors to pass.
     /// - Throws: As `send(_:to:passing:)` of a span.
     public func send(
         _ text: String,
@@ -60,9 +61,10 @@ extension UnixDatagramSocket {
     ///
     /// - Parameters:
     ///   - bytes: The datagram.
-    ///   - address: Whom to send it to, `unix:/path` or `unix:@name`.
-    ///   - descriptors: What to pass.
-    /// - Throws: As `send(_:to:passing:)` of a span; `.invalidAddress` where the text is none.
+    ///   - address: The destination, `unix:/path` or `unix:@name`.
+    ///   - descriptors: The descriptors to pass.
+    /// - Throws: As `send(_:to:passing:)` of a span; `.invalidAddress` if the text is not an
+    ///   address.
     public func send(
         _ bytes: [UInt8],
         to address: String,
@@ -76,9 +78,10 @@ extension UnixDatagramSocket {
     ///
     /// - Parameters:
     ///   - text: The datagram.
-    ///   - address: Whom to send it to, `unix:/path` or `unix:@name`.
-    ///   - descriptors: What to pass.
-    /// - Throws: As `send(_:to:passing:)` of a span; `.invalidAddress` where the text is none.
+    ///   - address: The destination, `unix:/path` or `unix:@name`.
+    ///   - descriptors: The descriptors to pass.
+    /// - Throws: As `send(_:to:passing:)` of a span; `.invalidAddress` if the text is not an
+    ///   address.
     public func send(
         _ text: String,
         to address: String,
@@ -87,29 +90,29 @@ extension UnixDatagramSocket {
         try await send(text.utf8.span, to: SocketAddress(address), passing: descriptors)
     }
 
-    /// Receives one datagram, whole, with the descriptors that were passed along.
+    /// Receives one datagram, whole, with the descriptors that were passed with it.
     ///
     /// The corresponding system call is `recvmsg(2)`.
     ///
-    /// - Returns: The datagram, which may be empty. Its source is unnamed where the sender is not
+    /// - Returns: The datagram, which may be empty. Its source is unnamed if the sender is not
     ///   bound.
-    /// - Throws: `SocketError`: `.closed`; `.descriptorsLost` where this process has no number left
+    /// - Throws: `SocketError`: `.closed`; `.descriptorsLost` if this process has no number left
     ///   for a descriptor, and `.messageTooLong` for a datagram of more than 1 MiB (which needs a
-    ///   privileged sender): the datagram is lost then. `CancellationError` where the task was
+    ///   privileged sender): the datagram is lost then. `CancellationError` if the task was
     ///   cancelled: nothing was received then.
     public func receive() async throws -> UnixMessage {
         let datagram = try await receiveMessage()
         return try UnixMessage(datagram, source: datagram.source)
     }
 
-    /// Receives one datagram into memory of the caller's, with the descriptors that were passed
-    /// along.
+    /// Receives one datagram into the caller's memory, with the descriptors that were passed with
+    /// it.
     ///
     /// The corresponding system call is `recvmsg(2)`.
     ///
-    /// - Parameter buffer: Where the datagram goes, from its beginning. What does not fit is lost;
-    ///   the header's `length` tells how long the datagram was.
-    /// - Returns: All of the datagram but its bytes.
+    /// - Parameter buffer: The memory for the datagram, filled from its beginning. Bytes that do
+    ///   not fit are lost; the header's `length` is the datagram's whole length.
+    /// - Returns: The datagram without its bytes.
     /// - Throws: As `receive()`, except that no datagram is too long.
     public func receive(into buffer: inout MutableSpan<UInt8>) async throws -> UnixMessageHeader {
         try await receiveMessage(into: &buffer).header()
@@ -120,8 +123,8 @@ extension DatagramCore {
     /// Sends to an address that the socket is not connected to.
     ///
     /// A receiver whose queue is full answers EAGAIN, and no event tells this socket when there is
-    /// room again, so the call is repeated after a pause that grows from 1 to 50 milliseconds.
-    /// Others may send meanwhile.
+    /// room again. So the call is repeated after a pause that grows from 1 to 50 milliseconds.
+    /// Other tasks may send meanwhile.
     func sendPatiently(
         _ bytes: Span<UInt8>,
         to address: SocketAddress,
@@ -168,7 +171,7 @@ extension UnixDatagramSocket: AsyncSequence {
     /// The datagrams, as they arrive.
     public typealias Element = UnixMessage
 
-    /// Receives datagram after datagram.
+    /// Receives one datagram after another.
     public struct AsyncIterator: AsyncIteratorProtocol {
         let socket: UnixDatagramSocket
 

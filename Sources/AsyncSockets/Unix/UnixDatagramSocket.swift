@@ -12,24 +12,23 @@ internal import Synchronization
 /// }
 /// ```
 ///
-/// Who wants answers must be bound: the kernel knows no source of an unbound socket, and
+/// A socket that wants answers must be bound: an unbound socket has no address, and
 /// `datagram.source` is unnamed then. See `UnixMessageSocket` for options and closing.
 public final class UnixDatagramSocket: UnixMessageSocket, @unchecked Sendable {
     /// Makes a socket at an address.
     ///
-    /// A path where nobody has a socket open any more is taken over; see `SocketFileOptions`. An
-    /// unnamed address (`unix:`) lets the kernel choose an abstract name, which `localAddress`
-    /// tells.
+    /// A path is taken over if no process has its socket open any more; see `SocketFileOptions`. An
+    /// unnamed address (`unix:`) lets the kernel choose an abstract name; `localAddress` has it.
     ///
     /// The corresponding system call is `bind(2)`.
     ///
     /// - Parameters:
-    ///   - address: Where datagrams are received.
+    ///   - address: The address to receive at.
     ///   - options: Options that the socket gets before it is bound.
-    ///   - file: How the file of a path comes and goes.
+    ///   - file: How the file of a path is made and removed.
     ///   - group: The loops that the socket joins.
     /// - Returns: The socket.
-    /// - Throws: `SocketError`: `.addressInUse`, `.noSuchFile` where the directory is missing,
+    /// - Throws: `SocketError`: `.addressInUse`, `.noSuchFile` if the directory is missing,
     ///   `.permissionDenied`, `.wrongAddressFamily`, `.tooManyDescriptors`.
     public static func bind(
         to address: SocketAddress,
@@ -46,13 +45,13 @@ public final class UnixDatagramSocket: UnixMessageSocket, @unchecked Sendable {
     /// Makes a socket at an address given as text, such as `unix:/path` or `unix:@name`.
     ///
     /// - Parameters:
-    ///   - address: Where datagrams are received.
+    ///   - address: The address to receive at.
     ///   - options: Options that the socket gets before it is bound.
-    ///   - file: How the file of a path comes and goes.
+    ///   - file: How the file of a path is made and removed.
     ///   - group: The loops that the socket joins.
     /// - Returns: The socket.
-    /// - Throws: As for a `SocketAddress`; `.invalidAddress` or `.nameTooLong` where the text is
-    ///   none.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` or `.nameTooLong` if the text is not
+    ///   an address.
     public static func bind(
         to address: String,
         options: [SocketOptionSetting] = [],
@@ -62,16 +61,16 @@ public final class UnixDatagramSocket: UnixMessageSocket, @unchecked Sendable {
         try bind(to: SocketAddress(address), options: options, file: file, on: group)
     }
 
-    /// Makes a socket that sends to one address and receives from there only.
+    /// Makes a socket that is connected to one peer: it sends there and receives only from there.
     ///
     /// It has no name of its own unless `options.localAddress` gives it one (`.unixUnnamed` for one
-    /// that the kernel chooses), and the peer can answer only where it has.
+    /// that the kernel chooses). The peer can answer only if it has a name.
     ///
     /// The corresponding system call is `connect(2)`.
     ///
     /// - Parameters:
     ///   - address: The peer.
-    ///   - options: From where, and with which options.
+    ///   - options: The local address, and options of the socket.
     ///   - group: The loops that the socket joins.
     /// - Returns: The socket.
     /// - Throws: As `UnixConnection.connect(to:options:on:)`.
@@ -93,14 +92,14 @@ public final class UnixDatagramSocket: UnixMessageSocket, @unchecked Sendable {
         )
     }
 
-    /// Makes a socket that sends to one address, which is given as text.
+    /// Makes a socket that is connected to one peer, whose address is given as text.
     ///
     /// - Parameters:
     ///   - address: The peer, `unix:/path` or `unix:@name`.
-    ///   - options: From where, and with which options.
+    ///   - options: The local address, and options of the socket.
     ///   - group: The loops that the socket joins.
     /// - Returns: The socket.
-    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` if the text is not an address.
     public static func connect(
         to address: String,
         options: ConnectOptions = ConnectOptions(),
@@ -126,16 +125,16 @@ public final class UnixDatagramSocket: UnixMessageSocket, @unchecked Sendable {
         )
     }
 
-    /// Takes over a Unix datagram socket that was made elsewhere. Its file is not removed by
-    /// `close()`.
+    /// Takes over a Unix datagram socket that was made elsewhere. `close()` does not remove its
+    /// file.
     ///
-    /// The descriptor is made non-blocking and close-on-exec, and is closed by this object from now
-    /// on. It is left open where this throws.
+    /// The descriptor is made non-blocking and close-on-exec, and this object closes it from now
+    /// on. If this throws, the descriptor stays open.
     ///
     /// - Parameters:
     ///   - descriptor: The socket.
     ///   - group: The loops that it joins.
-    /// - Throws: `SocketError` where the descriptor is no Unix datagram socket.
+    /// - Throws: `SocketError` if the descriptor is not a Unix datagram socket.
     public convenience init(
         adopting descriptor: CInt,
         on group: EventLoopGroup = .shared
@@ -143,7 +142,7 @@ public final class UnixDatagramSocket: UnixMessageSocket, @unchecked Sendable {
         try self.init(adopting: descriptor, file: nil, on: group)
     }
 
-    /// The same with the file, which goes with the socket.
+    /// The same with the socket's file, which this object then owns.
     convenience init(
         adopting descriptor: CInt,
         file: SocketFile?,
@@ -170,16 +169,16 @@ public final class UnixDatagramSocket: UnixMessageSocket, @unchecked Sendable {
 // MARK: - The peer
 
 extension UnixDatagramSocket {
-    /// Sends to this peer, and receives from it alone, from now on; also where it talked to another
-    /// before.
+    /// Connects the socket to this peer: it sends there, and receives only from there, even if it
+    /// had another peer before.
     ///
-    /// Datagrams that had arrived are still received, but where the socket had another peer the
+    /// Datagrams that had arrived are still received; but if the socket had another peer, the
     /// kernel throws them away. The corresponding system call is `connect(2)`.
     ///
     /// - Parameter address: The peer.
-    /// - Throws: `SocketError`: `.noSuchFile`, `.connectionRefused` where nobody has the address,
-    ///   `.permissionDenied`, `.wrongAddressFamily`, `.closed`; the error number EPROTOTYPE where a
-    ///   socket of another kind has the path. The peer is the same as before then.
+    /// - Throws: `SocketError`: `.noSuchFile`, `.connectionRefused` if no socket has the address,
+    ///   `.permissionDenied`, `.wrongAddressFamily`, `.closed`; the error number EPROTOTYPE if a
+    ///   socket of another kind has the path. The socket then keeps the peer that it had.
     public func connect(to address: SocketAddress) throws(SocketError) {
         try requireUnix(address, for: .connect)
         try connect(to: address) { (socket) throws(Errno) in
@@ -187,17 +186,19 @@ extension UnixDatagramSocket {
         }
     }
 
-    /// Sends to this peer alone from now on; see ``connect(to:)-(SocketAddress)``.
+    /// Connects the socket to this peer; see ``connect(to:)-(SocketAddress)``.
     ///
     /// - Parameter address: The peer, `unix:/path` or `unix:@name`.
-    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` if the text is not an address.
     public func connect(to address: String) throws(SocketError) {
         try connect(to: SocketAddress(address))
     }
 
-    /// Talks to anybody from now on. A socket that has no peer stays as it is.
+    /// Removes the peer: the socket sends to and receives from any address from now on. A socket
+    /// without a peer stays as it is.
     ///
-    /// Datagrams of the former peer that nobody has received are thrown away by the kernel. The corresponding system call is `connect(2)` to an address without a family.
+    /// The kernel throws away datagrams of the former peer that were not received yet. The
+    /// corresponding system call is `connect(2)` to an address without a family.
     ///
     /// - Throws: `SocketError`: `.closed`.
     public func disconnect() throws(SocketError) {

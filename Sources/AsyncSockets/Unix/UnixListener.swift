@@ -11,17 +11,17 @@ internal import SocketReactor
 /// }
 /// ```
 ///
-/// It behaves as `TCPListener`. The file of its path is made by `bind` and removed by `close`; see
+/// It behaves as `TCPListener`. `bind` makes the file of its path and `close` removes it; see
 /// `SocketFileOptions`, and `UnixSocketListener` for binding and closing.
 public final class UnixListener: UnixSocketListener, @unchecked Sendable {
     /// Waits for the next connection.
     ///
     /// The corresponding system call is `accept4(2)`.
     ///
-    /// - Returns: The connection. Its `remoteAddress` is the path or name that the client bound,
-    ///   mostly none.
-    /// - Throws: `SocketError` with the code `.closed` after `close()`; `CancellationError` where
-    ///   the task was cancelled. No connection is lost then.
+    /// - Returns: The connection. Its `remoteAddress` is the path or name that the client bound;
+    ///   most clients bind none.
+    /// - Throws: `SocketError` with the code `.closed` after `close()`; `CancellationError` if the
+    ///   task was cancelled. No connection is lost then.
     public func accept() async throws -> UnixConnection {
         let (registration, peer) = try await core.accept()
         return UnixConnection(
@@ -36,17 +36,17 @@ extension UnixListener: StreamListener {
     /// The connections, as they are accepted.
     public typealias Element = UnixConnection
 
-    /// Nothing makes the sequence fail; see `UnixListener`.
+    /// The sequence never fails; see `UnixListener`.
     public typealias Failure = Never
 
-    /// Accepts connection after connection.
+    /// Accepts one connection after another.
     public struct AsyncIterator: AsyncIteratorProtocol {
         let listener: UnixListener
 
         /// Waits for the next connection.
         ///
         /// - Parameter actor: The actor that the loop is isolated to.
-        /// - Returns: The connection, or nil when the listener was closed or the task cancelled.
+        /// - Returns: The connection; nil if the listener was closed or the task was cancelled.
         /// - Throws: Nothing.
         public mutating func next(
             isolation actor: isolated (any Actor)?

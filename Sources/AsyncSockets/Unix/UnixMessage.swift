@@ -1,29 +1,30 @@
 internal import SocketSystem
 
-/// What arrived over a Unix socket in one piece, with what was passed along.
+/// A piece of data that arrived over a Unix socket, with what was passed with it.
 public struct UnixMessage: Sendable {
     /// The bytes.
     public var bytes: [UInt8]
 
-    /// The descriptors that were passed with it, in the sender's order, close-on-exec. They are
-    /// closed when nobody refers to them any more.
+    /// The descriptors that were passed with it, in the sender's order, close-on-exec. Each is
+    /// closed when the last reference to it is gone.
     public var descriptors: [OwnedDescriptor]
 
-    /// Who sent it; nil unless the socket has the option `receiveCredentials` (SO_PASSCRED).
+    /// The sender's credentials; nil unless the socket has the option `receiveCredentials`
+    /// (SO_PASSCRED).
     public var credentials: UnixCredentials?
 
     /// A pidfd of the sender; nil unless the socket asks for one (SO_PASSPIDFD, `socket(7)`).
     public var sender: OwnedDescriptor?
 
-    /// Who sent it: a datagram's source, a connection's peer. Most clients have no name.
+    /// The sender's address: a datagram's source, a connection's peer. Most clients have no name.
     public var source: SocketAddress
 
-    /// A message that no socket received, such as for a test of what a program does with one.
+    /// Makes a message that no socket received, for example to test a program's handling.
     ///
     /// - Parameters:
     ///   - bytes: The bytes.
     ///   - descriptors: The descriptors that were passed with it.
-    ///   - credentials: Who sent it.
+    ///   - credentials: The sender's credentials.
     ///   - sender: A pidfd of the sender.
     ///   - source: The sender's address.
     public init(
@@ -50,10 +51,11 @@ public struct UnixMessage: Sendable {
         )
     }
 
-    /// Takes a message that was received whole: from here on every descriptor has an owner of its
-    /// own.
+    /// Makes a message from a datagram that was received whole. From here on every descriptor has
+    /// its own owner.
     ///
-    /// - Throws: `.descriptorsLost` where the kernel could not deliver all; the rest is closed.
+    /// - Throws: `.descriptorsLost` if the kernel could not deliver all; those that arrived are
+    ///   closed.
     init(_ datagram: Datagram, source: SocketAddress) throws(SocketError) {
         let passed = PassedAlong(datagram.control)
         if let loss = passed.loss { throw SocketError(.receive, loss, remote: source) }
@@ -67,25 +69,25 @@ public struct UnixMessage: Sendable {
         )
     }
 
-    /// The most descriptors that the kernel passes with one message.
+    /// The largest number of descriptors that the kernel passes with one message.
     public static var maximumDescriptors: Int { ControlMessage.maximumRights }
 }
 
-/// All of a received Unix message but its bytes, which are in the caller's buffer.
+/// A received Unix message without its bytes, which are in the caller's buffer.
 public struct UnixMessageHeader: Sendable {
-    /// How many bytes of the buffer are the message's; 0 for an empty one.
+    /// The number of bytes of the buffer that are the message's; 0 for an empty one.
     public let count: Int
 
-    /// How many bytes were sent: more than `count` where the buffer was too small.
+    /// The number of bytes that were sent: more than `count` if the buffer was too small.
     public let length: Int
 
-    /// Who sent it: a datagram's source, a connection's peer.
+    /// The sender's address: a datagram's source, a connection's peer.
     public let source: SocketAddress
 
     /// The descriptors that were passed with it; see ``UnixMessage/descriptors``.
     public let descriptors: [OwnedDescriptor]
 
-    /// Who sent it; see ``UnixMessage/credentials``.
+    /// The sender's credentials; see ``UnixMessage/credentials``.
     public let credentials: UnixCredentials?
 
     /// A pidfd of the sender; see ``UnixMessage/sender``.
@@ -104,11 +106,12 @@ public struct UnixMessageHeader: Sendable {
     }
 }
 
-/// Who a process is, as the kernel vouches for it.
+/// The identity of a process; the kernel vouches for it.
 public struct UnixCredentials: Hashable, Sendable {
-    /// The process, in the reader's PID namespace; 0 where it is not visible there.
+    /// The process, in the reader's PID namespace; 0 if it is not visible there.
     ///
-    /// The number may mean another process by the time it is looked at; a pidfd does not.
+    /// By the time the number is used, it may belong to another process; a pidfd does not have this
+    /// problem.
     public let processID: Int32
 
     /// The effective user.
@@ -117,7 +120,7 @@ public struct UnixCredentials: Hashable, Sendable {
     /// The effective group.
     public let groupID: UInt32
 
-    /// Who a process might be.
+    /// Makes credentials, for example for a comparison.
     ///
     /// - Parameters:
     ///   - processID: The process.
@@ -138,13 +141,13 @@ public struct UnixCredentials: Hashable, Sendable {
 
 // MARK: - Sending
 
-/// Descriptors to be passed, as the system call wants them, kept open meanwhile.
+/// Descriptors to be passed, in the system call's form; they are kept open meanwhile.
 struct PassedDescriptors: ~Copyable {
     private let owners: [OwnedDescriptor]
-    /// The control data; empty where nothing is passed.
+    /// The control data; empty if nothing is passed.
     let control: [UInt8]
 
-    /// - Throws: Where there are too many, or one is closed.
+    /// - Throws: If there are too many, or one is closed.
     init(
         _ descriptors: [OwnedDescriptor],
         for operation: SocketError.Operation,

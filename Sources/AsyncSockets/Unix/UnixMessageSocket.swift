@@ -2,16 +2,18 @@ internal import SocketReactor
 internal import SocketSystem
 internal import Synchronization
 
-/// What Unix packet connections and datagram sockets have in common: sockets that keep the
+/// The common part of Unix packet connections and datagram sockets: sockets that keep the
 /// boundaries of messages.
 ///
 /// Any number of tasks may send and receive; each message goes to one of them. The socket closes
-/// when `close()` is called or when nobody refers to it any more.
+/// when `close()` is called or when the last reference to it is gone.
 public class UnixMessageSocket: @unchecked Sendable {
     let core: DatagramCore
-    /// The peer that the socket is connected to, if any: a dead connection cannot tell it.
+    /// The connected peer, if any; kept here because the kernel does not report it once the
+    /// connection is dead.
     let peer: Mutex<SocketAddress?>
-    /// The file of the socket's own path; nil for an abstract name, and where another made it.
+    /// The file of the socket's own path; nil for an abstract name, and if another process made the
+    /// file.
     let file: SocketFile?
 
     init(registration: Registration, peer: SocketAddress?, file: SocketFile? = nil) {
@@ -22,16 +24,15 @@ public class UnixMessageSocket: @unchecked Sendable {
 
     deinit { close() }
 
-    /// Some option was set.
+    /// Called after an option was set.
     func optionsChanged() {}
 
-    /// The socket's own address, or nil after it was closed.
+    /// The socket's own address; nil after it was closed.
     ///
     /// The corresponding system call is `getsockname(2)`.
     public final var localAddress: SocketAddress? { core.registration.localAddress }
 
-    /// The peer that the socket is connected to, nil for one that talks to anybody. It stays known
-    /// after the connection has ended.
+    /// The connected peer; nil if there is none. It stays known after the connection has ended.
     public final var remoteAddress: SocketAddress? { peer.withLock { $0 } }
 
     /// Whether `close()` or `detach()` was called.
@@ -40,15 +41,15 @@ public class UnixMessageSocket: @unchecked Sendable {
     /// Closes the socket, and removes its file if it is still the one that was made for it.
     ///
     /// Operations that wait for it throw `SocketError` with the code `.closed`; so do all later
-    /// ones. Closing twice is no error. What was sent can still be received by the peer. The
+    /// ones. Closing twice is not an error. The peer can still receive messages that were sent. The
     /// corresponding system calls are `unlink(2)` and `close(2)`.
     public final func close() {
         core.registration.remove(file)
         core.close()
     }
 
-    /// Takes the descriptor out of the socket, which is then closed without closing it. The
-    /// socket's file stays.
+    /// Takes the descriptor out of the socket. The socket is then closed, and the descriptor stays
+    /// open. The socket's file stays.
     ///
     /// - Returns: The descriptor, non-blocking and close-on-exec. The caller must close it.
     /// - Throws: `SocketError`: `.busy` while an operation is in progress, `.closed` after
@@ -59,7 +60,7 @@ public class UnixMessageSocket: @unchecked Sendable {
         return descriptor
     }
 
-    /// Another descriptor of the socket, such as to pass it to another process.
+    /// Makes another descriptor of the socket, for example to pass it to another process.
     ///
     /// The corresponding system call is `fcntl(2)` with F_DUPFD_CLOEXEC.
     ///
@@ -77,7 +78,7 @@ extension UnixMessageSocket {
     ///
     /// The corresponding system call is `getsockopt(2)`.
     ///
-    /// - Parameter option: Which.
+    /// - Parameter option: The option.
     /// - Returns: Its value.
     /// - Throws: `SocketError`: `.notSupported`, `.closed` after `close()`.
     public final func get<Value: Sendable>(
@@ -86,14 +87,14 @@ extension UnixMessageSocket {
         try core.registration.get(option, remote: remoteAddress)
     }
 
-    /// Sets an option, such as `receiveCredentials`: from then on every message that is received
-    /// tells who sent it.
+    /// Sets an option, such as `receiveCredentials`: from then on every received message carries
+    /// its sender's credentials.
     ///
     /// The corresponding system call is `setsockopt(2)`.
     ///
     /// - Parameters:
-    ///   - option: Which.
-    ///   - value: The value it shall have.
+    ///   - option: The option.
+    ///   - value: The new value.
     /// - Throws: `SocketError`: `.invalidArgument`, `.notSupported`, `.closed` after `close()`.
     public final func set<Value: Sendable>(
         _ option: SocketOption<Value>,
@@ -107,7 +108,7 @@ extension UnixMessageSocket {
 // MARK: - Transfer
 
 extension UnixMessageSocket {
-    /// Sends one message with what is passed along; to the peer, or where `address` says.
+    /// Sends one message with what is passed with it, to `address` or to the peer.
     final func sendMessage(
         _ bytes: Span<UInt8>,
         to address: SocketAddress? = nil,
@@ -126,7 +127,7 @@ extension UnixMessageSocket {
         }
     }
 
-    /// Receives one message as the kernel has it.
+    /// Receives one message in the kernel's form.
     final func receiveMessage() async throws -> Datagram {
         do throws(OperationFailure) {
             return try await core.receive()
@@ -153,14 +154,14 @@ extension UnixMessageSocket {
     }
 }
 
-/// What a call that received a message into memory of the caller's has answered.
+/// The result of a call that received a message into the caller's memory.
 struct ReceivedUnixMessage {
     private var count = 0
     private var length = 0
     private var source: SocketAddress?
     private var control: ReceivedControl?
 
-    /// Whether there is nothing at all: of a packet connection, the end.
+    /// Whether there is nothing at all; for a packet connection that is the end.
     var isNothing: Bool { length == 0 && control == nil }
 
     fileprivate mutating func receive(
@@ -181,7 +182,7 @@ struct ReceivedUnixMessage {
         return .undrained(())
     }
 
-    /// The header; `peer` is where it came from, if the socket is a connection's.
+    /// The header; `peer` is its source, if the socket is a connection's.
     func header(from peer: SocketAddress? = nil) throws(SocketError) -> UnixMessageHeader {
         let source = peer ?? source ?? .unixUnnamed
         let passed = PassedAlong(control)

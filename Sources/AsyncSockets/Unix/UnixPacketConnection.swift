@@ -1,8 +1,8 @@
 internal import SocketReactor
 internal import SocketSystem
 
-/// A connection over a Unix socket that keeps message boundaries (SOCK_SEQPACKET in `unix(7)`):
-/// reliable and in order as a stream, but what was sent by one call is received by one call.
+/// A connection over a Unix socket that keeps message boundaries (SOCK_SEQPACKET in `unix(7)`). It
+/// is reliable and in order like a stream, but one call receives what one call sent.
 ///
 /// ```swift
 /// let connection = try await UnixPacketConnection.connect(to: "unix:/run/example.sock")
@@ -13,10 +13,10 @@ internal import SocketSystem
 /// Receiving is iterating; the loop ends when the peer has closed. See `UnixMessageSocket` for
 /// options and closing.
 public final class UnixPacketConnection: UnixMessageSocket, @unchecked Sendable {
-    /// Why an empty packet could not be told from the end; then receiving says so.
+    /// The reason why an empty packet could not be told from the end; receiving then throws it.
     private let markFailure: SocketError?
 
-    /// Receiving needs the time stamps that `init` has asked for, whatever was set.
+    /// Receiving needs the time stamps that `init` asked for, no matter which option was set.
     override func optionsChanged() {
         _ = try? core.registration.use { (socket) throws(Errno) in try markPackets(of: socket) }
     }
@@ -35,13 +35,13 @@ public final class UnixPacketConnection: UnixMessageSocket, @unchecked Sendable 
 
     /// Takes over a connected Unix packet socket that was made elsewhere.
     ///
-    /// The descriptor is made non-blocking and close-on-exec, and is closed by the connection from
-    /// now on. It is left open where this throws.
+    /// The descriptor is made non-blocking and close-on-exec, and the connection closes it from now
+    /// on. If this throws, the descriptor stays open.
     ///
     /// - Parameters:
     ///   - descriptor: The socket.
     ///   - group: The loops that it joins.
-    /// - Throws: `SocketError` where the descriptor is no connected Unix packet socket.
+    /// - Throws: `SocketError` if the descriptor is not a connected Unix packet socket.
     public convenience init(
         adopting descriptor: CInt,
         on group: EventLoopGroup = .shared
@@ -59,13 +59,13 @@ public final class UnixPacketConnection: UnixMessageSocket, @unchecked Sendable 
     /// The corresponding system call is `connect(2)`.
     ///
     /// - Parameters:
-    ///   - address: Whom to connect to.
-    ///   - options: From where, and with which options.
+    ///   - address: The listener's address.
+    ///   - options: The local address, and options of the socket.
     ///   - group: The loops that the connection joins.
     /// - Returns: The connection.
     /// - Throws: `SocketError`: `.noSuchFile`, `.connectionRefused`, `.permissionDenied`,
-    ///   `.wrongAddressFamily`; the error number EPROTOTYPE where the listener is one of streams.
-    ///   `CancellationError` where the task was cancelled; no socket is left then.
+    ///   `.wrongAddressFamily`; the error number EPROTOTYPE if it is a stream listener.
+    ///   `CancellationError` if the task was cancelled; no socket is left then.
     public static func connect(
         to address: SocketAddress,
         options: ConnectOptions = ConnectOptions(),
@@ -87,11 +87,11 @@ public final class UnixPacketConnection: UnixMessageSocket, @unchecked Sendable 
     /// Connects to a Unix packet listener whose address is given as text.
     ///
     /// - Parameters:
-    ///   - address: Whom to connect to, `unix:/path` or `unix:@name`.
-    ///   - options: From where, and with which options.
+    ///   - address: The listener's address, `unix:/path` or `unix:@name`.
+    ///   - options: The local address, and options of the socket.
     ///   - group: The loops that the connection joins.
     /// - Returns: The connection.
-    /// - Throws: As for a `SocketAddress`; `.invalidAddress` where the text is none.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` if the text is not an address.
     public static func connect(
         to address: String,
         options: ConnectOptions = ConnectOptions(),
@@ -127,10 +127,11 @@ extension UnixPacketConnection {
     ///
     /// - Parameters:
     ///   - bytes: The packet; it is sent whole or not at all.
-    ///   - descriptors: What to pass, at most `UnixMessage.maximumDescriptors`. They stay open.
+    ///   - descriptors: The descriptors to pass, at most `UnixMessage.maximumDescriptors`. They
+    ///     stay open.
     /// - Throws: `SocketError`: `.messageTooLong` for more than the send buffer holds,
-    ///   `.brokenPipe` where the peer is gone, `.limitExceeded` for too many descriptors,
-    ///   `.closed`. `CancellationError` where the task was cancelled: nothing was sent then.
+    ///   `.brokenPipe` if the peer is gone, `.limitExceeded` for too many descriptors, `.closed`.
+    ///   `CancellationError` if the task was cancelled: nothing was sent then.
     public func send(
         _ bytes: Span<UInt8>,
         passing descriptors: [OwnedDescriptor] = []
@@ -142,7 +143,7 @@ extension UnixPacketConnection {
     ///
     /// - Parameters:
     ///   - bytes: The packet.
-    ///   - descriptors: What to pass.
+    ///   - descriptors: The descriptors to pass.
     /// - Throws: As `send(_:passing:)` of a span.
     public func send(_ bytes: [UInt8], passing descriptors: [OwnedDescriptor] = []) async throws {
         try await send(bytes.span, passing: descriptors)
@@ -152,37 +153,36 @@ extension UnixPacketConnection {
     ///
     /// - Parameters:
     ///   - text: The packet.
-    ///   - descriptors: What to pass.
+    ///   - descriptors: The descriptors to pass.
     /// - Throws: As `send(_:passing:)` of a span.
     public func send(_ text: String, passing descriptors: [OwnedDescriptor] = []) async throws {
         try await send(text.utf8.span, passing: descriptors)
     }
 
-    /// Receives one packet, whole, with the descriptors that were passed along.
+    /// Receives one packet, whole, with the descriptors that were passed with it.
     ///
     /// The corresponding system call is `recvmsg(2)`.
     ///
-    /// - Returns: The packet, which may be empty, or nil when the peer has closed or shut down.
-    /// - Throws: `SocketError`: `.connectionReset`, `.closed`; `.descriptorsLost` where the process
+    /// - Returns: The packet, which may be empty; nil if the peer has closed or shut down.
+    /// - Throws: `SocketError`: `.connectionReset`, `.closed`; `.descriptorsLost` if the process
     ///   has no number left for a descriptor, and `.messageTooLong` for a packet of more than 1 MiB
-    ///   (which needs a privileged sender): the packet is lost then. `CancellationError` where the
+    ///   (which needs a privileged sender): the packet is lost then. `CancellationError` if the
     ///   task was cancelled: nothing was received then.
     public func receive() async throws -> UnixMessage? {
         if let markFailure { throw markFailure }
         let packet = try await receiveMessage()
-        // Every packet has a time stamp beside it (see `init`), the end has nothing.
+        // Every packet has a time stamp with it (see `init`); the end has nothing.
         if packet.bytes.isEmpty, packet.control == nil { return nil }
         return try UnixMessage(packet, source: remoteAddress ?? .unixUnnamed)
     }
 
-    /// Receives one packet into memory of the caller's, with the descriptors that were passed
-    /// along.
+    /// Receives one packet into the caller's memory, with the descriptors that were passed with it.
     ///
     /// The corresponding system call is `recvmsg(2)`.
     ///
-    /// - Parameter buffer: Where the packet goes, from its beginning. What does not fit is lost;
-    ///   the header's `length` tells how long the packet was.
-    /// - Returns: All of the packet but its bytes, or nil when the peer has closed or shut down.
+    /// - Parameter buffer: The memory for the packet, filled from its beginning. Bytes that do not
+    ///   fit are lost; the header's `length` is the packet's whole length.
+    /// - Returns: The packet without its bytes; nil if the peer has closed or shut down.
     /// - Throws: As `receive()`, except that no packet is too long.
     public func receive(
         into buffer: inout MutableSpan<UInt8>
@@ -195,10 +195,10 @@ extension UnixPacketConnection {
     /// Ends one direction of the connection.
     ///
     /// `shutdown(.write)` tells the peer that no more packets will come, while receiving goes on:
-    /// the half-close. Doing it twice is no error. `shutdown(.read)` makes receives return the end;
-    /// the peer's sending fails then. The corresponding system call is `shutdown(2)`.
+    /// the half-close. Doing it twice is not an error. `shutdown(.read)` makes receives return the
+    /// end; the peer's sending fails then. The corresponding system call is `shutdown(2)`.
     ///
-    /// - Parameter direction: Which direction ends.
+    /// - Parameter direction: The direction that ends.
     /// - Throws: `SocketError`: `.closed` after `close()`.
     public func shutdown(_ direction: StreamConnection.Direction) throws(SocketError) {
         let done: Void?
@@ -216,26 +216,27 @@ extension UnixPacketConnection {
 // MARK: - The peer
 
 extension UnixPacketConnection {
-    /// Who the peer was when it connected, or when it began to listen (SO_PEERCRED).
+    /// The peer's process, user and group when it connected, or when it began to listen
+    /// (SO_PEERCRED).
     ///
     /// - Throws: `SocketError`: `.closed` after `close()`.
     public var peerCredentials: UnixCredentials {
         get throws(SocketError) { try core.registration.credentials(of: remoteAddress) }
     }
 
-    /// The supplementary groups that the peer had then (SO_PEERGROUPS).
+    /// The supplementary groups that the peer had at that time (SO_PEERGROUPS).
     ///
     /// - Throws: `SocketError`: `.closed` after `close()`, `.notSupported` before Linux 4.13.
     public var peerGroups: [UInt32] {
         get throws(SocketError) { try core.registration.groups(of: remoteAddress) }
     }
 
-    /// A pidfd of the peer's process (SO_PEERPIDFD); see
+    /// Opens a pidfd of the peer's process (SO_PEERPIDFD); see
     /// `UnixConnection.peerProcessDescriptor()`.
     ///
     /// - Returns: The descriptor.
     /// - Throws: `SocketError`: `.notSupported` before Linux 6.5; the error number ESRCH or EINVAL
-    ///   where the process is gone.
+    ///   if the process is gone.
     public func peerProcessDescriptor() throws(SocketError) -> OwnedDescriptor {
         try core.registration.processDescriptor(of: remoteAddress)
     }
@@ -247,14 +248,14 @@ extension UnixPacketConnection: AsyncSequence {
     /// The packets, as they arrive.
     public typealias Element = UnixMessage
 
-    /// Receives packet after packet.
+    /// Receives one packet after another.
     public struct AsyncIterator: AsyncIteratorProtocol {
         let connection: UnixPacketConnection
 
         /// Waits for the next packet.
         ///
         /// - Parameter actor: The actor that the loop is isolated to.
-        /// - Returns: The packet, or nil when the peer has closed.
+        /// - Returns: The packet; nil if the peer has closed.
         /// - Throws: As `receive()`.
         public mutating func next(
             isolation actor: isolated (any Actor)?

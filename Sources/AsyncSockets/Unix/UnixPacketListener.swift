@@ -13,8 +13,8 @@ public final class UnixPacketListener: UnixSocketListener, @unchecked Sendable {
     /// The corresponding system call is `accept4(2)`.
     ///
     /// - Returns: The connection.
-    /// - Throws: `SocketError` with the code `.closed` after `close()`; `CancellationError` where
-    ///   the task was cancelled. No connection is lost then.
+    /// - Throws: `SocketError` with the code `.closed` after `close()`; `CancellationError` if the
+    ///   task was cancelled. No connection is lost then.
     public func accept() async throws -> UnixPacketConnection {
         let (registration, peer) = try await core.accept()
         return UnixPacketConnection(registration: registration, remoteAddress: peer)
@@ -25,17 +25,17 @@ extension UnixPacketListener: AsyncSequence {
     /// The connections, as they are accepted.
     public typealias Element = UnixPacketConnection
 
-    /// Nothing makes the sequence fail; see `UnixListener`.
+    /// The sequence never fails; see `UnixListener`.
     public typealias Failure = Never
 
-    /// Accepts connection after connection.
+    /// Accepts one connection after another.
     public struct AsyncIterator: AsyncIteratorProtocol {
         let listener: UnixPacketListener
 
         /// Waits for the next connection.
         ///
         /// - Parameter actor: The actor that the loop is isolated to.
-        /// - Returns: The connection, or nil when the listener was closed or the task cancelled.
+        /// - Returns: The connection; nil if the listener was closed or the task was cancelled.
         /// - Throws: Nothing.
         public mutating func next(
             isolation actor: isolated (any Actor)?
@@ -68,10 +68,11 @@ extension UnixPacketListener {
     /// ```
     ///
     /// - Parameters:
-    ///   - options: How clients are treated; `listening` and `clientFailed`, which speaks of
-    ///     streams, have no meaning here.
+    ///   - options: The options of serving; `listening` and `clientFailed`, which is about streams,
+    ///     have no meaning here.
     ///   - group: The loops that the handlers run on; nil for those of the listener.
-    ///   - clientFailed: Called with what a client's handler threw, as `ServeOptions.clientFailed`.
+    ///   - clientFailed: Called with the error of a client's handler, as
+    ///     `ServeOptions.clientFailed`.
     ///   - handler: Serves one client.
     /// - Throws: As `serve(_:options:on:_:)`.
     public func serve(

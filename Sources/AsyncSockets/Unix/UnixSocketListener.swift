@@ -1,15 +1,16 @@
 internal import SocketReactor
 internal import SocketSystem
 
-/// What Unix stream and packet listeners have in common: a listening socket and its file.
+/// The common part of Unix stream and packet listeners: a listening socket and its file.
 ///
-/// It is closed when `close()` is called or when nobody refers to it any more.
+/// It is closed when `close()` is called or when the last reference to it is gone.
 public class UnixSocketListener: @unchecked Sendable {
     let core: ListenerCore
-    /// The file of the listener's path; nil for an abstract name, and where another made it.
+    /// The file of the listener's path; nil for an abstract name, and if another process made the
+    /// file.
     let file: SocketFile?
 
-    /// Whether the kernel lets nobody pass descriptors to the connections.
+    /// Whether the kernel refuses descriptors that peers pass to the connections.
     let refusesDescriptors: Bool
 
     required init(core: ListenerCore, file: SocketFile?, refusesDescriptors: Bool = false) {
@@ -20,23 +21,23 @@ public class UnixSocketListener: @unchecked Sendable {
 
     deinit { close() }
 
-    /// Of what type the socket is.
+    /// The type of the socket.
     class var kind: CInt { SocketKind.stream }
 
     /// Binds a socket to an address and listens there.
     ///
-    /// A path where nobody has a socket open any more is taken over; one where somebody has is
-    /// `.addressInUse`, and so is a file that is no socket. An unnamed address (`unix:`) lets the
-    /// kernel choose an abstract name, which `localAddress` tells.
+    /// A path is taken over if no process has its socket open any more. If a process has it open,
+    /// or if the file is not a socket, the error is `.addressInUse`. An unnamed address (`unix:`)
+    /// lets the kernel choose an abstract name; `localAddress` has it.
     ///
     /// The corresponding system calls are `bind(2)` and `listen(2)`.
     ///
     /// - Parameters:
-    ///   - address: Where to listen.
-    ///   - options: How to listen, and how the file comes and goes.
+    ///   - address: The address to listen at.
+    ///   - options: The options of the listener, and how its file is made and removed.
     ///   - group: The loops that the listener and its connections join.
-    /// - Returns: The listener; connections are accepted by the kernel from now on.
-    /// - Throws: `SocketError`: `.addressInUse`, `.noSuchFile` where the directory is missing,
+    /// - Returns: The listener; the kernel accepts connections from now on.
+    /// - Throws: `SocketError`: `.addressInUse`, `.noSuchFile` if the directory is missing,
     ///   `.permissionDenied`, `.wrongAddressFamily`, `.tooManyDescriptors`; `.notSupported` for
     ///   options that Unix sockets do not have: `reusePort` and `shards`.
     public static func bind(
@@ -47,8 +48,8 @@ public class UnixSocketListener: @unchecked Sendable {
         try bind(to: address, options: options, on: group, refusingDescriptors: false)
     }
 
-    /// The same for connections whose users cannot take descriptors, if wanted: then none are let
-    /// in, where the kernel can do that, and reading need not look out for them.
+    /// The same, on request for connections that cannot take descriptors: the kernel then refuses
+    /// descriptors, if it can, and reading need not look for them.
     static func bind(
         to address: SocketAddress,
         options: ListenOptions,
@@ -64,7 +65,7 @@ public class UnixSocketListener: @unchecked Sendable {
             for: .bind
         )
         var refuses = false
-        // Other options may let in what stops a read, too.
+        // Other options may also let in what stops a read.
         if refusingDescriptors, options.socketOptions.isEmpty {
             let option = SocketOption<Bool>.receiveDescriptors
             refuses = (try? option.write(false, to: bound.socket.rawValue)) != nil
@@ -82,12 +83,12 @@ public class UnixSocketListener: @unchecked Sendable {
     /// Binds a socket to an address given as text, such as `unix:/path` or `unix:@name`.
     ///
     /// - Parameters:
-    ///   - address: Where to listen.
-    ///   - options: How to listen, and how the file comes and goes.
+    ///   - address: The address to listen at.
+    ///   - options: The options of the listener, and how its file is made and removed.
     ///   - group: The loops that the listener and its connections join.
     /// - Returns: The listener.
-    /// - Throws: As for a `SocketAddress`; `.invalidAddress` or `.nameTooLong` where the text is
-    ///   none.
+    /// - Throws: As for a `SocketAddress`; `.invalidAddress` or `.nameTooLong` if the text is not
+    ///   an address.
     public static func bind(
         to address: String,
         options: ListenOptions = ListenOptions(),
@@ -96,17 +97,17 @@ public class UnixSocketListener: @unchecked Sendable {
         try bind(to: SocketAddress(address), options: options, on: group)
     }
 
-    /// Takes over a listening Unix socket of this kind that was made elsewhere, such as by another
-    /// process that passed it here. Its file is not removed by `close()`.
+    /// Takes over a listening Unix socket of this kind that was made elsewhere, for example by
+    /// another process that passed it here. `close()` does not remove its file.
     ///
-    /// The descriptor is made non-blocking and close-on-exec, and is closed by the listener from
-    /// now on. It is left open where this throws. Non-blocking is a property of the open socket,
-    /// not of the descriptor: a process that shares it sees it too.
+    /// The descriptor is made non-blocking and close-on-exec, and the listener closes it from now
+    /// on. If this throws, the descriptor stays open. Non-blocking is a property of the open
+    /// socket, not of the descriptor: it also affects a process that shares the socket.
     ///
     /// - Parameters:
     ///   - descriptor: The socket.
     ///   - group: The loops that the listener and its connections join.
-    /// - Throws: `SocketError` where the descriptor is no such listening socket.
+    /// - Throws: `SocketError` if the descriptor is not such a listening socket.
     public convenience init(
         adopting descriptor: CInt,
         on group: EventLoopGroup = .shared
@@ -115,42 +116,43 @@ public class UnixSocketListener: @unchecked Sendable {
         self.init(core: try .adopt(descriptor, kind, on: group), file: nil)
     }
 
-    /// Where the listener listens; the name that the kernel chose, where it did.
+    /// The address of the listener, with the name that the kernel chose if it was bound without
+    /// one.
     public final var localAddress: SocketAddress { core.localAddress }
 
     /// Whether `close()` or `detach()` was called.
     public final var isClosed: Bool { core.isClosed }
 
-    /// Why accepting failed for good, which ends loops over the listener; nil where it did not.
-    /// Being closed or cancelled is no failure.
+    /// The failure that ended accepting, and with it loops over the listener; nil if there was
+    /// none. Closing and cancellation are not failures.
     public final var failure: SocketError? { core.failure }
 
     /// Stops listening, and removes the socket's file if it is still the one that `bind` made.
-    /// Connections that nobody has accepted are reset; accepted ones stay.
+    /// Connections that were not accepted yet are reset; accepted ones stay.
     ///
-    /// Who waits for a connection gets `SocketError` with the code `.closed`; loops over the
-    /// listener end. Closing twice is no error. The corresponding system calls are `unlink(2)` and
-    /// `close(2)`.
+    /// Tasks that wait for a connection get `SocketError` with the code `.closed`; loops over the
+    /// listener end. Closing twice is not an error. The corresponding system calls are `unlink(2)`
+    /// and `close(2)`.
     public final func close() {
         core.registration.remove(file)
         core.close()
     }
 
-    /// Takes the descriptor out of the listener, which is then closed without closing it. The
-    /// socket's file stays.
+    /// Takes the descriptor out of the listener. The listener is then closed, and the descriptor
+    /// stays open. The socket's file stays.
     ///
     /// - Returns: The descriptor, non-blocking and close-on-exec. The caller must close it.
-    /// - Throws: `SocketError`: `.busy` while somebody accepts, `.closed` after `close()`.
+    /// - Throws: `SocketError`: `.busy` while a task accepts, `.closed` after `close()`.
     public final func detach() throws(SocketError) -> CInt {
         let descriptor = try core.detach()
         file?.keep()
         return descriptor
     }
 
-    /// Another descriptor of the listening socket, such as to pass it to another process.
+    /// Makes another descriptor of the listening socket, for example to pass it to another process.
     ///
-    /// The listener stays as it is; each connection goes to one of those that accept. The
-    /// corresponding system call is `fcntl(2)` with F_DUPFD_CLOEXEC.
+    /// The listener stays as it is. If both descriptors accept, each connection goes to one of
+    /// them. The corresponding system call is `fcntl(2)` with F_DUPFD_CLOEXEC.
     ///
     /// - Returns: The new descriptor.
     /// - Throws: `SocketError`: `.closed` after `close()`, `.tooManyDescriptors`.
@@ -183,7 +185,7 @@ extension UnixSocketListener {
     ///
     /// The corresponding system call is `getsockopt(2)`.
     ///
-    /// - Parameter option: Which.
+    /// - Parameter option: The option.
     /// - Returns: Its value.
     /// - Throws: `SocketError`: `.notSupported`, `.closed`.
     public final func get<Value>(_ option: SocketOption<Value>) throws(SocketError) -> Value {
@@ -195,8 +197,8 @@ extension UnixSocketListener {
     /// The corresponding system call is `setsockopt(2)`.
     ///
     /// - Parameters:
-    ///   - option: Which.
-    ///   - value: The value it shall have.
+    ///   - option: The option.
+    ///   - value: The new value.
     /// - Throws: `SocketError`: `.notSupported`, `.invalidArgument`, `.permissionDenied`,
     ///   `.closed`.
     public final func set<Value>(
