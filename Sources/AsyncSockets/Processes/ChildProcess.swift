@@ -1,24 +1,25 @@
 internal import SocketReactor
 internal import SocketSystem
 
-/// A running child: heard, told signals, waited for by its pidfd, and always reaped.
+/// A running child process. Its messages are received, signals can be sent to it, its end is
+/// awaited by its pidfd, and it is always reaped.
 final class ChildProcess: Sendable {
-    /// What a child makes known.
+    /// Something that a child makes known.
     enum Event: Hashable, Sendable {
-        /// It has said that it is ready, for the first time.
+        /// It reported that it is ready, for the first time.
         case ready
         /// It has ended, and is no zombie any more. The last event.
         case ended(ProcessEnd)
     }
 
-    /// What a child is to this process.
+    /// The relation of a child to this process.
     enum Role: Sendable {
         /// Serves beside this one, which supervises it.
         case worker
         /// Serves in place of this one, and gets what goes with the sockets.
         case successor
 
-        /// Which environment variable tells it whom to notify.
+        /// The environment variable that names the socket to notify.
         var notifyVariable: String {
             switch self {
             case .worker: "NOTIFY_SOCKET"
@@ -40,12 +41,12 @@ final class ChildProcess: Sendable {
     /// Starts a program with sockets to inherit, and a socket to notify.
     ///
     /// - Parameters:
-    ///   - program: What to start; its descriptors and some of its environment are set here.
-    ///   - sockets: What it inherits.
-    ///   - role: What it is to this process.
-    ///   - report: Called with what becomes known of it, also when nobody refers to this any more.
+    ///   - program: The program to start; its descriptors and some of its environment are set here.
+    ///   - sockets: The sockets that it inherits.
+    ///   - role: Its relation to this process.
+    ///   - report: Called with each event, also after the last reference to this object is gone.
     /// - Returns: The process, running.
-    /// - Throws: `SocketError` where it could not be started.
+    /// - Throws: `SocketError` if it could not be started.
     static func start(
         _ program: ProgramStart,
         sockets: [SharedSocket],
@@ -53,8 +54,8 @@ final class ChildProcess: Sendable {
         report: @escaping @Sendable (Event) -> Void
     ) async throws(SocketError) -> ChildProcess {
         let group = try ChildLoop.shared.group(for: .startProcess)
-        // Not a child task: a process that was half started by a cancelled task would be lost. And
-        // detached, as all that it starts: it outlives the deadline of who asks.
+        // Not a child task: a cancelled task would lose a half-started process. And detached, like
+        // all that it starts: it outlives the caller's deadline.
         let task = Task.detached(executorPreference: group.taskExecutor) {
             Result { () throws(SocketError) in
                 try startNow(program, sockets, role, on: group, report)
@@ -144,13 +145,13 @@ final class ChildProcess: Sendable {
             let registration = try group.register(Descriptor(owning: pidfd), for: .startProcess)
             return ChildProcess(number: number, pidfd: registration)
         } catch {
-            // Nobody would know of its end.
+            // Otherwise its end would go unnoticed.
             killChild(number)
             throw error
         }
     }
 
-    /// Sends a signal; a process that has ended already is no error.
+    /// Sends a signal; if the process has ended already, that is not an error.
     func send(_ signal: SignalNumber) {
         pidfd.use { pidfd in try? sendSignal(signal, toProcessOf: pidfd) }
     }
@@ -172,13 +173,14 @@ extension ChildProcess {
                 break
             }
         }
-        // The loop is never shut down, so this cannot be; but nobody would know of the child's end.
+        // The loop is never shut down, so this cannot happen; but if it did, the child's end would
+        // go unnoticed.
         killChild(number)
         return .unknown
     }
 
-    /// Takes what a process has to say, until it has ended: also when it is ready, for a queue that
-    /// nobody reads is full one day. Tells of the first time that it says so.
+    /// Receives a process's messages until it has ended. It goes on after the process is ready,
+    /// because a queue without a reader fills up one day. Reports readiness once.
     private static func waitUntilReady(
         _ messages: Registration,
         of number: CInt,
@@ -193,7 +195,7 @@ extension ChildProcess {
                 isReady = true
                 report()
             }
-            // A process that talks without end must not have the loop for itself.
+            // A process that sends without end must not occupy the loop.
             await Task.yield()
         }
     }

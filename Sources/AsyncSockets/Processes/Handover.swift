@@ -1,9 +1,10 @@
 internal import Synchronization
 
-/// Whether what an earlier version of the program has left for this one is this one's.
+/// Whether what an earlier version of the program left for this one belongs to this one.
 ///
-/// It is from the moment on when this one says that it is ready (`ServiceManager.notify(.ready)`):
-/// until then it may fail, and the earlier one goes on with everything.
+/// It does from the moment when this one reports that it is ready
+/// (`ServiceManager.notify(.ready)`). Until then this one may fail, and the earlier one goes on
+/// with everything.
 final class Handover: Sendable {
     private let isDone = Atomic(false)
 

@@ -16,38 +16,39 @@ internal import Synchronization
 /// }
 /// ```
 ///
-/// A program that shall leave on a signal, too, waits for its signals meanwhile and runs `start` in a
-/// task that it cancels then; the example `HotRestart` does.
+/// A program that should also leave on a signal waits for its signals meanwhile. It runs `start` in
+/// a task and cancels that task on a signal; the example `HotRestart` does so.
 ///
 /// Both versions have the same sockets, so a client that connects meanwhile waits in the queue of
-/// one socket for whoever accepts first; none is refused, and none is lost when the old version
-/// closes its own.
+/// one socket until either version accepts it. No client is refused, and none is lost when the old
+/// version closes its sockets.
 ///
-/// After a success the service is the new version's: the old one must not tell the service manager
-/// that it is stopping, which would be taken for the whole service, with `NotifyAccess=all`.
+/// After a success the service belongs to the new version. The old one must not tell the service
+/// manager that it is stopping: with `NotifyAccess=all` that would be taken for the whole service.
 public final class HotRestart: Sendable {
     /// How the new version is started.
     public struct Options: Sendable {
-        /// The path of the new version; nil for the file that this process was started from, as it
-        /// is when the restart begins.
+        /// The path of the new version; nil for the file that this process was started from, in its
+        /// state when the restart begins.
         public var executable: String?
 
         /// Its arguments, without its name; nil for those of this process.
         public var arguments: [String]?
 
-        /// Environment variables that it has beside, or other than, this process's own.
+        /// Environment variables that it has in addition to this process's own, or with other
+        /// values.
         public var environment: [String: String]
 
-        /// Within what time it must be ready, or be killed.
+        /// The time within which it must be ready; otherwise it is killed.
         public var readyWithin: Duration
 
-        /// Everything as usual but what is named.
+        /// Creates options; parameters that are left out keep their defaults.
         ///
         /// - Parameters:
         ///   - executable: The path of the new version; nil for that of this process.
         ///   - arguments: Its arguments, without its name; nil for those of this process.
         ///   - environment: Further environment variables.
-        ///   - readyWithin: Within what time it must be ready, or be killed.
+        ///   - readyWithin: The time within which it must be ready; otherwise it is killed.
         public init(
             executable: String? = nil,
             arguments: [String]? = nil,
@@ -63,7 +64,7 @@ public final class HotRestart: Sendable {
 
     private let options: Options
     private let path: String
-    /// What only one restart at a time has.
+    /// The right to restart, which only one restart at a time has.
     private let claim: Claim
 
     /// Prepares restarts: the path of this program is looked up now.
@@ -83,19 +84,20 @@ public final class HotRestart: Sendable {
     /// `ServiceManager.notify(.ready)`.
     ///
     /// The new version takes the sockets by `TCPListener.inherited(named:)`. The service manager is
-    /// told that it is the main process from now on (`NotifyAccess=all` lets it speak, too).
+    /// told that the new version is the main process from now on (with `NotifyAccess=all` it
+    /// accepts the new version's messages, too).
     ///
-    /// Cancelling the task gives the restart up: the new version is killed, and waited for. Where it
-    /// has said that it is ready before, it has taken over, and this returns.
+    /// Cancelling the task gives up the restart: the new version is killed, and waited for. If it
+    /// reported readiness before that, it has taken over, and this returns.
     ///
-    /// - Parameter sockets: What the new version inherits.
+    /// - Parameter sockets: The sockets that the new version inherits.
     /// - Returns: The new version's process.
     /// - Throws: `SocketError` with the operation `.hotRestart`: `.busy` while another restart of
-    ///   this process is under way or after one has succeeded, `.timedOut` where the new version was
-    ///   not ready in time, that of a `withTimeout` around it among others, and was killed,
-    ///   `.processFailed` where it ended before; `.startProcess` where it could not be started;
-    ///   `CancellationError` where the task was cancelled. Then this process has everything as
-    ///   before, and may try again.
+    ///   this process is in progress or after one has succeeded; `.timedOut` if the new version was
+    ///   not ready in time, which includes the time of a surrounding `withTimeout`, and was killed;
+    ///   `.processFailed` if it ended before it was ready. With the operation `.startProcess` if it
+    ///   could not be started. `CancellationError` if the task was cancelled. This process then has
+    ///   everything as before, and may try again.
     @discardableResult
     public func start(passing sockets: [SharedSocket]) async throws -> CInt {
         try Task.checkCancellation()
@@ -117,7 +119,7 @@ public final class HotRestart: Sendable {
             if await ChildLoop.sleep(until: patience.end) { continuation.yield(.giveUp(.late)) }
         }
         defer { timer.cancel() }
-        // Not a child task, and detached from a deadline: what was started is waited for.
+        // Not a child task, and detached from a deadline: a started process is always waited for.
         let restart = Task.detached { [self] in
             let process = try await ChildProcess.start(program, sockets: sockets, as: .successor) {
                 continuation.yield(.process($0))
@@ -143,7 +145,7 @@ public final class HotRestart: Sendable {
         var reason: Reason?
         for await event in events {
             switch event {
-            // Whoever is being killed has not taken over.
+            // A process that is being killed has not taken over.
             case .process(.ready) where reason == nil: return process.number
             case .process(.ready): break
             case .process(.ended(let how)):
@@ -168,7 +170,7 @@ public final class HotRestart: Sendable {
                 + (options.arguments ?? Array(arguments.dropFirst())),
             environment: environmentVariables.merging(options.environment) { $1 }
         )
-        // Who is to feed the watchdog is the main process, which the new version will be.
+        // The main process feeds the watchdog, and the new version will be it.
         if program.environment["WATCHDOG_PID"] == "\(currentProcess)" {
             program.numberVariables.append("WATCHDOG_PID")
         }
@@ -185,13 +187,14 @@ public final class HotRestart: Sendable {
 }
 
 extension HotRestart {
-    /// A process has one successor: whoever starts it holds the claim, and keeps it after a success.
+    /// A process has one successor: the restart that starts it holds the claim, and keeps it after
+    /// a success.
     final class Claim: Sendable {
         static let ofThisProcess = Claim()
 
         private let isTaken = Atomic(false)
 
-        /// False where another has it.
+        /// Takes the claim; false if another restart has it.
         func take() -> Bool { !isTaken.exchange(true, ordering: .acquiringAndReleasing) }
 
         func giveBack() { isTaken.store(false, ordering: .releasing) }
@@ -202,13 +205,13 @@ extension HotRestart {
         case giveUp(Reason)
     }
 
-    /// Why a new version is killed that has not said that it is ready.
+    /// The reason for killing a new version that has not reported readiness.
     private enum Reason {
         case late
         case cancelled
     }
 
-    /// How long a new version may take.
+    /// The time that a new version may take.
     private struct Patience: Sendable {
         let end: MonotonicTime
         let error: SocketError

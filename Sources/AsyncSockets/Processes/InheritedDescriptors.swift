@@ -1,27 +1,28 @@
 internal import SocketSystem
 internal import Synchronization
 
-/// The descriptors that whoever started this program left for it, by the `LISTEN_FDS` protocol of
-/// `sd_listen_fds(3)`: each is given out once.
+/// The descriptors that the starter of this program left for it, by the `LISTEN_FDS` protocol of
+/// `sd_listen_fds(3)`. Each is given out once.
 final class InheritedDescriptors: Sendable {
-    /// What this process inherited. The environment is looked at, and cleared of it, by the first
-    /// use.
+    /// The inherited descriptors of this process. The first use reads the environment variables and
+    /// removes them.
     static let shared = InheritedDescriptors(readingEnvironment: ())
 
-    /// Tells a new version of the program (`HotRestart`) which sockets' files go with them: the
-    /// claim of each file, nothing for a socket without, in the order of the descriptors and
-    /// separated by colons.
+    /// The variable that tells a new version of the program (`HotRestart`) which files belong to
+    /// the sockets: the claim of each file, empty for a socket without one, in the order of the
+    /// descriptors and separated by colons.
     static let filesVariable = "ASYNCSOCKETS_LISTEN_FILES"
 
-    /// Tells a worker of `WorkerProcesses` that it is one: the number of its supervisor's process.
+    /// The variable that tells a worker of `WorkerProcesses` that it is one: the number of its
+    /// supervisor's process.
     static let supervisorVariable = "ASYNCSOCKETS_SUPERVISOR"
 
-    /// The supervisor's process, where this one was started by `WorkerProcesses`.
+    /// The supervisor's process, if `WorkerProcesses` started this one.
     let supervisor: CInt?
     private let descriptors: Mutex<[(name: String, number: CInt)]>
     /// The claims of files that come with descriptors.
     private let files: [CInt: String]
-    /// What makes these files ours.
+    /// Decides whether these files are ours.
     let handover: Handover
 
     init(
@@ -58,13 +59,13 @@ final class InheritedDescriptors: Sendable {
         ] {
             removeEnvironmentVariable(name)
         }
-        // A number that is no descriptor is found out by whoever wants to use it.
+        // A number that is not a descriptor causes an error when it is used.
         for (_, number) in descriptors { try? closeOnExec(number) }
         self.init(descriptors, files: files, supervisor: supervisor)
     }
 
-    /// What the three variables mean: nothing where they are meant for another process or are no
-    /// numbers. A descriptor without a name is called `unknown`.
+    /// Parses the three variables; the result is empty if they are meant for another process or are
+    /// not numbers. A descriptor without a name is called `unknown`.
     static func parse(
         process: String?,
         count: String?,
@@ -75,22 +76,22 @@ final class InheritedDescriptors: Sendable {
             let count = count.flatMap({ CInt($0) }), count > 0, count <= CInt.max - 3
         else { return [] }
         let names = names.map { $0.split(separator: ":", omittingEmptySubsequences: false) } ?? []
-        // Nobody passes more than the limit of open descriptors, so a larger count is no reason to
-        // make a list of two billion.
+        // The limit of open descriptors also limits how many are passed, so a larger count is no
+        // reason to make a list of two billion.
         return (0..<min(count, 65536)).map { index in
             let name = Int(index) < names.count ? String(names[Int(index)]) : "unknown"
             return (name, index + 3)
         }
     }
 
-    /// What the supervisor's variable means: nothing for a process that a worker has started, since
-    /// both variables go on to children of those who do not look at them.
+    /// Parses the supervisor's variable; nil for a process that a worker started, because children
+    /// inherit both variables if their parent does not read them.
     static func supervisor(process: String?, supervisor: String?, ownProcess: CInt) -> CInt? {
         guard let process, CInt(process) == ownProcess else { return nil }
         return supervisor.flatMap { CInt($0) }
     }
 
-    /// What the files' variable means.
+    /// Parses the files' variable.
     static func files(_ text: String?, of numbers: [CInt]) -> [CInt: String] {
         let claims = text?.split(separator: ":", omittingEmptySubsequences: false) ?? []
         let files = zip(numbers, claims).filter { !$1.isEmpty }.map { ($0, String($1)) }
@@ -98,7 +99,7 @@ final class InheritedDescriptors: Sendable {
     }
 
     /// The file that comes with the Unix socket of a descriptor, if it is still the one that was
-    /// handed over; nil where the file is another's.
+    /// handed over; nil if it is another file.
     func file(of number: CInt) -> SocketFile? {
         guard let claim = files[number],
             let path = (try? SocketAddress(ofInherited: number))?.unixPathBytes,
@@ -109,7 +110,7 @@ final class InheritedDescriptors: Sendable {
 
     /// Takes out the descriptors with a name, or all for nil, that pass a check.
     ///
-    /// - Throws: What the check throws; then all stay.
+    /// - Throws: The check's error; then all stay.
     func take<Failure: Error>(
         named name: String?,
         checking check: (CInt) throws(Failure) -> Void
@@ -127,13 +128,13 @@ final class InheritedDescriptors: Sendable {
         return try result.get()
     }
 
-    /// Makes something of the first descriptor with a name, or of the first that is left for nil.
+    /// Makes something from the first descriptor with a name; for nil, from the first that is left.
     ///
     /// - Parameters:
     ///   - name: The name.
-    ///   - make: Takes the descriptor over, unless it throws.
-    /// - Returns: What was made; nil where there is no such descriptor.
-    /// - Throws: What `make` throws, as an error of `.inherit`; then the descriptor stays.
+    ///   - make: Takes over the descriptor, unless it throws.
+    /// - Returns: The result of `make`; nil if there is no such descriptor.
+    /// - Throws: The error of `make`, as an error of `.inherit`; then the descriptor stays.
     func takeFirst<Value>(
         named name: String?,
         _ make: (CInt) throws(SocketError) -> Value
@@ -153,17 +154,17 @@ final class InheritedDescriptors: Sendable {
     }
 }
 
-/// Takes the descriptors that whoever started this program left for it under a name, by the
-/// `LISTEN_FDS` protocol of `sd_listen_fds(3)`, for those that no listener's `inherited(named:)`
+/// Takes the descriptors that the starter of this program left for it under a name, by the
+/// `LISTEN_FDS` protocol of `sd_listen_fds(3)`. It is for descriptors that no `inherited(named:)`
 /// fits.
 ///
 /// The descriptors are close-on-exec; nothing else is changed or checked. The caller must close
 /// them. A second call with the same name finds nothing. The first use of anything inherited
-/// removes `LISTEN_PID`, `LISTEN_FDS` and `LISTEN_FDNAMES` from the environment, so it belongs to
-/// the beginning of a program, before other threads look at the environment.
+/// removes `LISTEN_PID`, `LISTEN_FDS` and `LISTEN_FDNAMES` from the environment. So it belongs to
+/// the beginning of a program, before other threads read the environment.
 ///
 /// - Parameter name: The name; nil for all that are left.
-/// - Returns: The descriptors, in the order in which they were passed; none where nothing was.
+/// - Returns: The descriptors, in the order in which they were passed; empty if there were none.
 public func inheritedDescriptors(named name: String? = nil) -> [CInt] {
     InheritedDescriptors.shared.take(named: name) { (_) throws(Never) in }
 }

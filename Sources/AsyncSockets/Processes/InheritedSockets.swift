@@ -1,24 +1,25 @@
 internal import SocketSystem
 
-// What programs inherit beside TCP listeners: each kind of socket by its own `inherited(named:)`.
+// Sockets other than TCP listeners that programs inherit: each kind has its own
+// `inherited(named:)`.
 
 extension UnixListener: Inheritable {
-    /// Takes over a listening Unix stream socket from whoever started the program, by the `LISTEN_FDS`
-    /// protocol; see `TCPListener.inherited(named:on:)`.
+    /// Takes over a listening Unix stream socket from the starter of the program, by the
+    /// `LISTEN_FDS` protocol; see `TCPListener.inherited(named:on:)`.
     ///
-    /// Of several with the name each call takes the next one.
+    /// If several sockets have the name, each call takes the next one.
     ///
-    /// The file of a path belongs to whoever bound it: `close()` does not remove it. Only an earlier
-    /// version of the program (`HotRestart`) leaves it to this one: `close()` does remove it once
-    /// `ServiceManager.notify(.ready)` was called.
+    /// The file of a path belongs to the process that bound it: `close()` does not remove it. There
+    /// is one exception: an earlier version of the program (`HotRestart`) leaves the file to this
+    /// one. Then `close()` removes it once `ServiceManager.notify(.ready)` was called.
     ///
     /// - Parameters:
     ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil for the first that is left.
     ///   - group: The loops that the listener and its connections join.
-    /// - Returns: The listener; nil where no such socket was passed, or all were taken before.
-    /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is no listening
-    ///   stream socket, `.wrongAddressFamily` for one that is no Unix socket. The
-    ///   descriptor is left open then, and may be taken as something else.
+    /// - Returns: The listener; nil if no such socket was passed, or all were taken before.
+    /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is not a listening stream
+    ///   socket, `.wrongAddressFamily` for one that is not a Unix socket. The descriptor then stays
+    ///   open, and may be taken as something else.
     public static func inherited(
         named name: String? = nil,
         on group: EventLoopGroup = .shared
@@ -28,22 +29,22 @@ extension UnixListener: Inheritable {
 }
 
 extension UnixPacketListener: Inheritable {
-    /// Takes over a listening Unix packet socket from whoever started the program, by the `LISTEN_FDS`
-    /// protocol; see `TCPListener.inherited(named:on:)`.
+    /// Takes over a listening Unix packet socket from the starter of the program, by the
+    /// `LISTEN_FDS` protocol; see `TCPListener.inherited(named:on:)`.
     ///
-    /// Of several with the name each call takes the next one.
+    /// If several sockets have the name, each call takes the next one.
     ///
-    /// The file of a path belongs to whoever bound it: `close()` does not remove it. Only an earlier
-    /// version of the program (`HotRestart`) leaves it to this one: `close()` does remove it once
-    /// `ServiceManager.notify(.ready)` was called.
+    /// The file of a path belongs to the process that bound it: `close()` does not remove it. There
+    /// is one exception: an earlier version of the program (`HotRestart`) leaves the file to this
+    /// one. Then `close()` removes it once `ServiceManager.notify(.ready)` was called.
     ///
     /// - Parameters:
     ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil for the first that is left.
     ///   - group: The loops that the listener and its connections join.
-    /// - Returns: The listener; nil where no such socket was passed, or all were taken before.
-    /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is no listening
-    ///   packet socket, `.wrongAddressFamily` for one that is no Unix socket. The
-    ///   descriptor is left open then, and may be taken as something else.
+    /// - Returns: The listener; nil if no such socket was passed, or all were taken before.
+    /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is not a listening packet
+    ///   socket, `.wrongAddressFamily` for one that is not a Unix socket. The descriptor then stays
+    ///   open, and may be taken as something else.
     public static func inherited(
         named name: String? = nil,
         on group: EventLoopGroup = .shared
@@ -53,18 +54,18 @@ extension UnixPacketListener: Inheritable {
 }
 
 extension UDPSocket: Inheritable {
-    /// Takes over a UDP socket from whoever started the program, by the `LISTEN_FDS`
-    /// protocol; see `TCPListener.inherited(named:on:)`.
+    /// Takes over a UDP socket from the starter of the program, by the `LISTEN_FDS` protocol; see
+    /// `TCPListener.inherited(named:on:)`.
     ///
-    /// Of several with the name each call takes the next one.
+    /// If several sockets have the name, each call takes the next one.
     ///
     /// - Parameters:
     ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil for the first that is left.
     ///   - group: The loops that the socket joins.
-    /// - Returns: The socket; nil where no such socket was passed, or all were taken before.
-    /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is no datagram
-    ///   socket, `.wrongAddressFamily` for one that is not UDP. The
-    ///   descriptor is left open then, and may be taken as something else.
+    /// - Returns: The socket; nil if no such socket was passed, or all were taken before.
+    /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is not a datagram
+    ///   socket, `.wrongAddressFamily` for one that is not UDP. The descriptor then stays open, and
+    ///   may be taken as something else.
     public static func inherited(
         named name: String? = nil,
         on group: EventLoopGroup = .shared
@@ -74,22 +75,22 @@ extension UDPSocket: Inheritable {
 }
 
 extension UnixDatagramSocket: Inheritable {
-    /// Takes over a Unix datagram socket from whoever started the program, by the `LISTEN_FDS`
+    /// Takes over a Unix datagram socket from the starter of the program, by the `LISTEN_FDS`
     /// protocol; see `TCPListener.inherited(named:on:)`.
     ///
-    /// Of several with the name each call takes the next one.
+    /// If several sockets have the name, each call takes the next one.
     ///
-    /// The file of a path belongs to whoever bound it: `close()` does not remove it. Only an earlier
-    /// version of the program (`HotRestart`) leaves it to this one: `close()` does remove it once
-    /// `ServiceManager.notify(.ready)` was called.
+    /// The file of a path belongs to the process that bound it: `close()` does not remove it. There
+    /// is one exception: an earlier version of the program (`HotRestart`) leaves the file to this
+    /// one. Then `close()` removes it once `ServiceManager.notify(.ready)` was called.
     ///
     /// - Parameters:
     ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil for the first that is left.
     ///   - group: The loops that the socket joins.
-    /// - Returns: The socket; nil where no such socket was passed, or all were taken before.
-    /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is no datagram
-    ///   socket, `.wrongAddressFamily` for one that is no Unix socket. The
-    ///   descriptor is left open then, and may be taken as something else.
+    /// - Returns: The socket; nil if no such socket was passed, or all were taken before.
+    /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is not a datagram socket,
+    ///   `.wrongAddressFamily` for one that is not a Unix socket. The descriptor then stays open,
+    ///   and may be taken as something else.
     public static func inherited(
         named name: String? = nil,
         on group: EventLoopGroup = .shared
@@ -99,7 +100,7 @@ extension UnixDatagramSocket: Inheritable {
 }
 
 extension UnixSocketListener {
-    /// Takes over a listening socket, and the file that goes with it.
+    /// Takes over a listening socket, and its file.
     convenience init(
         adopting descriptor: CInt,
         file: SocketFile?,
@@ -120,13 +121,13 @@ extension UDPSocket {
     }
 }
 
-/// What takes over a socket by its descriptor, and the file of its path where that goes with it.
+/// A type that takes over a socket by its descriptor, with the file of its path, if there is one.
 protocol Inheritable {
     init(adopting descriptor: CInt, file: SocketFile?, on group: EventLoopGroup) throws(SocketError)
 }
 
 extension Inheritable {
-    /// Takes over the next socket with a name of a list of descriptors; nil where none is left.
+    /// Takes over the next socket with a name from a list of descriptors; nil if none is left.
     static func inherited(
         named name: String?,
         from inherited: InheritedDescriptors,
@@ -137,7 +138,7 @@ extension Inheritable {
             do throws(SocketError) {
                 return try Self(adopting: number, file: file, on: group)
             } catch {
-                // The descriptor stays, too.
+                // The descriptor stays, and so does the file.
                 file?.keep()
                 throw error
             }

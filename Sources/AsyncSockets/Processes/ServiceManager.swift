@@ -1,17 +1,17 @@
 internal import SocketSystem
 
-/// What a program tells the service manager that started it: systemd, or a supervisor of this
+/// Messages from a program to the service manager that started it: systemd, or a supervisor of this
 /// library.
 ///
 /// ```swift
 /// try ServiceManager.notify(.ready, .status("serving at \(listener.localAddress)"))
 /// ```
 public enum ServiceManager {
-    /// Something to tell, one line of `sd_notify(3)`.
+    /// A message, one line of `sd_notify(3)`.
     public struct Message: Hashable, Sendable {
         let line: String
 
-        /// Whether nothing is lost where it is not heard, for another follows.
+        /// Whether losing the message does no harm, because another one follows.
         let isFleeting: Bool
 
         private init(_ line: String, isFleeting: Bool = false) {
@@ -21,17 +21,17 @@ public enum ServiceManager {
 
         /// The program has started, or has read its configuration again, and serves.
         public static var ready: Message { Message("READY=1") }
-        /// The program is leaving, and the service with it: not for a program that has handed its
-        /// sockets over to a new version of itself (`HotRestart`).
+        /// The program is leaving, and the service with it. Not for a program that has handed over
+        /// its sockets to a new version of itself (`HotRestart`).
         public static var stopping: Message { Message("STOPPING=1") }
         /// The program reads its configuration again; `ready` follows.
         public static var reloading: Message {
             let microseconds = MonotonicTime.now.nanoseconds / 1000
             return Message("RELOADING=1\nMONOTONIC_USEC=\(microseconds)")
         }
-        /// The program is alive: to be sent more often than every `watchdogInterval`.
+        /// The program is alive. Send it more often than every `watchdogInterval`.
         public static var watchdog: Message { Message("WATCHDOG=1", isFleeting: true) }
-        /// What the program is doing, in a few words; line feeds become spaces.
+        /// The program's state, in a few words; line feeds become spaces.
         public static func status(_ text: String) -> Message {
             let line = "STATUS=" + String(text.map { $0.isNewline ? " " : $0 })
             return Message(line, isFleeting: true)
@@ -40,22 +40,22 @@ public enum ServiceManager {
         public static func mainProcess(_ process: CInt) -> Message { Message("MAINPID=\(process)") }
     }
 
-    /// Where supervisors of this library hear of readiness beside the service manager.
+    /// The variable that names a second socket for readiness, of a supervisor of this library.
     static let readySocketVariable = "ASYNCSOCKETS_READY_SOCKET"
 
-    /// Tells the service manager something, in one message.
+    /// Sends messages to the service manager, all in one datagram.
     ///
-    /// The environment variable `NOTIFY_SOCKET` says where it listens. Where the service manager has
-    /// not taken the messages before it, this blocks its thread for up to a second; but not for
-    /// `watchdog` and `status`, which others follow. The corresponding function is `sd_notify(3)`.
+    /// The environment variable `NOTIFY_SOCKET` names its address. If the service manager has not
+    /// taken earlier messages, this blocks its thread for up to a second; but not for `watchdog`
+    /// and `status`, because others follow. The corresponding function is `sd_notify(3)`.
     ///
-    /// - Parameter messages: What there is to tell.
-    /// - Returns: Whether there is a service manager that wants to hear.
-    /// - Throws: `SocketError` where there should be one that cannot be reached, or that takes no
-    ///   more messages (EAGAIN).
+    /// - Parameter messages: The messages.
+    /// - Returns: Whether there is a service manager that receives messages.
+    /// - Throws: `SocketError` if there should be one but it cannot be reached, or takes no more
+    ///   messages (EAGAIN).
     @discardableResult
     public static func notify(_ messages: Message...) throws(SocketError) -> Bool {
-        // Before the earlier version hears it, and leaves.
+        // Before the earlier version receives it, and leaves.
         if messages.contains(.ready) { beginService() }
         let text = messages.map(\.line).joined(separator: "\n")
         let patience: Duration = messages.allSatisfy(\.isFleeting) ? .zero : .seconds(1)
@@ -63,7 +63,7 @@ public enum ServiceManager {
         do throws(Errno) {
             if let name = environmentVariable(readySocketVariable), messages.contains(.ready) {
                 isHeard = true
-                // Whoever started us may be gone, which is as it should be.
+                // The starter may be gone, and that is fine.
                 try? sendNotification(text, to: name, waiting: patience)
             }
             if let name = environmentVariable("NOTIFY_SOCKET"), !name.isEmpty {
@@ -76,20 +76,20 @@ public enum ServiceManager {
         return isHeard
     }
 
-    /// This process is no longer one that may fail to start.
+    /// Records that this process has started successfully.
     private static func beginService() {
         let inherited = InheritedDescriptors.shared
         inherited.handover.complete()
         guard let supervisor = inherited.supervisor else { return }
-        // The supervisor has asked for this, but the kernel forgets it where the process has become
-        // another user since. On a loop, since it counts as long as the thread lives.
+        // The supervisor asked for this, but the kernel forgets it if the process has changed its
+        // user since. It is done on a loop, because it holds only as long as the thread lives.
         Task.detached(executorPreference: EventLoopGroup.shared.taskExecutor) {
             try? receive(.terminate, atEndOfParent: supervisor)
         }
     }
 
-    /// Within what time the service manager wants to hear `watchdog` again and again; nil where it
-    /// does not. Half of it is a good interval.
+    /// The time within which the service manager expects `watchdog` each time; nil if it does not
+    /// expect it. Half of it is a good interval.
     ///
     /// The corresponding function is `sd_watchdog_enabled(3)`.
     public static var watchdogInterval: Duration? {

@@ -4,23 +4,23 @@ internal import Synchronization
 
 /// A socket with a name, or several sockets with one name, to be inherited by other processes.
 ///
-/// A listening one is bound and listens, so clients can connect from the beginning, but this process
-/// accepts nobody: that is for the workers that inherit it (`TCPListener.inherited(named:)`).
+/// A listening one is bound and listens, so clients can connect from the beginning. This process
+/// does not accept them: the workers that inherit the socket do (`TCPListener.inherited(named:)`).
 public final class SharedSocket: Sendable {
     /// The name by which it is inherited.
     public let name: String
 
-    /// Where it listens; the first address, where there are several.
+    /// The address; the first one, if there are several.
     public let localAddress: SocketAddress
 
     /// The sockets; none after `close()`.
     private let descriptors: Mutex<[CInt]>
 
-    /// The file of the Unix socket that is shared; nil where there is none, and where it is not
-    /// this process's.
+    /// The file of the shared Unix socket; nil if there is none, or if it does not belong to this
+    /// process.
     let file: SocketFile?
 
-    /// Takes over descriptors, at least one, that nobody else will close.
+    /// Takes over descriptors, at least one, that have no other owner.
     private init(
         _ name: String,
         owning descriptors: [CInt],
@@ -40,7 +40,7 @@ public final class SharedSocket: Sendable {
 
     deinit { close() }
 
-    /// Further descriptors of the sockets, which the caller must close.
+    /// Makes further descriptors of the sockets. The caller must close them.
     func duplicates() throws(SocketError) -> [CInt] {
         let result = descriptors.withLock { descriptors -> Result<[CInt], SocketError> in
             if descriptors.isEmpty { return .failure(SocketError(.inherit, code: .closed)) }
@@ -53,8 +53,8 @@ public final class SharedSocket: Sendable {
         return try result.get()
     }
 
-    /// Gives this process's share of the socket up. When nobody else has it, clients are refused.
-    /// Closing twice is no error.
+    /// Gives up this process's share of the socket. Clients are refused once no process has it any
+    /// more. Closing twice is not an error.
     public func close() {
         let descriptors = descriptors.withLock { descriptors in
             defer { descriptors = [] }
@@ -64,7 +64,7 @@ public final class SharedSocket: Sendable {
     }
 }
 
-/// A descriptor for each of some sockets, or none: those that were made are closed again.
+/// Makes a descriptor for each source, or none: if one fails, the others are closed again.
 private func duplicateAll<Source>(
     _ sources: [Source],
     _ duplicate: (Source) throws(Errno) -> CInt
@@ -83,15 +83,15 @@ private func duplicateAll<Source>(
 // MARK: - Listening
 
 extension SharedSocket {
-    /// Binds a TCP socket to an address and listens; or takes over all that this process has itself
-    /// inherited under the name.
+    /// Binds a TCP socket to an address and listens. If this process itself inherited sockets under
+    /// the name, it takes over all of those instead.
     ///
     /// - Parameters:
-    ///   - address: Where to listen.
+    ///   - address: The address to listen at.
     ///   - name: The name by which it is inherited: no colon, no control characters, not empty.
-    ///   - options: How to listen; `shards` has no meaning here.
+    ///   - options: The options of the listener; `shards` has no meaning here.
     /// - Returns: The socket.
-    /// - Throws: As for `TCPListener.bind(to:options:on:)`.
+    /// - Throws: As `TCPListener.bind(to:options:on:)`.
     public static func listen(
         at address: String,
         named name: String,
@@ -117,16 +117,16 @@ extension SharedSocket {
         return try SharedSocket(name, owning: [socket.release()])
     }
 
-    /// Listens at every address of a host; or takes over all that this process has itself inherited
-    /// under the name.
+    /// Listens at every address of a host. If this process itself inherited sockets under the name,
+    /// it takes over all of those instead.
     ///
     /// - Parameters:
     ///   - host: A name such as `localhost`, or an IP address.
     ///   - port: The port; with 0 the kernel chooses one that is free at all the addresses.
     ///   - name: The name by which the sockets are inherited.
-    ///   - options: How to listen; `shards` has no meaning here.
+    ///   - options: The options of the listener; `shards` has no meaning here.
     /// - Returns: The sockets, which workers inherit as one listener.
-    /// - Throws: As for `TCPListener.bind(to:port:options:resolver:on:)`.
+    /// - Throws: As `TCPListener.bind(to:port:options:resolver:on:)`.
     public static func listen(
         at host: String,
         port: UInt16,
@@ -185,37 +185,37 @@ extension SharedSocket {
         try self.init(name, owning: numbers)
     }
 
-    /// The sockets of a listener of this process, as others may inherit them: one, or one for each
-    /// shard or address. The listener stays as it is.
+    /// Shares the sockets of a listener of this process: one, or one for each shard or address. The
+    /// listener stays as it is.
     ///
     /// - Parameters:
-    ///   - listener: Whose sockets.
+    ///   - listener: The listener.
     ///   - name: The name by which they are inherited.
-    /// - Throws: `SocketError`: `.closed` where the listener is, `.tooManyDescriptors`,
+    /// - Throws: `SocketError`: `.closed` if the listener is closed, `.tooManyDescriptors`,
     ///   `.invalidArgument` for a name that cannot be passed.
     public convenience init(of listener: TCPListener, named name: String) throws(SocketError) {
         try self.init(name, listener.core.shards)
     }
 
-    /// The socket of a Unix listener of this process, as others may inherit it.
+    /// Shares the socket of a Unix listener of this process.
     ///
-    /// The listener stays as it is, and so does its file: whoever bound it removes it when it
-    /// closes its listener, workers do not. A `HotRestart` that succeeds hands the file over to the
-    /// new version, which removes it in its turn.
+    /// The listener stays as it is, and so does its file: the process that bound it removes it when
+    /// it closes its listener; workers do not. A `HotRestart` that succeeds hands over the file to
+    /// the new version, which then removes it.
     ///
     /// - Parameters:
-    ///   - listener: Whose socket.
+    ///   - listener: The listener.
     ///   - name: The name by which it is inherited.
     /// - Throws: `SocketError`: `.closed`, `.tooManyDescriptors`, `.invalidArgument`.
     public convenience init(of listener: UnixListener, named name: String) throws(SocketError) {
         try self.init(name, owning: [listener.duplicateDescriptor().detach()], file: listener.file)
     }
 
-    /// The socket of a Unix packet listener of this process, as others may inherit it; as for a
+    /// Shares the socket of a Unix packet listener of this process; otherwise as for a
     /// `UnixListener`.
     ///
     /// - Parameters:
-    ///   - listener: Whose socket.
+    ///   - listener: The listener.
     ///   - name: The name by which it is inherited.
     /// - Throws: `SocketError`: `.closed`, `.tooManyDescriptors`, `.invalidArgument`.
     public convenience init(
@@ -225,22 +225,21 @@ extension SharedSocket {
         try self.init(name, owning: [listener.duplicateDescriptor().detach()], file: listener.file)
     }
 
-    /// A UDP socket of this process, as others may inherit it: each datagram goes to one of those
-    /// who receive.
+    /// Shares a UDP socket of this process: each datagram goes to one of the receiving processes.
     ///
     /// - Parameters:
-    ///   - socket: Which socket.
+    ///   - socket: The socket.
     ///   - name: The name by which it is inherited.
     /// - Throws: `SocketError`: `.closed`, `.tooManyDescriptors`, `.invalidArgument`.
     public convenience init(of socket: UDPSocket, named name: String) throws(SocketError) {
         try self.init(name, [socket.core.registration])
     }
 
-    /// A Unix datagram socket of this process, as others may inherit it: each datagram goes to one
-    /// of those who receive.
+    /// Shares a Unix datagram socket of this process: each datagram goes to one of the receiving
+    /// processes.
     ///
     /// - Parameters:
-    ///   - socket: Which socket.
+    ///   - socket: The socket.
     ///   - name: The name by which it is inherited.
     /// - Throws: `SocketError`: `.closed`, `.tooManyDescriptors`, `.invalidArgument`.
     public convenience init(of socket: UnixDatagramSocket, named name: String) throws(SocketError) {

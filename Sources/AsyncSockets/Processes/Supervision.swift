@@ -1,10 +1,10 @@
 internal import SocketSystem
 
-/// What a supervisor decides: a value that is told what has happened and answers what to do. It
-/// knows no process, clock or socket.
+/// A supervisor's decisions, as a value: it takes in what happened and returns what to do. It knows
+/// no process, clock or socket.
 ///
-/// There is a *slot* for each worker that shall run. A worker goes this way; what stands beside an
-/// arrow is the input, in brackets what is done:
+/// There is a *slot* for each worker that should run. A worker goes this way. The word at an arrow
+/// is the input; brackets show the action:
 ///
 ///     launching ──started──▶ starting ──ready──▶ serving ──its successor serves──▶ leaving
 ///         │                     │                   │            [SIGTERM]            │
@@ -12,36 +12,36 @@ internal import SocketSystem
 ///         └─────────────────────┴───────────────────┴─▶ [another one, perhaps later]  ▼
 ///
 /// A slot's *current* worker is one that is not leaving. In a *renewal* of a slot its successor is
-/// launched beside it, which becomes the current one when it serves; then the old one leaves. One
-/// slot is renewed at a time. When all is stopped every worker leaves.
+/// launched beside it. When the successor serves, it becomes the current worker, and the old one
+/// leaves. One slot is renewed at a time. When everything is stopped, every worker leaves.
 struct Supervision: Hashable, Sendable {
     /// Something that has happened.
     enum Input: Hashable, Sendable {
         /// The beginning.
         case begin
-        /// A process runs, as was asked for by `Output.start`.
+        /// A process runs, as `Output.start` requested.
         case started(worker: Int, process: CInt)
-        /// It does not.
+        /// The process could not be started.
         case notStarted(worker: Int, String)
-        /// A worker has said that it is ready.
+        /// A worker reported that it is ready.
         case ready(worker: Int)
         /// A worker's process has ended.
         case ended(worker: Int, ProcessEnd)
         /// The time of `Output.wake` has passed.
         case due(Alarm)
-        /// All workers shall be replaced.
+        /// All workers are to be replaced.
         case replaceAll
-        /// All shall end.
+        /// All workers are to end.
         case stop
     }
 
-    /// What there is to be done after some time.
+    /// The action that is due after some time.
     enum Alarm: Hashable, Sendable {
         /// The slot needs a worker.
         case start(slot: Int)
         /// The worker should be ready by now.
         case ready(worker: Int)
-        /// The worker has lived as long as one does that was not started in vain.
+        /// The worker has lived long enough to count as successfully started.
         case proven(worker: Int)
         /// The worker should be gone by now.
         case gone(worker: Int)
@@ -53,7 +53,7 @@ struct Supervision: Hashable, Sendable {
         case start(worker: Int)
         case send(SignalNumber, worker: Int)
         case wake(Alarm, after: Duration)
-        /// Give the shared sockets up.
+        /// Give up the shared sockets.
         case closeSockets
         /// Tell the service manager.
         case tell(News)
@@ -61,7 +61,7 @@ struct Supervision: Hashable, Sendable {
         case report(WorkerEvent)
     }
 
-    /// What service managers hear.
+    /// The news for service managers.
     enum News: Hashable, Sendable {
         case ready
         case reloading
@@ -75,20 +75,20 @@ struct Supervision: Hashable, Sendable {
         let slot: Int
         var process: CInt?
         var phase = Phase.launching
-        /// Whether it has lived as long as one does that was not started in vain.
+        /// Whether it has lived long enough to count as successfully started.
         var isOld = false
 
-        /// Whether it was worth starting.
+        /// Whether its start was a success.
         var isProven: Bool { isOld && (phase == .serving || phase == .leaving) }
     }
 
     private struct Slot: Hashable {
         var current: Int?
-        /// How many workers in a row have failed to start.
+        /// The number of workers in a row that failed to start.
         var failures = 0
     }
 
-    /// How far the renewal of a slot has come.
+    /// The progress of a slot's renewal.
     private enum Renewal: Hashable {
         case starting(slot: Int, successor: Int)
         /// The successor serves.
@@ -105,12 +105,12 @@ struct Supervision: Hashable, Sendable {
     private var hasBeenReady = false
     private var isStopping = false
 
-    /// Why all was given up; nil where it was not.
+    /// The reason for giving up; nil if it was not given up.
     private(set) var failure: String?
-    /// Whether nothing is left to be done.
+    /// Whether nothing is left to do.
     var isOver: Bool { isStopping && workers.isEmpty }
 
-    /// How workers are to be run: what counts of `WorkerOptions`.
+    /// How workers are run: the part of `WorkerOptions` that matters here.
     struct Rules: Hashable, Sendable {
         var count: Int
         var readyWithin: Duration?
@@ -120,11 +120,11 @@ struct Supervision: Hashable, Sendable {
         var longestBackOff: Duration
         var failedStarts: Int
 
-        /// How long to wait before the next start: doubled with each failure, up to the limit, and
-        /// no further on the way, for a `Duration` can be too long to be doubled.
+        /// The wait before the next start: doubled with each failure, up to the limit. No value on
+        /// the way exceeds the limit, because a `Duration` can be too long to be doubled.
         func pause(afterFailures failures: Int) -> Duration {
             var pause = min(backOff, longestBackOff)
-            // Whatever can be doubled more often than that is zero.
+            // Only zero can be doubled more often than that without reaching the limit.
             for _ in 1..<min(max(failures, 1), 128) {
                 if pause > longestBackOff / 2 { return longestBackOff }
                 pause *= 2
@@ -138,7 +138,7 @@ struct Supervision: Hashable, Sendable {
         slots = Array(repeating: Slot(), count: max(rules.count, 1))
     }
 
-    /// Takes in what has happened; what is to be done, in order.
+    /// Takes in an input; returns what to do, in order.
     mutating func handle(_ input: Input) -> [Output] {
         var outputs: [Output] = []
         switch input {
@@ -229,7 +229,7 @@ extension Supervision {
         worker.flatMap { workers[$0] }?.phase == .serving
     }
 
-    /// A worker that was worth starting ends a row of failures.
+    /// A worker whose start was a success ends a row of failures.
     private mutating func prove(_ worker: Int) {
         if let proven = workers[worker], proven.isProven { slots[proven.slot].failures = 0 }
     }
@@ -238,7 +238,7 @@ extension Supervision {
 // MARK: - Ending
 
 extension Supervision {
-    /// Sees to a slot whose worker is gone.
+    /// Replaces the worker of a slot that is gone.
     private mutating func replace(
         _ id: Int,
         _ lost: Worker,
@@ -252,7 +252,7 @@ extension Supervision {
             renewal = nil
             renewNext(&outputs)
         case .starting(slot, id):
-            // What is new does not work: what is old serves on.
+            // The new one does not work; the old ones serve on.
             renewal = nil
             slotsToRenew = []
             outputs.append(.tell(.status("the workers were not replaced: \(how)")))
@@ -267,7 +267,7 @@ extension Supervision {
         }
     }
 
-    /// Starts another worker for a slot: at once, or later where the last one failed to start.
+    /// Starts another worker for a slot: at once, or later if the last one failed to start.
     private mutating func startAgain(
         _ slot: Int,
         failed: Bool,
@@ -276,7 +276,7 @@ extension Supervision {
     ) {
         guard failed else { return fill(slot, &outputs) }
         slots[slot].failures += 1
-        // As long as it goes better for one slot, a service that limps is better than none.
+        // As long as one slot does better, a service with too few workers is better than none.
         if slots.allSatisfy({ $0.failures >= rules.failedStarts }) {
             let failures = slots.reduce(0) { $0 + $1.failures }
             failure = "\(failures) workers in a row failed to start; of the last: \(how)"
@@ -327,7 +327,7 @@ extension Supervision {
         slotsToRenew = []
         isRenewing = false
         outputs.append(.tell(.stopping))
-        // Who comes now shall be refused, not wait in the queue of a socket that nobody serves.
+        // New clients are to be refused, not left in the queue of a socket that is not served.
         outputs.append(.closeSockets)
         for id in workers.keys.sorted() { leave(id, &outputs) }
     }

@@ -1,7 +1,6 @@
 internal import SocketSystem
 
-/// Carries out what a `Supervision` decides: one task, which all that happens reaches through a
-/// mailbox.
+/// Carries out a `Supervision`'s decisions: one task, which gets all inputs through a mailbox.
 struct Supervisor {
     private let owner: WorkerProcesses
     private let mailbox: AsyncStream<Supervision.Input>.Continuation
@@ -14,7 +13,7 @@ struct Supervisor {
         supervision = Supervision(owner.options.rules)
     }
 
-    /// Returns when no worker is left; why all was given up, or nil where it was asked to stop.
+    /// Returns when no worker is left: the reason for giving up, or nil if it was asked to stop.
     mutating func run(_ inputs: AsyncStream<Supervision.Input>) async -> SocketError? {
         mailbox.yield(.begin)
         await withDiscardingTaskGroup { timers in
@@ -73,7 +72,7 @@ struct Supervisor {
         }
     }
 
-    /// Lets the service manager know, where it wants to, that this loop still turns.
+    /// Feeds the service manager's watchdog, if it has one, to show that this loop still turns.
     private static func feedWatchdog() async {
         guard let interval = ServiceManager.watchdogInterval else { return }
         while await ChildLoop.sleep(for: interval / 2) {

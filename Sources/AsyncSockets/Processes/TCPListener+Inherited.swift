@@ -2,7 +2,7 @@ internal import SocketReactor
 internal import SocketSystem
 
 extension TCPListener {
-    /// Takes over a listening TCP socket from whoever started the program: systemd, a supervisor
+    /// Takes over a listening TCP socket from the starter of the program: systemd, a supervisor
     /// (`WorkerProcesses`) or an earlier version of it (`HotRestart`).
     ///
     /// ```swift
@@ -11,22 +11,21 @@ extension TCPListener {
     ///
     /// The socket comes by the `LISTEN_FDS` protocol of `sd_listen_fds(3)`: descriptors from 3 on,
     /// their number in `LISTEN_FDS`, their names in `LISTEN_FDNAMES`, all meant for the process in
-    /// `LISTEN_PID`. The first use of anything inherited removes the variables, so it belongs to
-    /// the beginning of a program, before other threads look at the environment.
+    /// `LISTEN_PID`. The first use of anything inherited removes the variables. So it belongs to
+    /// the beginning of a program, before other threads read the environment.
     ///
     /// All sockets with the name become one listener: those at one address are spread over the
-    /// loops like the shards of `ListenOptions`. Where there is one for each loop, a connection stays
-    /// on the loop that accepts it, as there.
+    /// loops like the shards of `ListenOptions`. If there is one for each loop, a connection stays
+    /// on the loop that accepts it, as with shards.
     ///
     /// - Parameters:
     ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil takes all that are left. A
     ///     socket that was passed without a name is called `unknown`.
     ///   - group: The loops that the listener and its connections join.
-    /// - Returns: The listener; nil where no such socket was passed, or it was taken before.
-    /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is no listening stream
-    ///   socket, `.wrongAddressFamily` for one that is not TCP. Then the descriptors are left
-    ///   open, and may be taken as something else. Where the loops cannot take the sockets, these
-    ///   are closed.
+    /// - Returns: The listener; nil if no such socket was passed, or it was taken before.
+    /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is not a listening stream
+    ///   socket, `.wrongAddressFamily` for one that is not TCP. The descriptors then stay open, and
+    ///   may be taken as something else. If the loops cannot take the sockets, these are closed.
     public static func inherited(
         named name: String? = nil,
         on group: EventLoopGroup = .shared
@@ -59,8 +58,8 @@ extension TCPListener {
 }
 
 extension ListenerCore {
-    /// A listener for each address that some listening sockets have. Sockets that cannot be taken
-    /// are closed, and so are all others then.
+    /// Makes a listener for each address of some listening sockets. If one socket cannot be taken,
+    /// all are closed.
     fileprivate static func parts(
         owning numbers: [CInt],
         over loops: [EventLoop],
@@ -90,7 +89,7 @@ extension ListenerCore {
             throw error
         }
         return shards.map { part in
-            // A socket for each loop is what `ListenShards` makes, and a connection stays there.
+            // `ListenShards` also makes a socket for each loop, and connections stay there.
             ListenerCore(
                 shards: part.shards,
                 group: group,
@@ -102,7 +101,7 @@ extension ListenerCore {
 }
 
 extension SocketAddress {
-    /// Where a socket is bound that came from another process.
+    /// The address of a socket that came from another process.
     init(ofInherited number: CInt) throws(SocketError) {
         do throws(Errno) {
             let bound = SocketAddress(try SocketSystem.localAddress(of: number))
@@ -115,7 +114,7 @@ extension SocketAddress {
 }
 
 extension SocketError {
-    /// What was passed under a name is something else than a listening TCP socket.
+    /// The error for an inherited descriptor that is not a listening TCP socket.
     static func noInheritedListener(named name: String?, _ error: Errno) -> SocketError {
         SocketError(
             .inherit,

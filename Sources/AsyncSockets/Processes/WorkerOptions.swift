@@ -2,52 +2,54 @@ internal import SocketSystem
 
 /// How worker processes are run.
 public struct WorkerOptions: Sendable {
-    /// How many workers run at once, at least 1; as many as there are processors by default.
+    /// The number of workers that run at once, at least 1; by default the number of processors.
     public var count: Int
 
-    /// The path of the program that the workers run; nil for this very program, as its file is when
-    /// a worker starts.
+    /// The path of the program that the workers run; nil for this very program, from its file at
+    /// the time when a worker starts.
     public var executable: String?
 
     /// The program's arguments, without its name; nil for those of this process.
     public var arguments: [String]?
 
-    /// Environment variables that workers have beside, or other than, this process's own.
+    /// Environment variables that workers have in addition to this process's own, or with other
+    /// values.
     public var environment: [String: String]
 
-    /// Within what time a new worker must say that it is ready (`ServiceManager.notify(.ready)`),
-    /// or be killed; nil where workers say nothing and count as ready when they run.
+    /// The time within which a new worker must report that it is ready
+    /// (`ServiceManager.notify(.ready)`); otherwise it is killed. Nil if workers report nothing and
+    /// count as ready when they run.
     public var readyWithin: Duration?
 
-    /// How long a worker may take to finish after SIGTERM, before it is killed.
+    /// The time that a worker may take to finish after SIGTERM, before it is killed.
     public var drain: Duration
 
     /// A worker that ends sooner than this, or before it is ready, has failed to start.
     public var minimumLifetime: Duration
 
-    /// How long to wait before a worker is started again that has failed to start, at first; each
-    /// further failure doubles it, up to `longestBackOff`. Others are started again at once.
+    /// The first wait before a worker that failed to start is started again. Each further failure
+    /// doubles it, up to `longestBackOff`. Other workers are started again at once.
     public var backOff: Duration
 
     /// The longest wait before a start.
     public var longestBackOff: Duration
 
-    /// All is given up when every one of the `count` workers has failed to start so often in a row.
-    /// While at least one of them does better, the others are tried again and again, at last every
-    /// `longestBackOff`.
+    /// The number of failed starts in a row after which the supervisor gives up, if every one of
+    /// the `count` workers has reached it. While at least one of them does better, the others are
+    /// tried again and again, at last every `longestBackOff`.
     public var failedStarts: Int
 
-    /// Called with each thing that happens to a worker, one after the other; what it does should
-    /// not take long, for nothing else is decided meanwhile.
+    /// Called with each event of a worker, one after the other. It should not take long: the
+    /// supervisor decides nothing else meanwhile.
     public var event: @Sendable (WorkerEvent) -> Void
 
-    /// Everything as usual but what is named.
+    /// Creates options; parameters that are left out keep their defaults.
     ///
     /// - Parameters:
-    ///   - count: How many workers run at once.
-    ///   - readyWithin: Within what time a new worker must say that it is ready.
-    ///   - drain: How long a worker may take to finish after SIGTERM.
-    ///   - event: Called with each thing that happens to a worker.
+    ///   - count: The number of workers that run at once.
+    ///   - readyWithin: The time within which a new worker must report that it is ready.
+    ///   - drain: The time that a worker may take to finish after SIGTERM.
+    ///   - event: Called with each event of a worker.
     public init(
         count: Int = 0,
         readyWithin: Duration? = nil,
@@ -65,7 +67,7 @@ public struct WorkerOptions: Sendable {
         self.event = event
     }
 
-    /// What counts for deciding about workers.
+    /// The options that matter for decisions about workers.
     var rules: Supervision.Rules {
         Supervision.Rules(
             count: count,
@@ -79,9 +81,9 @@ public struct WorkerOptions: Sendable {
     }
 }
 
-/// Something that happened to a worker process.
+/// An event of a worker process.
 public struct WorkerEvent: Hashable, Sendable, CustomStringConvertible {
-    /// What happened.
+    /// The kind of an event.
     public struct Kind: Hashable, Sendable {
         let name: String
 
@@ -95,19 +97,19 @@ public struct WorkerEvent: Hashable, Sendable, CustomStringConvertible {
         public static let leaving = Kind("leaving")
         /// The worker has ended; `detail` says how.
         public static let ended = Kind("ended")
-        /// The worker is killed, for it was not ready or did not finish in time.
+        /// The worker is killed, because it was not ready or did not finish in time.
         public static let killed = Kind("killed")
         /// A worker could not be started; `detail` says why.
         public static let failed = Kind("failed to start")
     }
 
-    /// What happened.
+    /// The kind of the event.
     public let kind: Kind
 
-    /// The worker's process; nil where none could be started.
+    /// The worker's process; nil if none could be started.
     public let process: CInt?
 
-    /// More about it, where there is more to say.
+    /// More about it, if there is more to say.
     public let detail: String?
 
     init(_ kind: Kind, _ process: CInt?, _ detail: String? = nil) {

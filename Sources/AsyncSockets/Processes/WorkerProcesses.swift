@@ -15,48 +15,48 @@ internal import Synchronization
 /// }
 /// ```
 ///
-/// The workers inherit the sockets by the `LISTEN_FDS` protocol, so a program can serve alone under
-/// systemd as it does as a worker; with a socket unit the supervisor itself inherits the socket,
-/// which `SharedSocket.listen` takes over for its workers. A worker that ends is replaced; the
+/// The workers inherit the sockets by the `LISTEN_FDS` protocol, so the same program can serve
+/// alone under systemd. With a socket unit the supervisor itself inherits the socket, and
+/// `SharedSocket.listen` takes it over for the workers. A worker that ends is replaced. The
 /// listening sockets stay open here, so no client is refused meanwhile.
 ///
-/// A worker gets SIGTERM when this process ends, however it does. Where a worker changes its user or
-/// group after it was started, the kernel forgets that until the worker says that it is ready
-/// (`ServiceManager.notify(.ready)`), which it should therefore say afterwards; it holds as long as
+/// A worker gets SIGTERM when this process ends in any way. If a worker changes its user or group
+/// after it was started, the kernel forgets that, until the worker reports that it is ready
+/// (`ServiceManager.notify(.ready)`). So it should report after the change. It holds as long as
 /// `EventLoopGroup.shared` is not shut down.
 public final class WorkerProcesses: Sendable {
-    /// What the workers inherit.
+    /// The sockets that the workers inherit.
     let sockets: [SharedSocket]
-    /// How they are run.
+    /// The options of the workers.
     let options: WorkerOptions
-    /// What to run; its file is named once, at the beginning, for the file may be replaced.
+    /// The program to run. The path of its file is found once, at the beginning, because the file
+    /// may be replaced.
     let program: ProgramStart
-    /// What reaches `run`, while it runs.
+    /// The mailbox of `run`, while it runs.
     private let mailbox = Mutex<Mailbox?>(nil)
 
     private struct Mailbox {
         let inputs: AsyncStream<Supervision.Input>.Continuation
-        /// Whether all shall end because a deadline has passed, and not because somebody asked for
-        /// it before; nil while nothing shall end.
+        /// Whether the reason to end is a deadline that has passed, and not an earlier request; nil
+        /// while nothing is to end.
         var isLate: Bool?
     }
 
-    /// Whether this process is a worker: one that `WorkerProcesses` has started with this program.
+    /// Whether this process is a worker: one that `WorkerProcesses` started with this program.
     ///
-    /// It says what a program is to do that is both supervisor and worker. What it has inherited
-    /// does not say that, since a supervisor may be given its sockets, too. A process that a worker
-    /// starts is none.
+    /// A program that is both supervisor and worker uses it to choose. Inherited sockets do not
+    /// answer this, because a supervisor may inherit its sockets, too. A process that a worker
+    /// starts is not a worker.
     ///
-    /// The first use of this, or of anything inherited, removes the variables that tell it from the
-    /// environment, so it belongs to the beginning of a program, before other threads look at the
-    /// environment.
+    /// The first use of this, or of anything inherited, removes the variables from the environment.
+    /// So it belongs to the beginning of a program, before other threads read the environment.
     public static var isWorker: Bool { InheritedDescriptors.shared.supervisor != nil }
 
     /// Prepares workers; `run()` starts them.
     ///
     /// - Parameters:
-    ///   - sockets: What the workers inherit.
-    ///   - options: How they are run.
+    ///   - sockets: The sockets that the workers inherit.
+    ///   - options: The options of the workers.
     public init(sharing sockets: [SharedSocket], options: WorkerOptions = WorkerOptions()) {
         self.sockets = sockets
         self.options = options
@@ -78,24 +78,24 @@ public final class WorkerProcesses: Sendable {
         self.program = program
     }
 
-    /// Runs the workers until the task is cancelled, or SIGTERM or SIGINT comes: then all workers
-    /// get SIGTERM, and who has not ended after `options.drain` is killed. SIGHUP replaces the
-    /// workers one by one: each is asked to finish when its successor is ready. Where a successor
-    /// fails, the workers that have not been replaced serve on.
+    /// Runs the workers until the task is cancelled, or SIGTERM or SIGINT comes. Then all workers
+    /// get SIGTERM, and a worker that has not ended after `options.drain` is killed. SIGHUP
+    /// replaces the workers one by one: each is asked to finish when its successor is ready. If a
+    /// successor fails, the workers that were not replaced yet serve on.
     ///
-    /// The shared sockets are closed when the workers begin to leave, so new clients are refused as
-    /// soon as the last worker has closed its own; the same object cannot run again. A listener that
-    /// a socket was shared of (`SharedSocket(of:named:)`) stays open: as long as it does, clients
-    /// wait for somebody who accepts them.
+    /// The shared sockets are closed when the workers begin to leave. So new clients are refused as
+    /// soon as the last worker has closed its own; the same object cannot run again. A listener
+    /// whose socket was shared (`SharedSocket(of:named:)`) stays open: as long as it does, clients
+    /// wait in its queue.
     ///
     /// The service manager is told when all workers are ready, when they are being replaced, and
     /// when they leave; its watchdog is fed.
     ///
-    /// - Throws: `SocketError` with the operation `.supervise`: `.processFailed` where all workers
-    ///   failed to start too often (see `WorkerOptions.failedStarts`), `.busy` where the workers
-    ///   already run, `.timedOut` where it is in a `withTimeout` whose time has run out: then the
-    ///   workers finish before, as when the task is cancelled; what the system refuses to the one
-    ///   loop that waits for processes. When it throws or returns, no worker is left.
+    /// - Throws: `SocketError` with the operation `.supervise`: `.processFailed` if all workers
+    ///   failed to start too often (see `WorkerOptions.failedStarts`), `.busy` if the workers
+    ///   already run, `.timedOut` if the time of a surrounding `withTimeout` has run out (the
+    ///   workers finish first, as when the task is cancelled), and the system's error if the loop
+    ///   that waits for processes cannot start. When it throws or returns, no worker is left.
     public func run() async throws(SocketError) {
         let group = try ChildLoop.shared.group(for: .supervise)
         let (inputs, continuation) = AsyncStream.makeStream(of: Supervision.Input.self)
@@ -108,8 +108,8 @@ public final class WorkerProcesses: Sendable {
         defer { mailbox.withLock { $0 = nil } }
         let helpers = commands(until: Deadline.current?.moment, on: group)
         defer { for helper in helpers { helper.cancel() } }
-        // Not a child task: after a cancellation there are workers to be waited for; and detached
-        // from a deadline, after which there are, too.
+        // Not a child task, and detached from a deadline: after a cancellation or a deadline there
+        // are still workers to wait for.
         let supervision = Task.detached(executorPreference: group.taskExecutor) { [self] in
             var supervisor = Supervisor(self, continuation)
             return await supervisor.run(inputs)
@@ -125,7 +125,7 @@ public final class WorkerProcesses: Sendable {
         }
     }
 
-    /// Lets signals, and a deadline, command the workers until these tasks are cancelled.
+    /// Carries out the commands of signals and of a deadline, until these tasks are cancelled.
     private func commands(
         until deadline: MonotonicTime?,
         on group: EventLoopGroup
@@ -143,7 +143,7 @@ public final class WorkerProcesses: Sendable {
         return [signals, timer]
     }
 
-    /// Lets all workers finish; the first call says why.
+    /// Lets all workers finish; the first call gives the reason.
     private func stop(isLate: Bool = false) {
         let inputs = mailbox.withLock { mailbox in
             if mailbox?.isLate == nil { mailbox?.isLate = isLate }
