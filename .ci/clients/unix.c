@@ -108,7 +108,7 @@ static void ask(int type, const char *path) {
     check(passed >= 0, "no descriptor came back");
     check(write(passed, "through", 7) == 7, "write");
     close(passed);
-    /* And then the end: nobody else has the pipe any more. */
+    /* And then the end: no other process has the pipe any more. */
     check(read(ends[0], answer, 7) == 7 && !memcmp(answer, "through", 7), "read");
     check(read(ends[0], answer, 1) == 0, "the pipe is still open");
     puts("ok");

@@ -94,7 +94,7 @@ def messages(example, address):
 
 def broadcast():
     messages("Broadcast", "127.255.255.255")
-    # Somebody who does not share has the port.
+    # A socket that does not share has the port.
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as owner:
         owner.bind(("127.255.255.255", 0))
         address = f"127.255.255.255:{owner.getsockname()[1]}"

@@ -33,7 +33,7 @@ def attempt(section):
 
 
 class Program:
-    """A running program, of which every line is waited for. It is killed where a check breaks off."""
+    """A running program; a check waits for each of its lines. It is killed if a check breaks off."""
 
     def __init__(self, *command):
         self.process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE)
@@ -47,7 +47,7 @@ class Program:
         self.lines.put(None)
 
     def line(self):
-        """The next line; None at the end of the output, which is the end of all who have it."""
+        """The next line; None at the end of the output, once no process has it open."""
         try:
             return self.lines.get(timeout=20)
         except queue.Empty:
@@ -110,7 +110,7 @@ def check_failure(text, name, *arguments):
 
 @contextlib.contextmanager
 def taken_port():
-    """The address of a port that somebody else has."""
+    """The address of a port that another socket has."""
     with socket.create_server(("127.0.0.1", 0)) as owner:
         yield f"127.0.0.1:{owner.getsockname()[1]}"
 
@@ -139,7 +139,7 @@ def rss(server):
 
 @contextlib.contextmanager
 def compiled(source):
-    """A C client as a program; None where there is no compiler."""
+    """A C client as a program; None if there is no compiler."""
     compiler = shutil.which("cc") or shutil.which("clang")
     if not compiler:
         print("left out, as there is no C compiler:", source)

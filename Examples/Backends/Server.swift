@@ -2,7 +2,8 @@ import AsyncSockets
 import ExampleSupport
 import Synchronization
 
-/// Serves echo on one loop of the backend; tells where, and why the first client failed that did.
+/// Serves echo on one loop of the backend; prints the address, and the error of the first client
+/// that failed.
 func runServer(backend name: String) async throws {
     guard let backend = EventLoopGroup.Backend(named: name) else {
         throw WrongArguments("no backend is called \(name)")

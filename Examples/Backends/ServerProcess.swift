@@ -5,7 +5,7 @@ import Foundation
 struct ServerProcess {
     private let process = Process()
     private let output = Pipe()
-    /// Where it listens.
+    /// The address that it listens at.
     let address: String
 
     init(backend: EventLoopGroup.Backend) throws {

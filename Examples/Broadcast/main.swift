@@ -1,5 +1,5 @@
-// One message a second to everybody on a network, or what arrives from there; until SIGINT or
-// SIGTERM.
+// Sends one message a second to every machine on a network, or prints arriving ones; until SIGINT
+// or SIGTERM.
 //
 //     swift run Broadcast receive &
 //     swift run Broadcast send

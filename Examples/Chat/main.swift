@@ -2,8 +2,8 @@
 import AsyncSockets
 import ExampleSupport
 
-/// Who is here. Each member has an outbox of its own, so that nobody waits for a slow reader: of
-/// what a member has not read, the newest hundred lines are kept.
+/// The members of the room. Each member has an outbox of its own, so that no member waits for a
+/// slow reader. An outbox keeps the newest hundred lines that its member has not read.
 actor Room {
     typealias Outbox = AsyncStream<String>
 
@@ -42,7 +42,7 @@ let room = Room()
                     await room.say("guest \(name): \(line)", from: name)
                 }
             }
-            // Whoever has ended, the guest has left.
+            // Either task may have ended first: the guest has left.
             try await tasks.next()
             tasks.cancelAll()
         }

@@ -1,7 +1,7 @@
 import AsyncSockets
 import ExampleSupport
 
-/// Who is there. Prints the table whenever it changes.
+/// The peers that are there. Prints the table whenever it changes.
 actor Peers {
     private let ownName: String
     private var seen: [String: (address: SocketAddress, moment: ContinuousClock.Instant)] = [:]

@@ -1,5 +1,5 @@
-// Peers that find each other: each tells a multicast group its name once a second, and who has not
-// been heard for three seconds is gone. Start several; SIGINT and SIGTERM end one.
+// Peers that find each other: each sends its name to a multicast group once a second, and a peer
+// that was silent for three seconds is removed. Start several; SIGINT and SIGTERM end one.
 //
 //     swift run Discovery ada &
 //     swift run Discovery grace
@@ -14,7 +14,7 @@ await runExample("Discovery [NAME] [GROUP:PORT] [INTERFACE]", arguments: 3) { ar
         on: arguments.count > 2 ? arguments[2] : nil
     )
     // Two sockets: the group's port is shared by all peers of the machine; the sender has a port of
-    // its own, by which the others see who it is.
+    // its own, by which the others recognise it.
     let member = try UDPSocket.bind(to: group.address, options: UDPOptions(reuseAddress: true))
     try member.join(group.ip, on: group.interface)
     let options = UDPOptions(multicastInterface: group.interface)

@@ -1,5 +1,5 @@
-/// What the server must know of an HTTP/1.1 request: where it ends and whether the client wants
-/// another answer after it.
+/// The server's view of an HTTP/1.1 request: its end, and whether the client wants another answer
+/// after it.
 struct Request {
     /// Whether the connection ends after the answer.
     var closes: Bool

@@ -14,7 +14,7 @@ await runExample("Multicast send|receive [GROUP:PORT] [INTERFACE]", arguments: 3
     )
     switch arguments.first {
     case "send":
-        // Whoever sends need not be a member.
+        // A sender need not be a member.
         let options = UDPOptions(multicastInterface: group.interface)
         let socket = try UDPSocket.bind(to: group.senderAddress, options: options)
         try await withCancellation(on: .interrupt, .terminate) {

@@ -1,4 +1,4 @@
-// PassDescriptor give SOCKET FILE      opens a file and gives it to whoever connects
+// PassDescriptor give SOCKET FILE      opens a file and gives it to the next client
 // PassDescriptor listen SOCKET ADDRESS listens at an address and gives the listening socket away
 // PassDescriptor take SOCKET           takes what is given: prints a file, or serves an echo
 //

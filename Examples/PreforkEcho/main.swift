@@ -18,7 +18,7 @@ await runExample("PreforkEcho [ADDRESS] [WORKERS]", arguments: 2) { arguments in
     }
     let socket = try SharedSocket.listen(at: address, named: "echo")
     let options = WorkerOptions(count: workers, readyWithin: .seconds(10)) { say("\($0)") }
-    // Signals are heard before anybody is told that there is something to end.
+    // The signals are handled before the program prints that it listens.
     try await withCancellation(on: .interrupt, .terminate) {
         say("listening on \(socket.localAddress)")
         try await WorkerProcesses(sharing: [socket], options: options).run()

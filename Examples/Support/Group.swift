@@ -4,16 +4,16 @@ public import AsyncSockets
 public struct Group: Sendable {
     /// The group's address.
     public let ip: IPAddress
-    /// Where datagrams for the group go.
+    /// The destination of datagrams for the group.
     public let address: SocketAddress
-    /// Where its members are.
+    /// The interface of its members.
     public let interface: NetworkInterface
 
     /// Reads `239.0.0.10:9999`, `[ff02::1:5]:9999` or `[ff02::1:5%eth0]:9999`.
     ///
     /// - Parameters:
     ///   - text: The group and the port.
-    ///   - name: The interface's name; nil for the zone of the group or, where it has none, the
+    ///   - name: The interface's name; nil for the zone of the group or, if it has none, the
     ///     loopback interface.
     /// - Throws: `WrongArguments` or `SocketError`.
     public init(_ text: String, on name: String?) throws {
@@ -38,8 +38,8 @@ public struct Group: Sendable {
         self.address = SocketAddress(self.ip, port: port)
     }
 
-    /// The interface's own address, where it has one of the group's kind, and any port: where a
-    /// sender is best bound, so that it is not seen as from another interface.
+    /// The interface's own address of the group's version, if it has one, and any port. A sender
+    /// should be bound to it, so that its datagrams do not seem to come from another interface.
     public var senderAddress: SocketAddress {
         let any: SocketAddress =
             ip.version == .v6 ? .ipv6(.any, port: 0) : .ipv4(.any, port: 0)

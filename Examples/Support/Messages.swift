@@ -3,8 +3,8 @@ public import AsyncSockets
 /// Sends `message 1`, `message 2` and so on, one a second, until it is cancelled.
 ///
 /// - Parameters:
-///   - socket: What sends.
-///   - address: Where they go.
+///   - socket: The sender.
+///   - address: The destination.
 /// - Throws: What `send` throws, or `CancellationError`.
 public func sendMessages(from socket: UDPSocket, to address: SocketAddress) async throws {
     for number in 1... {

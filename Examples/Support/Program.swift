@@ -9,17 +9,17 @@ public func say(_ line: String) {
     fflush(nil)
 }
 
-/// Prints a complaint where complaints go.
+/// Prints an error message, to the standard error.
 public func complain(_ line: String) {
     var line = line + "\n"
     line.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }
 
-/// Throw it where the arguments are not as they should be.
+/// The error to throw if the arguments are wrong.
 public struct WrongArguments: Error {
     let reason: String?
 
-    /// - Parameter reason: What is wrong, where the usage alone does not say it.
+    /// - Parameter reason: The fault, if the usage alone does not show it.
     public init(_ reason: String? = nil) { self.reason = reason }
 }
 
@@ -74,7 +74,7 @@ public struct UnreadableFile: Error, CustomStringConvertible {
 
 /// The bytes of a file.
 ///
-/// - Parameter path: Where it is.
+/// - Parameter path: The path.
 /// - Returns: All its bytes.
 /// - Throws: `UnreadableFile`.
 public func contents(ofFile path: String) throws -> [UInt8] {
@@ -93,6 +93,6 @@ public func contents(ofFile path: String) throws -> [UInt8] {
 
 /// Opens a file.
 ///
-/// - Parameter path: Where it is.
-/// - Returns: Its descriptor, negative where it cannot be opened.
+/// - Parameter path: The path.
+/// - Returns: Its descriptor; negative if it cannot be opened.
 public func openForReading(_ path: String) -> CInt { open(path, O_RDONLY | O_CLOEXEC) }

@@ -6,7 +6,7 @@ public import AsyncSockets
 /// Signals are heard while a new version is being started: SIGTERM then ends both.
 ///
 /// - Parameters:
-///   - signals: SIGTERM, SIGINT and, where the program replaces itself, SIGUSR2.
+///   - signals: SIGTERM, SIGINT and, if the program replaces itself, SIGUSR2.
 ///   - sockets: What a new version inherits.
 /// - Returns: Whether a new version has taken over.
 public func waitUntilReplaced(

@@ -1,4 +1,4 @@
-// Sends every datagram back to where it came from, until SIGINT or SIGTERM.
+// Sends every datagram back to its source, until SIGINT or SIGTERM.
 //
 //     swift run UDPEcho 127.0.0.1:9999
 //     nc -u 127.0.0.1 9999
