@@ -19,7 +19,7 @@ struct AcceptTests {
                 address = listener.localAddress
                 async let client = TCPConnection.connect(to: listener.localAddress)
                 let server = try await listener.accept()
-                // Who closes first gets TIME_WAIT.
+                // The side that closes first gets TIME_WAIT.
                 server.close()
                 #expect(try await client.readToEnd().isEmpty)
                 listener.close()
@@ -64,7 +64,7 @@ struct AcceptTests {
         #expect(await eventually { listener.failure != nil })
         #expect(listener.failure?.code == .invalidArgument)
         #expect(listener.failure?.operation == .accept)
-        // Who is served is let go as by a server that leaves: idle, at once, and without a reset.
+        // An accepted client ends as if the server left: idle, at once, and without a reset.
         #expect(try await client.readToEnd().isEmpty)
         #expect(await code { try await server.value } == .invalidArgument)
         for await _ in listener { Issue.record("a connection from nowhere") }
@@ -101,7 +101,7 @@ struct AcceptTests {
     }
 
     @Test(
-        "frees its address at once when it is closed under who accepts",
+        "frees its address at once when it is closed while a task accepts",
         .enabled(if: ThreadSanitizer.isOff)
     )
     func closingFrees() async throws {
@@ -200,7 +200,7 @@ struct AcceptTests {
         }
     }
 
-    @Test("resets the connections that nobody accepted when it closes")
+    @Test("resets the connections that were not accepted when it closes")
     func closingResetsTheBacklog() async throws {
         let listener = try TCPListener.bind(to: "127.0.0.1:0")
         let client = try await TCPConnection.connect(to: listener.localAddress)
@@ -247,9 +247,9 @@ struct AcceptTests {
         withExtendedLifetime((first, second)) {}
     }
 
-    @Test("binds both families to one port where IPv6 keeps to itself")
+    @Test("binds both families to one port if the IPv6 socket takes IPv6 only")
     func dualStack() throws {
-        // Where the machine has no IPv6 there is nothing to try.
+        // If the machine has no IPv6, there is nothing to test.
         guard let six = try? TCPListener.bind(to: "[::1]:0") else { return }
         let port = six.localAddress.port ?? 0
         let four = try TCPListener.bind(to: "127.0.0.1:\(port)")

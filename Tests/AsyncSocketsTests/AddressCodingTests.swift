@@ -37,7 +37,7 @@ struct AddressCodingTests {
         #expect(again == read)
     }
 
-    @Test("that is wrong is an error that says where and why")
+    @Test("that is wrong is an error with the position and the fault")
     func wrong() throws {
         let text = Self.text.replacing("[::1]:80", with: "[::1]:80000")
         let error = try #require(

@@ -3,7 +3,8 @@ import Glibc
 import TestKit
 import Testing
 
-/// Each failure that TCP users meet: its code, and that its sentence says who, where and why.
+/// Each failure that TCP users meet: its code, and its sentence with operation, addresses and
+/// cause.
 @Suite("An error", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
 struct TCPErrorTests {
     private func error(_ body: () async throws -> Void) async -> SocketError? {
@@ -26,7 +27,7 @@ struct TCPErrorTests {
         )
     }
 
-    @Test("says that nobody listens")
+    @Test("says that no socket listens")
     func refused() async throws {
         let hosts = try LoopbackHosts()
         let address = try SocketAddress("\(hosts.refusing):\(hosts.port)")
@@ -89,7 +90,7 @@ struct TCPErrorTests {
     @Test("says that an ordinary user may not have port 1", .enabled(if: ThreadSanitizer.isOff))
     func permission() async {
         await #expect(processExitsWith: .success) {
-            // Nobody's user number; a process of our own may give up its rights.
+            // A user number without an owner; a process of our own may give up its rights.
             if getuid() == 0 { try #require(setuid(65534) == 0) }
             let threshold = String(decoding: contents(unprivilegedPorts), as: UTF8.self)
             if threshold.hasPrefix("0") { return }
@@ -128,7 +129,7 @@ struct TCPErrorTests {
         #expect(mixed != nil)
     }
 
-    @Test("says that port 0 is nobody's, and that a text is no address")
+    @Test("says that port 0 cannot be reached, and that a text is not an address")
     func nonsense() async {
         let port = await error { _ = try await TCPConnection.connect(to: "127.0.0.1:0") }
         #expect(port?.code == .invalidArgument)

@@ -10,7 +10,7 @@ struct EventLoopTests {
     func blockedLoop() async throws {
         let group = try EventLoopGroup(loops: 2)
         let listener = try TCPListener.bind(to: "127.0.0.1:0", on: group)
-        // Sockets go where there are fewest, so each loop has at least one of four.
+        // A socket joins the loop with the fewest, so each loop has at least one of four.
         var (peers, connections): ([BlockingPeer], [TCPConnection]) = ([], [])
         for _ in 0..<4 {
             peers.append(try #require(BlockingPeer(connectingTo: listener.localAddress.port ?? 0)))
@@ -40,7 +40,7 @@ struct EventLoopTests {
         await group.shutdown()
     }
 
-    @Test("that shut down close their sockets and wake who waits for them")
+    @Test("that shut down close their sockets and wake their waiters")
     func shutdown() async throws {
         let group = try EventLoopGroup(loops: 2)
         let listener = try TCPListener.bind(to: "127.0.0.1:0", on: group)
@@ -129,7 +129,7 @@ struct EventLoopTests {
         await group.shutdown()
     }
 
-    @Test("that nobody refers to end their threads with their last socket")
+    @Test("without a reference end their threads with their last socket")
     func retire() async throws {
         var group: EventLoopGroup? = try EventLoopGroup(loops: 3)
         let pair = try await tcpPair(on: #require(group))

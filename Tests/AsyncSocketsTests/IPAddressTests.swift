@@ -4,7 +4,7 @@ import Testing
 
 @testable import AsyncSockets
 
-/// What a parser says about a text: the end of the error's sentence, or nil where it takes it.
+/// The end of the error's sentence that a parser throws; nil if it accepts the text.
 private func complaint<Value>(_ parse: () throws(SocketError) -> Value) -> String? {
     do {
         _ = try parse()
@@ -30,7 +30,7 @@ struct IPv4AddressTests {
     }
 
     @Test(
-        "Other notations are refused, with what is wrong and where",
+        "Other notations are refused, with the fault and its position",
         arguments: [
             ("", "expected a number, found the end at character 1"),
             ("1", "expected '.', found the end at character 2"),
@@ -132,7 +132,7 @@ struct IPv6AddressTests {
     }
 
     @Test(
-        "Other notations are refused, with what is wrong and where",
+        "Other notations are refused, with the fault and its position",
         arguments: [
             ("", "expected a hexadecimal number, found the end at character 1"),
             (":", "expected a hexadecimal number, found ':' at character 1"),

@@ -56,7 +56,7 @@ struct NetworkInterfaceTests {
         #expect(try NetworkInterface.withAddress(.v4(.loopback)) == interface)
     }
 
-    @Test("An interface can be named where one is wanted")
+    @Test("An interface can be named as an argument")
     func implicitMember() throws {
         func join(on interface: NetworkInterface) -> UInt32 { interface.index }
         #expect(try join(on: .loopback) == 1)

@@ -66,7 +66,7 @@ struct SocketAddressTests {
     }
 
     @Test(
-        "A bad text is refused, with what is wrong and where",
+        "A bad text is refused, with the fault and its position",
         arguments: [
             ("", "expected an IP address, not a name, found the end at character 1"),
             ("localhost:80", "expected an IP address, not a name, found 'l' at character 1"),

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("In a log", .descriptorsBalanced, .timeLimit(.minutes(1)))
 struct SocketTextTests {
-    @Test("a connection says its kind, where it is and whom it talks to")
+    @Test("a connection's text has its kind, its address and its peer")
     func connection() async throws {
         let (client, server) = try await tcpPair()
         let here = try #require(client.localAddress)
@@ -14,7 +14,7 @@ struct SocketTextTests {
         #expect("\(client)" == "TCPConnection to \(there)")
     }
 
-    @Test("a listener says where it listens")
+    @Test("a listener's text has its address")
     func listener() throws {
         let listener = try TCPListener.bind(to: "127.0.0.1:0")
         #expect("\(listener)" == "TCPListener \(listener.localAddress)")
@@ -22,7 +22,7 @@ struct SocketTextTests {
         #expect("\(local)" == "UnixListener \(local.localAddress)")
     }
 
-    @Test("a datagram socket names its peer where it has one")
+    @Test("a datagram socket names its peer if it has one")
     func datagrams() throws {
         let socket = try UDPSocket.bind(to: "127.0.0.1:0")
         let address = try #require(socket.localAddress)

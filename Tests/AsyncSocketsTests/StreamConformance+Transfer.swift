@@ -216,7 +216,7 @@ extension StreamCheck {
                 var chunk = try #require(try await iterator.next())
                 let same = chunk
                 if round.isMultiple(of: 3) { chunk[0] = 255 }
-                // Of a chunk of either kind now and then nobody keeps anything.
+                // Now and then a chunk of either kind is not kept at all.
                 if round.isMultiple(of: 4) { continue }
                 kept.append((same, round))
                 if round.isMultiple(of: 3) { #expect(chunk == [255] + same.dropFirst()) }

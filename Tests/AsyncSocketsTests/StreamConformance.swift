@@ -2,7 +2,7 @@ import AsyncSockets
 import TestKit
 import Testing
 
-/// What every connected stream must do, whatever it is made of.
+/// The promises of every connected stream, of any kind.
 ///
 ///     @Test("does what every stream does", arguments: StreamCheck.all)
 ///     func conforms(_ check: StreamCheck) async throws {

@@ -80,7 +80,7 @@ struct TCPInfoTests {
         #expect(TCPInfo([]).state.description == "0")
     }
 
-    @Test("Numbers lie where the kernel has them")
+    @Test("Numbers are at the kernel's offsets")
     func layout() {
         var bytes = [UInt8](repeating: 0, count: 248)
         bytes[0] = 1

@@ -98,7 +98,7 @@ struct TCPStreamTests {
         }
     }
 
-    @Test("is ended for a reader where both have finished, also while our end is being sent")
+    @Test("is ended for a reader if both have finished, also while our end is being sent")
     func endWhileFinishing() async throws {
         let (client, server) = try await tcpPair()
         try client.shutdown(.write)

@@ -46,7 +46,7 @@ struct TimeoutTests {
         _ = await trickle.result
     }
 
-    @Test("in the past fails even where data is ready")
+    @Test("in the past fails even if data is ready")
     func inThePast() async throws {
         let (client, server) = try await tcpPair()
         try await server.write("ready")
@@ -138,7 +138,7 @@ struct TimeoutTests {
         #expect(try await received.value.count == clog.count)
     }
 
-    @Test("ends a connect that nobody answers, and leaves no socket")
+    @Test("ends a connect that gets no answer, and leaves no socket")
     func connecting() async throws {
         let hosts = try LoopbackHosts()
         let hole = try BlackHole(at: hosts.address(3), port: hosts.port)
@@ -172,7 +172,7 @@ struct TimeoutTests {
         await group.shutdown()
     }
 
-    @Test("runs the body where it is called, with what surrounds it")
+    @Test("runs the body with the caller's isolation and task-local values")
     @MainActor
     func noTask() async throws {
         final class NotSendable { var count = 0 }

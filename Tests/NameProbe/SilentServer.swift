@@ -4,9 +4,9 @@ import Synchronization
 /// How many of the lookups have ended that were begun first.
 private let over = Atomic<Int>(0)
 
-/// A name server that never answers holds nobody up but those who ask it.
+/// A name server that never answers holds up only the tasks that ask it.
 ///
-/// What comes to an end while all of them still wait was not held up, however slow the machine is.
+/// A task that ends while all of them still wait was not held up, however slow the machine is.
 func silentServer() async throws {
     let stuck = (0..<5).map { index in
         Task {
@@ -65,7 +65,7 @@ private func exhaustion() async throws {
         let task = Task { [index] in
             try await Resolver.system.addresses(of: "gone\(index).test", .v4)
         }
-        // Most have a thread by then; who has none is not counted, and others follow.
+        // Most have a thread by then; one without a thread is not counted, and others follow.
         try await Task.sleep(for: .milliseconds(1))
         task.cancel()
         if case .failure(let error as SocketError) = await task.result {

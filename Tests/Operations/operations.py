@@ -25,7 +25,7 @@ CONNECTIONS = 32
 
 
 def needs(*programs):
-    """Marks a test that is left out where a program is not installed."""
+    """Marks a test that is left out if a program is not installed."""
 
     def mark(test):
         test.needs = programs
@@ -81,7 +81,7 @@ def cpu_seconds(process):
 
 
 class Server:
-    """A server as a child of this script; whatever it starts is ended with it."""
+    """A server as a child of this script; all that it starts ends with it."""
 
     def __init__(self, *command, prefix=(), preexec=None, environment=None, pass_fds=()):
         self.output = tempfile.NamedTemporaryFile(mode="r")
@@ -361,7 +361,7 @@ def activated(*command):
 
 
 def activated_by_systemd(*command):
-    """The same by systemd's program, where there is one; its first client is what starts it."""
+    """The same by systemd's program, if there is one; its first client starts it."""
     if not shutil.which("systemd-socket-activate"):
         server, listener = activated(*command)
         with listener:
@@ -424,7 +424,7 @@ def test_listen_pid_of_another():
 
 @contextlib.contextmanager
 def service_manager():
-    """A socket that hears what systemd would, and where it is."""
+    """A socket that receives what systemd would, and its address."""
     with tempfile.TemporaryDirectory() as directory:
         path = os.path.join(directory, "notify")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
@@ -498,8 +498,9 @@ def test_worker_without_privileges():
 
 
 class UnixClients:
-    """Clients of an echo server at a path, one after the other. Who is not let in was refused; who
-    was let in and got no answer was cut off: a server that leaves waits for nobody who is silent."""
+    """Clients of an echo server at a path, one after the other. A client that is not let in was
+    refused. One that was let in and got no answer was cut off: a server that leaves does not wait
+    for silent clients."""
 
     def __init__(self, path):
         self.path, self.answers, self.refused, self.cut, self.stops = path, 0, [], [], False
@@ -631,7 +632,7 @@ def test_descriptor_exhaustion():
             client.close()
         assert b"Hello" in get(port)
         load = Load(port, 2)
-        # More connections than descriptors: who is not accepted waits, nobody is refused.
+        # More connections than descriptors: clients that are not accepted wait, none is refused.
         errors = load.finish()
         assert errors["connect"] == errors["read"] == errors["write"] == 0, errors
         assert server.terminate() == 0

@@ -4,8 +4,8 @@ internal import Synchronization
 
 /// A peer made of plain blocking system calls, which shares no line with the library.
 ///
-/// Its calls block their thread: call them where the other side needs no thread of the task pool
-/// to go on, or from a thread of their own (`onThread`).
+/// Its calls block their thread: call them if the other side needs no thread of the task pool to go
+/// on, or from a thread of their own (`onThread`).
 package final class BlockingPeer: @unchecked Sendable {
     package let descriptor: CInt
 
@@ -31,7 +31,7 @@ package final class BlockingPeer: @unchecked Sendable {
         if result != 0 { return nil }
     }
 
-    /// Sends all bytes; false where the connection broke.
+    /// Sends all bytes; false if the connection broke.
     @discardableResult
     package func send(_ bytes: [UInt8], flags: CInt = 0) -> Bool {
         var sent = 0
@@ -85,8 +85,8 @@ package final class BlockingPeer: @unchecked Sendable {
 package func onThread<Value: Sendable>(
     _ body: @escaping @Sendable () -> Value
 ) async -> Value {
-    // ThreadSanitizer sees that the lock orders what the thread did before what the task does. Of a
-    // continuation it does not, where the thread is done before the task is suspended.
+    // ThreadSanitizer sees that the lock orders the thread's work before the task's. It does not
+    // see this of a continuation, if the thread is done before the task is suspended.
     let result = ThreadResult<Value>()
     await withCheckedContinuation { continuation in
         let context = unsafe Unmanaged.passRetained(

@@ -5,9 +5,9 @@ package import Testing
 
 /// Fails a test after which the process has other descriptors than before.
 ///
-/// Tests run in parallel in one process, where the descriptors of one cannot be told from those of
-/// another; so the trait counts only where `ASYNCSOCKETS_COUNT_DESCRIPTORS` is 1, which says that
-/// the tests run one after the other (`swift test --no-parallel`).
+/// Tests run in parallel in one process, so the descriptors of one cannot be told from those of
+/// another. Therefore the trait counts only if `ASYNCSOCKETS_COUNT_DESCRIPTORS` is 1, which says
+/// that the tests run one after the other (`swift test --no-parallel`).
 package struct DescriptorBalance: SuiteTrait, TestTrait, TestScoping {
     package var isRecursive: Bool { true }
 

@@ -3,9 +3,9 @@ package import Testing
 /// Lets a few tests run at once, however many there are.
 ///
 /// Swift Testing begins all tests at the same moment. Each then waits most of the time for the
-/// processor: its time limit and its deadlines count while it has not been its turn, and the
-/// descriptors that all hold together are more than select(2) can watch. Who waits here has not
-/// begun: the time limit of a test counts from its turn. The cases of one test have one turn.
+/// processor: its time limit and its deadlines count while it waits, and the descriptors of all
+/// tests together are more than select(2) can watch. A test that waits here has not begun: its time
+/// limit counts from its turn. The cases of one test have one turn.
 package struct FewAtOnce: SuiteTrait, TestTrait, TestScoping {
     /// How many tests run at once: tests of all suites meet, and select(2) has room for them.
     private static let line = Line(places: 8)
@@ -39,10 +39,10 @@ extension Trait where Self == FewAtOnce {
     package static var fewAtOnce: Self { Self() }
 }
 
-/// Places that are given to who comes first.
+/// Places that are given in the order of arrival.
 private actor Line {
     private var places: Int
-    /// Who waits for a place, in the order of their coming.
+    /// The tests that wait for a place, in the order of their arrival.
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
     init(places: Int) { self.places = places }

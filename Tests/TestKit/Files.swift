@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// The first bytes of a small file; none where it cannot be read.
+/// The first bytes of a small file; none if it cannot be read.
 package func contents(_ path: String) -> [UInt8] {
     let descriptor = unsafe open(path, O_RDONLY)
     defer { Glibc.close(descriptor) }

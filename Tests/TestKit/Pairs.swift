@@ -11,13 +11,13 @@ package func tcpPair(
         let server = try await listener.accept()
         return (try await client, server)
     } catch {
-        // Why nobody came says more.
+        // The client's error says more.
         _ = try await client
         throw error
     }
 }
 
-/// Connects; where that fails nobody waits at the listener for ever.
+/// Connects; if that fails, no task waits at the listener for ever.
 private func connect(
     to listener: TCPListener,
     on group: EventLoopGroup
@@ -51,7 +51,7 @@ extension StreamConnection {
 }
 
 extension UnixDatagramSocket {
-    /// Sends every datagram back to where it came from, with what was passed along.
+    /// Sends every datagram back to its source, with what was passed with it.
     package func echo() async throws {
         for try await datagram in self {
             try await send(datagram.bytes, to: datagram.source, passing: datagram.descriptors)

@@ -2,11 +2,11 @@ internal import SocketSystem
 
 /// Random numbers that a failed test can repeat: splitmix64.
 package struct SeededGenerator: RandomNumberGenerator, Sendable {
-    /// What the numbers follow from; print it where a test fails.
+    /// The seed of the numbers; print it if a test fails.
     package let seed: UInt64
     private var state: UInt64
 
-    /// - Parameter seed: nil for `ASYNCSOCKETS_SEED`, or a new one where that is not set.
+    /// - Parameter seed: nil for `ASYNCSOCKETS_SEED`, or a new one if that is not set.
     package init(seed: UInt64? = nil) {
         let seed =
             seed ?? environmentVariable("ASYNCSOCKETS_SEED").flatMap { UInt64($0) }

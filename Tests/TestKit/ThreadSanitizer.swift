@@ -4,6 +4,6 @@ internal import SocketSystem
 /// its exit tests do not go together with descriptor limits, and of several signals of one number
 /// it keeps one for a thread that runs.
 package enum ThreadSanitizer {
-    /// False where `.ci/tsan` runs the tests.
+    /// False if `.ci/tsan` runs the tests.
     package static var isOff: Bool { environmentVariable("ASYNCSOCKETS_SANITIZER") != "thread" }
 }

@@ -6,10 +6,10 @@ import Testing
 
 @testable import AsyncSockets
 
-/// Which loop a connection of a sharded listener joins, and where loops run.
+/// The loop that a connection of a sharded listener joins, and the processors that loops run on.
 @Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct HomeLoopTests {
-    @Test("a connection stays on its shard's loop, and so it does where the shards are inherited")
+    @Test("a connection stays on its shard's loop, also if the shards are inherited")
     func inherited() async throws {
         let group = try EventLoopGroup(loops: 3)
         let original = try shardedListener(on: group)
@@ -57,7 +57,7 @@ struct HomeLoopTests {
         let port = try #require(listener.localAddress.port)
         for number in 0..<min(availableProcessors, 8) {
             for _ in 0..<8 {
-                // Over the loopback interface, a packet is received where it was sent.
+                // Over the loopback interface, a packet is received on the processor that sent it.
                 let (processor, client) = await onThread {
                     ((try? pinThread(toProcessor: number)) ?? -1, BlockingPeer(connectingTo: port))
                 }
@@ -84,7 +84,7 @@ struct HomeLoopTests {
         var lists: [String] = []
         for loop in try group.started.get().loops {
             let list = await Task(executorPreference: group.taskExecutor) {
-                // Whoever sleeps on a loop goes on there.
+                // A task that sleeps on a loop goes on there.
                 _ = await loop.sleep(until: .now.advanced(by: .milliseconds(1)))
                 return EventLoop.current === loop ? allowedProcessors() : nil
             }.value
@@ -94,7 +94,7 @@ struct HomeLoopTests {
     }
 }
 
-/// On which processors the calling thread may run; nil where nobody knows.
+/// The processors that the calling thread may run on; nil if that is unknown.
 private func allowedProcessors() -> String? {
     let descriptor = unsafe open("/proc/thread-self/status", O_RDONLY | O_CLOEXEC)
     defer { close(descriptor) }

@@ -77,7 +77,7 @@ struct ShardTests {
         }
     }
 
-    @Test("closing a sharded listener wakes who accepts, and frees the address")
+    @Test("closing a sharded listener wakes the acceptors, and frees the address")
     func closing() async throws {
         let group = try EventLoopGroup(loops: 2)
         let options = ListenOptions(shards: .perLoop)
@@ -88,7 +88,7 @@ struct ShardTests {
             ($0 as? SocketError)?.code == .closed
         }
         #expect(listener.isClosed)
-        // Somebody may just be looking whether a socket is readable, and close it afterwards.
+        // A task may just be checking a socket for readiness, and close it afterwards.
         #expect(
             await eventually {
                 (try? TCPListener.bind(to: listener.localAddress, on: group)) != nil

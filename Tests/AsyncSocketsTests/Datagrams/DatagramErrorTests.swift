@@ -43,7 +43,7 @@ struct DatagramErrorTests {
         }
     }
 
-    @Test("wakes who waits for errors while nobody receives, and while somebody does")
+    @Test("wakes a task that waits for errors, with and without a receiver")
     func wakes() async throws {
         let socket = try UDPSocket.onLoopback(UDPOptions(queuesErrors: true))
         // Many times: the receiver may take the error from the kernel before the loop has looked.
@@ -131,7 +131,7 @@ struct DatagramErrorTests {
     }
 
     @Test(
-        "is found where only the option was set",
+        "is found if only the option was set",
         arguments: EventLoopGroup.Backend.all,
         ["127.0.0.1", "[::1]"]
     )

@@ -29,7 +29,7 @@ struct DatagramMetadataTests {
         #expect(header.metadata.dscp == 46)
     }
 
-    @Test("is not there where it was not asked for")
+    @Test("is not there if it was not asked for")
     func none() async throws {
         let socket = try UDPSocket.onLoopback()
         try await socket.send([1], to: socket.here)

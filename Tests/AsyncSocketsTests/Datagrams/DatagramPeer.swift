@@ -119,15 +119,16 @@ extension UDPSocket {
     }
 }
 
-/// An address of this machine where nobody receives.
+/// An address of this machine without a receiver.
 ///
-/// It was never anybody's: a socket that was closed just now may live on for a moment, in a child
-/// that another test is starting. And it will not be: the kernel chooses ports from 32768 on.
+/// No socket of this process had it before: a socket that was closed just now may live on for a
+/// moment, in a child that another test is starting. And none will get it: the kernel chooses ports
+/// from 32768 on.
 func deserted(_ host: String = "127.0.0.1") throws -> SocketAddress {
     try SocketAddress("\(host):\(UInt16.random(in: 20_000..<32_000))")
 }
 
-/// The code of the error that a body throws; nil where it throws none or another.
+/// The code of the error that a body throws; nil if it throws none or another.
 func failure(_ body: () async throws -> Void) async -> SocketError.Code? {
     do {
         try await body()

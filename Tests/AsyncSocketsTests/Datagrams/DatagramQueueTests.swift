@@ -12,7 +12,7 @@ import Testing
     .timeLimit(.minutes(1))
 )
 struct DatagramQueueTests {
-    /// Runs a body on a loop's thread, where several datagrams are taken by one call.
+    /// Runs a body on a loop's thread, because there one call takes several datagrams.
     static func onLoop<Value: Sendable>(
         _ body: @Sendable @escaping () async throws -> Value
     ) async throws -> Value {

@@ -72,7 +72,7 @@ struct DatagramTurnTests {
     func calm() async throws {
         let socket = try UDPSocket.onLoopback()
         let registration = socket.core.registration
-        // As if the loop had heard of an error, which somebody else has taken meanwhile.
+        // As if the loop had learned of an error that another task has taken meanwhile.
         registration.step { _ = $0[.read].kernelReady(eager: true, repeats: false) }
         #expect(Self.isEager(socket))
         var operation = OngoingOperation()

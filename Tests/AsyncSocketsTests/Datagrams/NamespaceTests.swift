@@ -180,7 +180,7 @@ struct NamespaceTests {
         )
     }
 
-    @Test("an interface tells its broadcast addresses, where it has some")
+    @Test("an interface has its broadcast addresses, if there are some")
     func broadcastAddresses() async throws {
         guard let hosts = TwoHosts() else { return }
         _ = shell("ip -n \(hosts.left) addr add 198.18.8.1/24 dev v0")

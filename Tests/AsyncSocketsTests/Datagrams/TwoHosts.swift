@@ -12,7 +12,7 @@ final class TwoHosts: Sendable {
     var left: String { "\(name)l" }
     var right: String { "\(name)r" }
 
-    /// Nil where that is not allowed; the reason is printed.
+    /// Nil if that is not allowed; the reason is printed.
     init?() {
         let number = hostsNamed.wrappingAdd(1, ordering: .relaxed).newValue
         name = "as\(getpid())-\(number)"

@@ -11,7 +11,7 @@ private enum ForeignProgram: String, CaseIterable, CustomTestStringConvertible {
 
     var testDescription: String { rawValue }
 
-    /// What a shell runs before the arguments; nil, with a word on why, where this machine has no
+    /// The shell's command before the arguments; nil, with a printed reason, if this machine has no
     /// compiler or no Python.
     func command(in directory: TemporaryDirectory) async -> String? {
         let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
@@ -42,7 +42,7 @@ private final class Running: @unchecked Sendable {
 
     deinit { _ = end() }
 
-    /// The next line, without its end; nil where there is none.
+    /// The next line, without its end; nil if there is none.
     func line() async -> String? {
         await onThread {
             guard let output = unsafe self.output else { return nil }
@@ -58,7 +58,7 @@ private final class Running: @unchecked Sendable {
         }
     }
 
-    /// Waits for its end; its status, 0 where all went well.
+    /// Waits for its end; its status, 0 if all went well.
     func end() -> CInt {
         guard let output = unsafe output else { return -1 }
         unsafe self.output = nil

@@ -34,7 +34,7 @@ struct UDPOptionsTests {
         let member = try UDPSocket.bind(to: "239.0.0.44:0", options: UDPOptions(reuseAddress: true))
         try member.join("239.0.0.44", on: .loopback)
         let group = try #require(member.localAddress)
-        // Without a route to groups, only the option knows where they are.
+        // Without a route to groups, only the option gives the interface.
         let sender = try UDPSocket.bind(
             to: "0.0.0.0:0",
             options: UDPOptions(multicastInterface: .loopback)

@@ -48,7 +48,7 @@ struct UDPPeerTests {
         #expect(try await socket.receive().bytes == Array("heard".utf8))
     }
 
-    @Test("keeps its port where it was made elsewhere", arguments: [false, true])
+    @Test("keeps its port if it was made elsewhere", arguments: [false, true])
     func keepsAdoptedPort(connected: Bool) async throws {
         let peer = try UDPSocket.onLoopback()
         let first = try UDPSocket.onLoopback()
@@ -99,13 +99,13 @@ struct UDPPeerTests {
         #expect(socket.here == (try SocketAddress("198.18.7.1:\(port)")))
         try socket.connect(to: "127.0.0.1:9")
         #expect(socket.here == (try SocketAddress("127.0.0.1:\(port)")))
-        // An address of one's own is kept, even where nothing can be sent from it.
+        // An address that the program chose is kept, even if nothing can be sent from it.
         let before = bound.here
         #expect(await failure { try bound.connect(to: "198.18.7.2:9") } == .invalidArgument)
         #expect(bound.here == before)
     }
 
-    @Test("keeps the peer that it has where the new one cannot be reached")
+    @Test("keeps the peer that it has if the new one cannot be reached")
     func keepsPeer() async throws {
         guard let hosts = TwoHosts() else { return }
         let (socket, peer) = try await hosts.inside(hosts.left) {

@@ -288,7 +288,7 @@ struct UDPSocketTests {
 
     @Test("takes over no socket of another protocol")
     func adoptsUDPAlone() async throws {
-        // UDP-Lite and ICMP; a machine may have neither, or not for everybody.
+        // UDP-Lite and ICMP; a machine may have neither, or may not permit them to this user.
         for number in [136, CInt(IPPROTO_ICMP)] {
             let other = socket(AF_INET, CInt(SOCK_DGRAM.rawValue), number)
             if other < 0 { continue }
@@ -299,7 +299,7 @@ struct UDPSocketTests {
         try UDPSocket(adopting: udp).close()
     }
 
-    @Test("sends nothing in segments only where it could send something")
+    @Test("sends nothing in segments only if it could send something")
     func emptySegments() async throws {
         let socket = try UDPSocket.onLoopback()
         try await socket.send([], segmentSize: 100, to: socket.here)

@@ -84,7 +84,7 @@ struct BackendTests {
     @Test("select: the connection that crosses its limit says so, on both sides")
     func selectLimit() async throws {
         await #expect(processExitsWith: .success) {
-            // In a process of its own, so that nobody else's descriptors count.
+            // In a process of its own, so that no other descriptors count.
             var limit = rlimit()
             unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
             guard limit.rlim_max >= 1100 else { return }
@@ -119,7 +119,7 @@ struct BackendTests {
                 clients.append(try await .connect(to: listener.localAddress, on: roomy))
                 let accepted = try await listener.accept()
                 do {
-                    // Nothing comes: where a gap gave it room, it waits.
+                    // Nothing comes: if a gap gave it room, it waits.
                     try await withTimeout(.seconds(1), on: roomy) {
                         _ = try await accepted.read(atMost: 1)
                     }

@@ -5,7 +5,7 @@ import Testing
 @Suite(.descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
 struct ListenByNameTests {
     // In a process of its own: a child that another test starts may hold copies of the closed
-    // sockets for a moment, and then nobody is refused.
+    // sockets for a moment, and then no client is refused.
     @Test(
         "localhost means both versions, with one port and one sequence of connections",
         .enabled(if: ThreadSanitizer.isOff)
@@ -56,7 +56,7 @@ struct ListenByNameTests {
         #expect(await served.value == 30)
     }
 
-    @Test("Who is cancelled while accepting loses no connection")
+    @Test("An acceptor that is cancelled loses no connection")
     func cancelAccept() async throws {
         let listener = try await TCPListener.bind(to: "localhost", port: 0)
         for round in 0..<20 {

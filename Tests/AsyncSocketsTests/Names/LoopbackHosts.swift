@@ -1,14 +1,14 @@
 import AsyncSockets
 import Glibc
 
-/// Hosts of one test on 127.0.0.0/8: a server with a port, hosts that swallow or refuse
-/// connections to the same port, and an address to connect from that nobody else uses.
+/// Hosts of one test on 127.0.0.0/8: a server with a port, hosts that swallow or refuse connections
+/// to the same port, and an address to connect from, which no other test uses.
 ///
 /// The address to connect from tells the test's sockets from those of tests that run beside it.
 final class LoopbackHosts: Sendable {
     /// Takes connections.
     let server: TCPListener
-    /// Where connections of this test come from.
+    /// The address that this test's connections come from.
     let client: SocketAddress
     /// The second and third number of this test's addresses.
     private let network: (UInt8, UInt8)
@@ -23,13 +23,13 @@ final class LoopbackHosts: Sendable {
 
     /// The address of the server.
     var good: String { address(1) }
-    /// An address where nobody listens.
+    /// An address without a listener.
     var refusing: String { address(2) }
 
     /// An address of this test's own.
     func address(_ last: UInt8) -> String { "127.\(network.0).\(network.1).\(last)" }
 
-    /// How many descriptors of this process are sockets with the client's address, in whatever
+    /// The number of descriptors of this process that are sockets with the client's address, in any
     /// state.
     var openSockets: Int {
         guard case .v4(let wanted)? = client.ip else { return 0 }
@@ -55,8 +55,8 @@ final class BlackHole: Sendable {
 
     /// - Parameters:
     ///   - address: An IPv4 address of this machine.
-    ///   - port: Where connections shall vanish.
-    /// - Throws: `Failure`, where the system refuses.
+    ///   - port: The port at which connections vanish.
+    /// - Throws: `Failure`, if the system refuses.
     init(at address: String, port: UInt16) throws {
         var target = sockaddr_in()
         target.sin_family = sa_family_t(AF_INET)

@@ -11,7 +11,7 @@ enum NameSandbox {
     /// - Parameters:
     ///   - argument: What it shall try.
     ///   - nameServer: The only address that is asked, on port 53.
-    /// - Returns: The lines, and `status 0` where it ended well.
+    /// - Returns: The lines, and `status 0` if it ended well.
     static func probe(_ argument: String, nameServer: String) -> [String] {
         let output = run(
             """

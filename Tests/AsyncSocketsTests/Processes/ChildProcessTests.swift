@@ -97,7 +97,7 @@ struct ChildProcessTests {
         #expect(seen == [.ended(.exited(0))])
     }
 
-    @Test("a child that nobody refers to any more is reaped, and tells of its end")
+    @Test("a child without a reference is reaped, and its end is reported")
     func reaped() async throws {
         let number: CInt
         let events: AsyncStream<ChildProcess.Event>
@@ -111,7 +111,7 @@ struct ChildProcessTests {
         #expect(throws: Errno.self) { try sendSignal(SignalNumber(rawValue: 0), to: number) }
     }
 
-    @Test("a child is not touched by the deadline of who started it")
+    @Test("a child is not touched by the deadline of its starter")
     func outlivesDeadline() async throws {
         let lines = try ScriptLines()
         let script = "until test -d \"$1.go\"; do sleep 0.01; done; exit 6"
@@ -221,7 +221,7 @@ struct ChildProcessTests {
         }
     }
 
-    @Test("a program's path is where its file is, or the one that has replaced it")
+    @Test("a program's path is that of its file, or of the file that replaced it")
     func replacedFile() {
         #expect(pathOfProgram(link: "/bin/x", fileExists: { _ in true }) == "/bin/x")
         #expect(pathOfProgram(link: "/bin/x (deleted)", fileExists: { _ in false }) == "/bin/x")

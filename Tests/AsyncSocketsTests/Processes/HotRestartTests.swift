@@ -107,7 +107,7 @@ struct HotRestartTests {
         try sendSignal(.kill, to: successor)
     }
 
-    @Test("where the new version fails, the file of a Unix socket goes with the old one")
+    @Test("if the new version fails, the file of a Unix socket goes with the old one")
     func unixFileOfFailure() async throws {
         let directory = TemporaryDirectory()
         let path = directory.file("socket")

@@ -43,7 +43,7 @@ struct InheritedTests {
         }
     }
 
-    @Test("a worker is who was started by a supervisor, not who was started by a worker")
+    @Test("a process that a supervisor started is a worker; one that a worker started is not")
     func workerMarker() {
         func parse(_ process: String?, _ supervisor: String?) -> CInt? {
             InheritedDescriptors.supervisor(
@@ -57,7 +57,7 @@ struct InheritedTests {
         #expect(parse("42", nil) == nil)
         #expect(parse(nil, "7") == nil)
         #expect(parse("42", "seven") == nil)
-        // Nobody has started the tests as a worker.
+        // The tests were not started as a worker.
         #expect(!WorkerProcesses.isWorker)
     }
 
@@ -192,7 +192,7 @@ struct InheritedTests {
         first.close()
     }
 
-    @Test("a file that has taken the place of the one handed over is nobody's to remove")
+    @Test("a file that has replaced the one handed over is not removed")
     func replacedFile() throws {
         let directory = TemporaryDirectory()
         let path = directory.file("socket")

@@ -52,7 +52,7 @@ struct SupervisionTests {
         while let world = rest.popLast() {
             if let fault = world.faults(count: count) { return ("\(fault): \(world)", seen.count) }
             for course in SupervisionCourse.allCases {
-                // A worker that nobody waits for to be ready serves at once.
+                // A worker serves at once if its readiness is not awaited.
                 if course == .stubborn, readyWithin == nil { continue }
                 if let fault = course.outcome(of: world, count: count) {
                     return ("\(fault): \(count) \(course) \(world)", seen.count)
@@ -170,7 +170,7 @@ struct SupervisionTests {
         #expect(supervision.handle(.ended(worker: worker, .exited(0))).contains(.start(worker: 5)))
     }
 
-    @Test("replacing goes on where a successor ends while its predecessor leaves")
+    @Test("replacing goes on if a successor ends while its predecessor leaves")
     func successorCrashes() {
         var world = world(
             count: 2,

@@ -73,7 +73,7 @@ struct SupervisionWorld: Hashable {
         }
     }
 
-    /// Everything that can happen next, but for what nobody waits for.
+    /// Everything that can happen next, except events that are not awaited.
     var possible: [Supervision.Input] {
         var inputs: [Supervision.Input] = []
         for worker in launching.sorted() {
@@ -139,7 +139,7 @@ enum SupervisionCourse: CaseIterable {
         return alarms.randomElement(using: &chance).map { .due($0) }
     }
 
-    /// What is wrong with where the world comes to, if something is.
+    /// The fault of the world's final state, if there is one.
     func outcome(of start: SupervisionWorld, count: Int) -> String? {
         var world = start
         var chance = SeededGenerator(seed: 1)
@@ -148,7 +148,7 @@ enum SupervisionCourse: CaseIterable {
             world.take(input)
             if let fault = world.faults(count: count) { return fault }
         }
-        // As long as somebody serves, the others are tried again and again.
+        // As long as one worker serves, the others are tried again and again.
         let limps = world.running.values.contains { $0.isReady && !$0.isAskedToLeave }
         if next(in: world, &chance) != nil {
             return self == .stubborn && limps ? nil : "it goes on without end"

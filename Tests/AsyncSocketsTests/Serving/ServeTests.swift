@@ -39,7 +39,7 @@ struct ServeTests {
         }
         var iterator = addresses.makeAsyncIterator()
         let client = try await TCPConnection.connect(to: #require(await iterator.next()))
-        // Who is not accepted yet when the server leaves is reset: be served first.
+        // Clients that are not accepted when the server leaves are reset: be served first.
         try await client.write("hello")
         #expect(try await client.read(exactly: 5) == [UInt8]("hello".utf8))
         try await client.write("last words")
@@ -50,7 +50,7 @@ struct ServeTests {
         try await server.value
     }
 
-    @Test("cancels who has not finished when the drain is over")
+    @Test("cancels clients that have not finished when the drain is over")
     func drainEnds() async throws {
         let cancelled = Atomic<Bool>(false)
         let options = ServeOptions(drain: .milliseconds(50))
@@ -165,7 +165,7 @@ struct ServeTests {
         #expect(codes == [.limitExceeded])
     }
 
-    @Test("refuses limits that let nobody in", arguments: [0, -1])
+    @Test("refuses limits that let no client in", arguments: [0, -1])
     func uselessLimits(_ limit: Int) async {
         for options in [
             ServeOptions(maximumConnections: limit), ServeOptions(maximumConnectionsPerPeer: limit),

@@ -102,7 +102,7 @@ struct SignalTests {
         }
     }
 
-    @Test("faults and signals that nobody is asked about cannot be observed")
+    @Test("faults and signals that no program can handle cannot be observed")
     func notObservable() {
         for number: CInt in [0, -1, 9, 19, 11, 7, 4, 8, 32, 33, 65, 1000] {
             #expect(Signal(number: number) == nil)

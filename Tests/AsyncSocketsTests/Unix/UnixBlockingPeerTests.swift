@@ -2,8 +2,8 @@ import AsyncSockets
 import TestKit
 import Testing
 
-/// Against `.ci/clients/unix.c`, a program of blocking calls. Where there is no C compiler, the
-/// tests do nothing.
+/// Against `.ci/clients/unix.c`, a program of blocking calls. If there is no C compiler, the tests
+/// do nothing.
 @Suite(
     "Unix messages and blocking C programs",
     .descriptorsBalanced,

@@ -57,7 +57,7 @@ struct UnixControlTests {
                 packets
                 ? try UnixPacketConnection(adopting: end) : try UnixDatagramSocket(adopting: end)
             if round % 3 == 0 { try server.set(.receiveCredentials, to: true) }
-            // SO_PASSPIDFD, where there is one.
+            // SO_PASSPIDFD, if the kernel has it.
             if round % 4 == 0 { try? server.set(.integer(level: SOL_SOCKET, name: 76), to: 1) }
             let writer = try OwnedDescriptor(adopting: traced.writer.detach())
             let sent = try sendJunk(of: writer, over: peer, using: &random)
@@ -138,8 +138,8 @@ struct UnixControlTests {
         return (BlockingPeer(owning: ends[0]), ends[1])
     }
 
-    /// Sends a few messages, some empty where that means something, with junk beside them, and says
-    /// which of them the kernel took; then no more.
+    /// Sends a few messages with junk control data, some of them empty if that has a meaning, and
+    /// returns those that the kernel took; then sends no more.
     private func sendJunk(
         of writer: OwnedDescriptor,
         over peer: BlockingPeer,

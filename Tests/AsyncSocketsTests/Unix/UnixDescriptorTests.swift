@@ -20,7 +20,7 @@ struct UnixDescriptorTests {
         #expect(traced.received() == "from us")
     }
 
-    @Test("are closed when nobody takes them: by a plain read, an unread stream, a dropped message")
+    @Test("are closed if they are not taken: by a plain read, an unread stream, a dropped message")
     func nobodyTakesThem() async throws {
         let (client, server) = try await unixPair()
         let traced = TracedDescriptor()
@@ -71,7 +71,7 @@ struct UnixDescriptorTests {
         #expect(rest.descriptors.isEmpty)
     }
 
-    @Test("stay for the next read where the stream ends too early")
+    @Test("stay for the next read if the stream ends too early")
     func endsTooEarly() async throws {
         let (client, server) = try await unixPair()
         let traced = TracedDescriptor()

@@ -3,10 +3,10 @@ import Glibc
 import TestKit
 import Testing
 
-/// A way to have a socket with a file of its own; whatever it is, the file comes and goes alike.
+/// A way to make a socket with a file of its own. In every way the file comes and goes alike.
 struct FileOwner: Sendable, CustomTestStringConvertible {
     let testDescription: String
-    /// Binds to the address; `away` is where a connecting kind finds a listener.
+    /// Binds to the address; `away` is the address of a listener for a connecting kind.
     let make:
         @Sendable (_ address: SocketAddress, _ options: SocketFileOptions) async throws -> Bound
 
@@ -101,7 +101,7 @@ struct UnixFileMatrixTests {
         #expect(!exists)
     }
 
-    @Test("is left alone where another has its name now", arguments: FileOwner.all)
+    @Test("is left alone if another has its name now", arguments: FileOwner.all)
     func replaced(_ owner: FileOwner) async throws {
         let socket = try await make(owner)
         removeFile(directory.file("socket"))
@@ -111,7 +111,7 @@ struct UnixFileMatrixTests {
         #expect(exists)
     }
 
-    @Test("stays where that was asked for", arguments: FileOwner.all)
+    @Test("stays if that was asked for", arguments: FileOwner.all)
     func stays(_ owner: FileOwner) async throws {
         try await make(owner, SocketFileOptions(removesOnClose: false)).close()
         #expect(exists)
@@ -128,7 +128,7 @@ struct UnixFileMatrixTests {
         #expect(!exists)
     }
 
-    @Test("keeps its socket's name for whoever adopts the descriptor")
+    @Test("keeps its socket's name for the adopter of the descriptor")
     func adoptedAgain() async throws {
         let server = try UnixDatagramSocket.bind(to: try directory.address())
         let number = try server.detach()
@@ -140,7 +140,7 @@ struct UnixFileMatrixTests {
         #expect(try await again.receive().bytes == [0x78])
     }
 
-    @Test("is replaced whoever has locked its directory, and without waiting for it")
+    @Test("is replaced even if its directory is locked, and without waiting")
     func lockedDirectory() async throws {
         let lock = unsafe open(directory.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         defer { Glibc.close(lock) }

@@ -65,7 +65,7 @@ struct UnixFileTests {
             #expect(await code { _ = try UnixPacketListener.bind(to: address) } == .addressInUse)
             #expect(await code { _ = try UnixDatagramSocket.bind(to: address) } == .addressInUse)
         }
-        // The first to be accepted is the first that connects: nobody knocked before.
+        // The first accepted connection is the first one made: no probe came before.
         let client = try await UnixConnection.connect(to: listener.localAddress)
         let accepted = try await listener.accept()
         try await client.write("x")
@@ -73,7 +73,7 @@ struct UnixFileTests {
         datagrams.close()
     }
 
-    @Test("of a dead socket stays where that is wanted")
+    @Test("of a dead socket stays if that is wanted")
     func staleMayStay() async throws {
         #expect(RawUnixSocket(SOCK_STREAM).bind(to: directory.file("socket")) == 0)
         let options = ListenOptions(socketFile: SocketFileOptions(replacesStale: false))
@@ -99,7 +99,7 @@ struct UnixFileTests {
         #expect(exists("dead"))
     }
 
-    @Test("is not removed where another has taken its place")
+    @Test("is not removed if another has taken its place")
     func replacedIsNotRemoved() throws {
         let listener = try UnixListener.bind(to: try directory.address())
         removeFile(directory.file("socket"))
@@ -113,7 +113,7 @@ struct UnixFileTests {
         next.close()
     }
 
-    @Test("stays where that is wanted, and where the descriptor is taken out")
+    @Test("stays if that is wanted, and if the descriptor is taken out")
     func mayStay() throws {
         let options = ListenOptions(socketFile: SocketFileOptions(removesOnClose: false))
         try UnixListener.bind(to: try directory.address(), options: options).close()
@@ -138,7 +138,7 @@ struct UnixFileTests {
         #expect(!exists())
     }
 
-    @Test("stays where another is just taking it over, after its socket was closed by its loop")
+    @Test("stays if another is just taking it over, after its socket was closed by its loop")
     func takenOver() async throws {
         let group = try EventLoopGroup(loops: 1)
         let listener = try UnixListener.bind(to: try directory.address(), on: group)

@@ -4,7 +4,7 @@ import SocketSystem
 import TestKit
 import Testing
 
-/// Against programs that share no line with the library. Where one is not installed, its test does
+/// Against programs that share no line with the library. If one is not installed, its test does
 /// nothing.
 @Suite("Unix sockets and other programs", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
 struct UnixForeignPeerTests {

@@ -122,7 +122,7 @@ struct UnixKeptDescriptorTests {
         traced.writer.close()
     }
 
-    @Test("are bounded for plain reads as well, which tell nobody")
+    @Test("are bounded for plain reads as well, which report nothing")
     func floodOfPlainRead() async throws {
         let (client, server) = try await unixPair()
         let traced = TracedDescriptor()
@@ -142,7 +142,7 @@ struct UnixKeptDescriptorTests {
     .timeLimit(.minutes(1))
 )
 struct UnixStreamCredentialTests {
-    @Test("is told by both reads with descriptors, where it is asked for")
+    @Test("is told by both reads with descriptors, if it is asked for")
     func credentials() async throws {
         let (client, server) = try await unixPair()
         try await client.write("x")
@@ -176,7 +176,7 @@ struct UnixStreamCredentialTests {
         #expect(message.credentials?.processID == getpid())
     }
 
-    @Test("is nobody where two processes have sent them", .enabled(if: Foreign.hasPython))
+    @Test("is unknown if two processes have sent them", .enabled(if: Foreign.hasPython))
     func twoSenders() async throws {
         let directory = TemporaryDirectory()
         let listener = try UnixListener.bind(to: try directory.address())
@@ -195,7 +195,7 @@ struct UnixStreamCredentialTests {
         async let output = Foreign.python(script, in: directory)
         let server = try await listener.accept()
         try server.set(.receiveCredentials, to: true)
-        // Not before: the kernel notes the sender only while somebody wants to know it.
+        // Not before: the kernel notes the sender only while a socket asks for it.
         try await server.write("!")
         let parent = try await server.readWithDescriptors(exactly: 2)
         let child = try await server.readWithDescriptors(exactly: 2)

@@ -89,8 +89,8 @@ final class TracedDescriptor: Sendable {
         return unsafe read(reader, &byte, 1) == 0
     }
 
-    /// Whether this process holds no copy of the writing end now, and nobody does in the end: for a
-    /// moment a child has one that another test is starting.
+    /// Whether this process has no copy of the writing end now, and no other process has one in the
+    /// end: a child that another test is starting has one for a moment.
     func isClosed() async -> Bool {
         if isHeldHere { return false }
         return await eventually { isClosedEverywhere }
@@ -130,8 +130,8 @@ extension OwnedDescriptor {
     }
 }
 
-/// Binds where a socket is dead. For a moment it may be alive: a child that another test is starting
-/// has a copy of every socket.
+/// Binds to the address of a dead socket. The socket may be alive for a moment: a child that
+/// another test is starting has a copy of every socket.
 func onceDead<Socket>(_ bind: () async throws -> Socket) async throws -> Socket {
     var result: Result<Socket, any Error>?
     _ = await eventually {

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Unix packets and datagrams", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
 struct UnixMessageTests {
-    @Test("are received into memory of the caller's, cut where they do not fit")
+    @Test("are received into memory of the caller's, cut if they do not fit")
     func packetsIntoBuffer() async throws {
         let (client, server) = try await packetPair()
         let traced = TracedDescriptor()
@@ -69,7 +69,7 @@ struct UnixMessageTests {
         #expect((header.sender != nil) == hasPidfd)
     }
 
-    @Test("have options, also of packets, which tell who sent each")
+    @Test("have options, also of packets, which have each sender")
     func options() async throws {
         let (client, server) = try await packetPair()
         try await client.send("before")
@@ -121,7 +121,7 @@ struct UnixMessageTests {
         #expect(try await sockets[0].receive().bytes == Array("anybody".utf8))
     }
 
-    @Test("have no peer where a datagram socket cannot be connected")
+    @Test("have no peer if a datagram socket cannot be connected")
     func failedConnecting() async throws {
         let socket = try UnixDatagramSocket.bind(to: .unixUnnamed)
         let directory = TemporaryDirectory()

@@ -202,7 +202,7 @@ struct UnixDatagramTests {
         await #expect(throws: CancellationError.self) { try await endless.value }
     }
 
-    @Test("says who sent each datagram, where it is asked to")
+    @Test("has the sender of each datagram, if it is asked for")
     func credentials() async throws {
         let (client, server) = try UnixDatagramSocket.pair()
         try await client.send("before")
@@ -216,7 +216,7 @@ struct UnixDatagramTests {
         #expect(credentials.groupID == getgid())
     }
 
-    @Test("gives a pidfd of each sender, where it is asked to")
+    @Test("gives a pidfd of each sender, if it is asked for")
     func processDescriptors() async throws {
         let (client, server) = try UnixDatagramSocket.pair()
         do {
@@ -232,7 +232,7 @@ struct UnixDatagramTests {
         #expect(message.sender?.isCloseOnExec == true)
     }
 
-    @Test("passes descriptors, which are closed when nobody takes them")
+    @Test("passes descriptors, which are closed if they are not taken")
     func descriptors() async throws {
         let (client, server) = try UnixDatagramSocket.pair()
         let traced = TracedDescriptor()

@@ -104,7 +104,7 @@ struct UnixStreamTests {
         #expect(try await client.readToEnd() == [])
     }
 
-    @Test("of `serve(at:)` refuses descriptors where the system can, and misses no byte either way")
+    @Test("of `serve(at:)` refuses descriptors if the system can, and misses no byte either way")
     func refusedDescriptors() async throws {
         let (probe, _) = try UnixConnection.pair()
         let canRefuse = (try? probe.get(.receiveDescriptors)) != nil
@@ -138,7 +138,7 @@ struct UnixStreamTests {
         try await server.value
     }
 
-    @Test("knows who the peer is")
+    @Test("knows the peer's identity")
     func credentials() async throws {
         let (client, server) = try await unixPair()
         for connection in [client, server] {

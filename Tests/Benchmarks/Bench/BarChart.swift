@@ -7,7 +7,7 @@ struct BarChart {
         let axis: String
         /// Values by row.
         let values: [String: Double]
-        /// A line at 1, where the quantity is a ratio.
+        /// A line at 1, if the quantity is a ratio.
         var isRatio = true
 
         /// Ratios far apart: bars that then begin at 1, on a logarithmic axis.

@@ -138,7 +138,7 @@ extension Bench {
         for scenario in wanted {
             results.outcomes[scenario.name] = runner.run(scenario)
             guard keeps else { continue }
-            // After each: what was measured stays, whatever becomes of the rest.
+            // After each: the results so far are kept, even if the rest fails.
             try results.write(in: folder)
             try Report.write(results, into: folder)
         }

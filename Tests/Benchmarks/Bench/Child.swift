@@ -8,7 +8,7 @@ final class Child {
     private let complaints = FileManager.default.temporaryDirectory
         .appending(path: "bench-\(UUID().uuidString)")
 
-    /// A server must not outlive a run that somebody interrupts.
+    /// A server must not outlive a run that is interrupted.
     private static let endsWithUs =
         output(["which", "setpriv"]).status == 0 ? ["setpriv", "--pdeathsig", "KILL"] : []
 

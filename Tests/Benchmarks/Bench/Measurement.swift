@@ -11,7 +11,7 @@ struct Measurement: Codable {
     var complaint: String?
     /// Processors that were busy with something else.
     var others: Double?
-    /// How many connections each of the server's threads took, where the server counts them.
+    /// The number of connections that each of the server's threads took, if the server counts them.
     var spread: [Int]?
     var latencyUs: Latency
     var bytesPerConnection: Double
@@ -51,7 +51,7 @@ struct Measurement: Codable {
 /// The rounds of one server in one scenario.
 struct Series: Codable {
     let server: String
-    /// Whom its ratios refer to; nil for the first of the scenario.
+    /// The server that its ratios refer to; nil for the first of the scenario.
     var reference: String?
     var rounds: [Measurement] = []
     /// Why it was not measured, or not to the end.

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Where the instructions of a round trip go, by function.
+/// The instructions of a round trip, by function.
 struct Profile {
     struct Function {
         let name: String

@@ -73,7 +73,7 @@ struct Report {
 
     private mutating func write(_ scenario: Scenario, _ outcome: Outcome) throws {
         say("## \(scenario.title)\n")
-        // Where ratios refer to different servers, bars beside each other would mislead.
+        // If ratios refer to different servers, bars beside each other would mislead.
         if outcome.series.allSatisfy({ $0.reference == nil }) {
             try show(bars(scenario, outcome).draw(), as: scenario.name, scenario.title)
         }

@@ -9,7 +9,7 @@ struct Runner {
     /// Only these servers, by name; bare C is always there.
     var only: Set<String> = []
 
-    /// The cores of a server and of the load generator; they share one where there is no other way.
+    /// The cores of a server and of the load generator; they share one if there is no other way.
     static func cores(threads: Int) -> (server: String, load: String) {
         let count = ProcessInfo.processInfo.processorCount
         let server = threads == 1 ? "0" : "0-\(min(threads, count) - 1)"
@@ -24,7 +24,7 @@ struct Runner {
 
     func seconds(of scenario: Scenario) -> Double { seconds ?? scenario.seconds ?? 1.2 }
 
-    /// Whom a scenario puts its load on: the first, and those that are asked for.
+    /// The servers of a scenario: the first, and those that are asked for.
     func servers(of scenario: Scenario) -> [Server] {
         scenario.servers.enumerated().filter { index, server in
             index == 0 || includes(server)

@@ -1,6 +1,6 @@
 import Foundation
 
-/// An axis: where a value lies between its ends, and where its marks are.
+/// An axis: the position of a value between its ends, and its marks.
 struct Scale {
     let low: Double
     let high: Double

@@ -11,10 +11,10 @@ struct Scenario: Sendable {
     let servers: [Server]
     var address = Address.tcp
     var threads = 1
-    /// How often and how long it is measured, where not as all are.
+    /// How often and how long it is measured, if not like the others.
     var rounds: Int?
     var seconds: Double?
-    /// The chart over several scenarios that this one is a point of, and where on its axis.
+    /// The chart over several scenarios that this one is a point of, and its place on the axis.
     var series: Series?
 
     enum Address: Sendable { case tcp, unix }

@@ -2,7 +2,7 @@
 struct Server: Sendable {
     /// Its name in results, in charts and on the command line.
     let name: String
-    /// The executable; nil for a command line of somebody else's.
+    /// The executable; nil for another project's command line.
     let executable: Tool?
     /// The word or words before the address.
     let kind: String
@@ -66,7 +66,7 @@ extension Server {
         kind: "streams"
     )
 
-    /// Everybody who serves streams; bare C, which the others are compared with, first.
+    /// All servers of streams; bare C first, because the others are compared with it.
     static let streams = [
         edge, serve, loops, global, tokio, libuv, go, handlers, asyncOnLoop, async, flyingSocks,
     ]

@@ -14,7 +14,7 @@ struct Spread {
 
     var environment: [String: String] { ["SPREAD_FILE": path] }
 
-    /// The counts of the threads that took any, or nil where the server does not count.
+    /// The counts of the threads that took any, or nil if the server does not count.
     func counts() -> [Int]? {
         guard let data = FileManager.default.contents(atPath: path) else { return nil }
         let counts = data.withUnsafeBytes { Array($0.bindMemory(to: UInt64.self)) }

@@ -20,7 +20,7 @@ enum Tool: String, CaseIterable, Sendable {
     }
 }
 
-/// Where things are, and how they are built.
+/// The paths of programs, and how they are built.
 enum Toolbox {
     static let package = URL(filePath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().standardizedFileURL
@@ -71,7 +71,7 @@ enum Toolbox {
         build(.tokio, with: "cargo", buildTokio)
     }
 
-    /// Builds from a registry, or where Debian's librust-tokio-dev is installed, from its sources.
+    /// Builds from a registry, or if Debian's librust-tokio-dev is installed, from its sources.
     private static func buildTokio() -> (status: Int32, text: String) {
         var words = ["env", "-C", package.path + "/Peers/Tokio", "cargo"]
         let debian = "/usr/share/cargo/registry"

@@ -24,7 +24,7 @@ struct options {
     double duration, warmUp;
     /// Messages a second over all connections, 0 for as many as the server answers.
     double rate;
-    /// Messages over all connections after which to stop whatever the time, 0 for no such end.
+    /// Messages over all connections after which to stop, regardless of the time; 0 for no such end.
     uint64_t count;
     /// The server's process, to sample; 0 for none.
     pid_t server_pid;
@@ -61,7 +61,7 @@ struct sample {
 };
 
 struct sample sample_process(pid_t process);
-/// Nanoseconds, to a clock tick, that all processors were busy, with whatever.
+/// Nanoseconds, to a clock tick, that all processors were busy with any work.
 uint64_t machine_busy(void);
 
 /// The counters of a run. Loads add to them without asking whether they are measured: the clock's
@@ -112,7 +112,7 @@ void pattern_verify(const unsigned char *bytes, size_t count, uint32_t stream, u
 /// A connected socket, or -1 and errno. `index` picks a source address, for IPv4 on loopback, so that
 /// connections in quick succession do not run out of ports.
 int try_connection(int index);
-/// The same, and the program ends where it fails.
+/// The same, and the program ends if it fails.
 int open_connection(int index);
 /// Allows as many descriptors as the system lets us have.
 void raise_descriptor_limit(void);

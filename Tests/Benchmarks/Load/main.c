@@ -105,7 +105,7 @@ static void print_result(void) {
             * 1024 / (options.idle + options.connections);
     printf("\"bytes_per_connection\":%.0f,\"rss_empty_kib\":%llu,", idleBytes,
            (unsigned long long)result.serverEmpty.resident);
-    // Processors that neither the server nor the load used, but somebody did.
+    // Processor time that neither the server nor the load used, but another process did.
     double others = (double)(result.busyAfter - result.busyBefore)
         - (double)(result.serverAfter.running - result.serverBefore.running)
         - (double)(result.generatorAfter.running - result.generatorBefore.running);

@@ -12,7 +12,7 @@ static uint64_t unseen[SPREAD_THREADS];
 static uint64_t *counts = unseen;
 static unsigned threads;
 
-/// The calling thread's count: nobody else writes there.
+/// The calling thread's count: no other thread writes there.
 static _Thread_local uint64_t *own;
 
 static void map_counts(void) {

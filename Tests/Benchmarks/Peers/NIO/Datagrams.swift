@@ -1,7 +1,7 @@
 import NIOCore
 import NIOPosix
 
-/// Sends each datagram back where it came from, what a read brought in one flush.
+/// Sends each datagram back to its source, all of one read in one flush.
 private final class DatagramEchoHandler: ChannelInboundHandler {
     typealias InboundIn = AddressedEnvelope<ByteBuffer>
     typealias OutboundOut = AddressedEnvelope<ByteBuffer>

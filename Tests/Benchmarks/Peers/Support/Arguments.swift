@@ -4,7 +4,7 @@ import Glibc
 public struct Arguments: Sendable {
     /// Which of its ways to serve.
     public let kind: String
-    /// Where to listen, as text.
+    /// The address to listen at, as text.
     public let address: String
     /// The threads to serve with.
     public let threads: Int

@@ -8,7 +8,7 @@
 
 /// Counts a connection for the thread that calls. The counts, one of 64 bits for each thread, live
 /// in the file that the environment's SPREAD_FILE names, which the runner reads while the server
-/// runs; without it nobody sees them.
+/// runs; without it they stay in the process.
 void spread_note(void);
 
 #endif
