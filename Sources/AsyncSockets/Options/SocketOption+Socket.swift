@@ -161,8 +161,9 @@ extension SocketOption where Value == Duration? {
     /// The fate of unsent bytes at close (SO_LINGER).
     ///
     /// nil, the default: the kernel goes on sending in the background. Zero: they are thrown away
-    /// and the peer gets a reset. Longer: as nil, for at most that time, counted in whole seconds.
-    /// This library's sockets never block, so the close itself does not wait.
+    /// and the peer gets a reset. Longer: close(2) waits for the peer to acknowledge them, for at
+    /// most that time, counted in whole seconds. It waits on a non-blocking socket too, so the
+    /// thread that closes stands still meanwhile, also if it is an event loop's.
     public static var linger: SocketOption {
         SocketOption(
             "linger",
