@@ -51,5 +51,5 @@ extension OperationFailure {
 
 extension SocketError {
     /// Why an operation in `withTimeout` ended: not the network's timeout, which is ETIMEDOUT.
-    static let deadlinePassed = "timed out: the deadline of withTimeout has passed"
+    package static let deadlinePassed = "timed out: the deadline of withTimeout has passed"
 }

@@ -1,4 +1,4 @@
-internal import SocketSystem
+package import SocketSystem
 internal import Synchronization
 
 /// The file of a bound Unix socket, and its removal.
@@ -6,14 +6,14 @@ internal import Synchronization
 /// While the socket is open, its file's inode number belongs to no other file, and nobody who asks
 /// first (as this library does) takes the file for a stale one. So it is removed before the socket
 /// is closed, where that is possible.
-final class SocketFile: Sendable {
+package final class SocketFile: Sendable {
     private let path: [UInt8]
     private let identity: FileIdentity
     private let isGone: Atomic<Bool>
     /// What makes the file ours, where another process has bound it.
     private let handover: Handover?
 
-    init(
+    package init(
         path: [UInt8],
         identity: FileIdentity,
         removesOnClose: Bool,
@@ -26,7 +26,7 @@ final class SocketFile: Sendable {
     }
 
     /// Says which file it is, if it is ours to remove: what a process is told that takes it over.
-    var claim: String? {
+    package var claim: String? {
         let isKept = isGone.load(ordering: .relaxed)
         return isKept || handover?.isComplete == false ? nil : identity.text
     }
@@ -34,7 +34,7 @@ final class SocketFile: Sendable {
     deinit { remove(isBound: false) }
 
     /// Leaves the file where it is for good.
-    func keep() { isGone.store(true, ordering: .relaxed) }
+    package func keep() { isGone.store(true, ordering: .relaxed) }
 
     /// Removes the file if it is still the one that was bound. Once; any thread may call it.
     ///

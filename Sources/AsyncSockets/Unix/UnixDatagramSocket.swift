@@ -144,7 +144,7 @@ public final class UnixDatagramSocket: UnixMessageSocket, @unchecked Sendable {
     }
 
     /// The same with the file, which goes with the socket.
-    convenience init(
+    package convenience init(
         adopting descriptor: CInt,
         file: SocketFile?,
         on group: EventLoopGroup

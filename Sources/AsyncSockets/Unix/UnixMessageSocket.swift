@@ -12,7 +12,7 @@ public class UnixMessageSocket: @unchecked Sendable {
     /// The peer that the socket is connected to, if any: a dead connection cannot tell it.
     let peer: Mutex<SocketAddress?>
     /// The file of the socket's own path; nil for an abstract name, and where another made it.
-    let file: SocketFile?
+    package let file: SocketFile?
 
     init(registration: Registration, peer: SocketAddress?, file: SocketFile? = nil) {
         core = DatagramCore(registration: registration, style: .large)

@@ -7,7 +7,7 @@ internal import SocketSystem
 public class UnixSocketListener: @unchecked Sendable {
     let core: ListenerCore
     /// The file of the listener's path; nil for an abstract name, and where another made it.
-    let file: SocketFile?
+    package let file: SocketFile?
 
     /// Whether the kernel lets nobody pass descriptors to the connections.
     let refusesDescriptors: Bool

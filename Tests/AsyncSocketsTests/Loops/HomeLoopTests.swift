@@ -9,18 +9,14 @@ import Testing
 /// Which loop a connection of a sharded listener joins, and where loops run.
 @Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct HomeLoopTests {
-    @Test("a connection stays on its shard's loop, and so it does where the shards are inherited")
-    func inherited() async throws {
+    @Test("a connection stays on its shard's loop, and so it does if the shards are handed over")
+    func staysOnItsLoop() async throws {
         let group = try EventLoopGroup(loops: 3)
         let original = try shardedListener(on: group)
         try await expectHomeLoops(of: original)
-        let shared = try SharedSocket(of: original, named: "echo")
-        let inherited = InheritedDescriptors(try shared.duplicates().map { ("echo", $0) })
+        let descriptors = try original.duplicateDescriptors().map { try $0.detach() }
         original.close()
-        shared.close()
-        let listener = try #require(
-            try TCPListener.inherited(named: "echo", from: inherited, on: group)
-        )
+        let listener = try TCPListener(owning: descriptors, on: group)
         try await expectHomeLoops(of: listener)
     }
 

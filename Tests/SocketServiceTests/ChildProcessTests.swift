@@ -1,23 +1,11 @@
+internal import AsyncSockets
 internal import Glibc
 internal import SocketSystem
 internal import Synchronization
 internal import TestKit
 import Testing
 
-@testable import AsyncSockets
-
-/// Starts what stays open for ever before descriptors are counted.
-private struct ChildLoopRuns: TestTrait, TestScoping {
-    @concurrent
-    func provideScope(
-        for test: Test,
-        testCase: Test.Case?,
-        performing function: @concurrent @Sendable () async throws -> Void
-    ) async throws {
-        _ = try ChildLoop.shared.group(for: .startProcess)
-        try await function()
-    }
-}
+@testable import SocketService
 
 @Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct ChildProcessTests {

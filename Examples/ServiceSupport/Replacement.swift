@@ -1,4 +1,6 @@
 public import AsyncSockets
+internal import ExampleSupport
+public import SocketService
 
 /// Waits until it is time to leave: because of SIGTERM or SIGINT, or because a new version of the
 /// program has taken the sockets over, which SIGUSR2 starts.

@@ -1,3 +1,5 @@
+public import AsyncSockets
+
 extension SocketError.Operation {
     /// Taking a socket over from whoever started the program, `LISTEN_FDS`.
     public static var inherit: Self { Self("inherit") }

@@ -2,7 +2,7 @@ internal import SocketSystem
 internal import TestKit
 import Testing
 
-@testable import AsyncSockets
+@testable import SocketService
 
 /// What a supervisor decides, without a process.
 @Suite(.timeLimit(.minutes(2)))

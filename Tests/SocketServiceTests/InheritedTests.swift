@@ -1,9 +1,10 @@
+internal import AsyncSockets
 internal import Glibc
 internal import SocketSystem
 internal import TestKit
 import Testing
 
-@testable import AsyncSockets
+@testable import SocketService
 
 @Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct InheritedTests {
@@ -77,7 +78,7 @@ struct InheritedTests {
             try TCPListener.inherited(named: "echo", from: inherited, on: group)
         )
         #expect(listener.localAddresses == [original.localAddress])
-        #expect(listener.core.shards.count == 2)
+        #expect(try listener.duplicateDescriptors().count == 2)
         original.close()
         for _ in 0..<20 {
             async let client = TCPConnection.connect(to: listener.localAddress, on: group)
@@ -269,7 +270,11 @@ struct InheritedTests {
         for descriptor in rest { closeDescriptor(descriptor) }
     }
 
-    @Test("loops that are shut down take nothing and leak nothing", .descriptorsBalanced)
+    @Test(
+        "loops that are shut down take nothing and leak nothing",
+        ChildLoopRuns(),
+        .descriptorsBalanced
+    )
     func shutDownLoops() async throws {
         let shared = try SharedSocket.listen(at: "127.0.0.1:0", named: "echo")
         let group = try EventLoopGroup(loops: 1)

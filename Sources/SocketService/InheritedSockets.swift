@@ -1,4 +1,4 @@
-internal import SocketSystem
+public import AsyncSockets
 
 // What programs inherit beside TCP listeners: each kind of socket by its own `inherited(named:)`.
 
@@ -95,18 +95,6 @@ extension UnixDatagramSocket: Inheritable {
         on group: EventLoopGroup = .shared
     ) throws(SocketError) -> UnixDatagramSocket? {
         try inherited(named: name, from: .shared, on: group)
-    }
-}
-
-extension UnixSocketListener {
-    /// Takes over a listening socket, and the file that goes with it.
-    convenience init(
-        adopting descriptor: CInt,
-        file: SocketFile?,
-        on group: EventLoopGroup
-    ) throws(SocketError) {
-        let kind = (Self.kind, SocketKind.unixFamilies)
-        self.init(core: try .adopt(descriptor, kind, on: group), file: file)
     }
 }
 

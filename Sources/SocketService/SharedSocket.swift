@@ -1,4 +1,4 @@
-internal import SocketReactor
+public import AsyncSockets
 internal import SocketSystem
 internal import Synchronization
 
@@ -31,7 +31,7 @@ public final class SharedSocket: Sendable {
         self.descriptors = Mutex(descriptors)
         do throws(SocketError) {
             try Self.require(name)
-            localAddress = try SocketAddress(ofInherited: descriptors[0])
+            localAddress = try SocketAddress(ofSocket: descriptors[0], for: .inherit)
         } catch {
             for descriptor in descriptors { closeDescriptor(descriptor) }
             throw error
@@ -44,13 +44,23 @@ public final class SharedSocket: Sendable {
     func duplicates() throws(SocketError) -> [CInt] {
         let result = descriptors.withLock { descriptors -> Result<[CInt], SocketError> in
             if descriptors.isEmpty { return .failure(SocketError(.inherit, code: .closed)) }
-            return Result { () throws(SocketError) in
-                try duplicateAll(descriptors) { (descriptor) throws(Errno) in
-                    try duplicateDescriptor(descriptor).release()
-                }
-            }
+            return Result { () throws(SocketError) in try Self.duplicates(of: descriptors) }
         }
         return try result.get()
+    }
+
+    /// A further descriptor for each of some, or none: if one cannot be had, the others are closed.
+    private static func duplicates(of descriptors: [CInt]) throws(SocketError) -> [CInt] {
+        var numbers: [CInt] = []
+        do throws(Errno) {
+            for descriptor in descriptors {
+                numbers.append(try duplicateDescriptor(descriptor).release())
+            }
+            return numbers
+        } catch {
+            for number in numbers { closeDescriptor(number) }
+            throw SocketError(.inherit, error)
+        }
     }
 
     /// Gives this process's share of the socket up. When nobody else has it, clients are refused.
@@ -61,22 +71,6 @@ public final class SharedSocket: Sendable {
             return descriptors
         }
         for descriptor in descriptors { closeDescriptor(descriptor) }
-    }
-}
-
-/// A descriptor for each of some sockets, or none: those that were made are closed again.
-private func duplicateAll<Source>(
-    _ sources: [Source],
-    _ duplicate: (Source) throws(Errno) -> CInt
-) throws(SocketError) -> [CInt] {
-    var numbers: [CInt] = []
-    do throws(Errno) {
-        for source in sources { numbers.append(try duplicate(source)) }
-        return numbers
-    } catch {
-        for number in numbers { closeDescriptor(number) }
-        throw error == .badDescriptor
-            ? SocketError(.inherit, code: .closed) : SocketError(.inherit, error)
     }
 }
 
@@ -100,21 +94,13 @@ extension SharedSocket {
         try require(name)
         let address = try SocketAddress(address)
         if let inherited = try inherited(named: name) { return inherited }
-        let socket = try makeSocket(
-            try tcpKind(of: address, for: .bind),
-            [
-                .set(.reuseAddress, true), .set(.noDelay, true),
-                .set(.reusePort, options.reusePort),
-            ] + options.socketOptions,
-            local: address,
-            for: .bind
+        let listener = try TCPListener.bind(
+            to: address,
+            options: options.withoutShards,
+            on: ChildLoop.shared.group(for: .bind)
         )
-        _ = try ListenerCore.startListening(
-            socket.rawValue,
-            at: address,
-            backlog: options.backlog
-        )
-        return try SharedSocket(name, owning: [socket.release()])
+        defer { listener.close() }
+        return try SharedSocket(of: listener, named: name)
     }
 
     /// Listens at every address of a host; or takes over all that this process has itself inherited
@@ -135,25 +121,18 @@ extension SharedSocket {
     ) async throws -> SharedSocket {
         try require(name)
         if let inherited = try inherited(named: name) { return inherited }
-        var options = options
-        options.shards = .none
-        let listener = try await TCPListener.bind(to: host, port: port, options: options)
+        let listener = try await TCPListener.bind(
+            to: host,
+            port: port,
+            options: options.withoutShards,
+            on: ChildLoop.shared.group(for: .bind)
+        )
         defer { listener.close() }
         return try SharedSocket(of: listener, named: name)
     }
 
     private static func inherited(named name: String) throws(SocketError) -> SharedSocket? {
-        let numbers: [CInt]
-        do throws(Errno) {
-            numbers = try InheritedDescriptors.shared.take(named: name) {
-                (number) throws(Errno) in
-                let families = SocketKind.internetFamilies
-                try requireSocket(number, type: SocketKind.stream, families: families)
-                try requireListening(number)
-            }
-        } catch {
-            throw .noInheritedListener(named: name, error)
-        }
+        let numbers = try InheritedDescriptors.shared.takeTCPListeners(named: name)
         return numbers.isEmpty ? nil : try SharedSocket(name, owning: numbers)
     }
 
@@ -171,18 +150,20 @@ extension SharedSocket {
 // MARK: - Sockets that this process uses, too
 
 extension SharedSocket {
+    /// Takes over duplicates of sockets' descriptors, at least one.
     private convenience init(
         _ name: String,
-        _ registrations: [Registration]
+        file: SocketFile? = nil,
+        _ duplicate: () throws(SocketError) -> [OwnedDescriptor]
     ) throws(SocketError) {
-        let numbers = try duplicateAll(registrations) { (registration) throws(Errno) in
-            let duplicate = try registration.use { (number) throws(Errno) in
-                try duplicateDescriptor(number).release()
-            }
-            guard let duplicate else { throw .badDescriptor }
-            return duplicate
+        var numbers: [CInt] = []
+        do throws(SocketError) {
+            for descriptor in try duplicate() { numbers.append(try descriptor.detach()) }
+        } catch {
+            for number in numbers { closeDescriptor(number) }
+            throw error.during(.inherit)
         }
-        try self.init(name, owning: numbers)
+        try self.init(name, owning: numbers, file: file)
     }
 
     /// The sockets of a listener of this process, as others may inherit them: one, or one for each
@@ -194,7 +175,7 @@ extension SharedSocket {
     /// - Throws: `SocketError`: `.closed` where the listener is, `.tooManyDescriptors`,
     ///   `.invalidArgument` for a name that cannot be passed.
     public convenience init(of listener: TCPListener, named name: String) throws(SocketError) {
-        try self.init(name, listener.core.shards)
+        try self.init(name) { () throws(SocketError) in try listener.duplicateDescriptors() }
     }
 
     /// The socket of a Unix listener of this process, as others may inherit it.
@@ -208,7 +189,9 @@ extension SharedSocket {
     ///   - name: The name by which it is inherited.
     /// - Throws: `SocketError`: `.closed`, `.tooManyDescriptors`, `.invalidArgument`.
     public convenience init(of listener: UnixListener, named name: String) throws(SocketError) {
-        try self.init(name, owning: [listener.duplicateDescriptor().detach()], file: listener.file)
+        try self.init(name, file: listener.file) { () throws(SocketError) in
+            [try listener.duplicateDescriptor()]
+        }
     }
 
     /// The socket of a Unix packet listener of this process, as others may inherit it; as for a
@@ -222,7 +205,9 @@ extension SharedSocket {
         of listener: UnixPacketListener,
         named name: String
     ) throws(SocketError) {
-        try self.init(name, owning: [listener.duplicateDescriptor().detach()], file: listener.file)
+        try self.init(name, file: listener.file) { () throws(SocketError) in
+            [try listener.duplicateDescriptor()]
+        }
     }
 
     /// A UDP socket of this process, as others may inherit it: each datagram goes to one of those
@@ -233,7 +218,7 @@ extension SharedSocket {
     ///   - name: The name by which it is inherited.
     /// - Throws: `SocketError`: `.closed`, `.tooManyDescriptors`, `.invalidArgument`.
     public convenience init(of socket: UDPSocket, named name: String) throws(SocketError) {
-        try self.init(name, [socket.core.registration])
+        try self.init(name) { () throws(SocketError) in [try socket.duplicateDescriptor()] }
     }
 
     /// A Unix datagram socket of this process, as others may inherit it: each datagram goes to one
@@ -244,6 +229,17 @@ extension SharedSocket {
     ///   - name: The name by which it is inherited.
     /// - Throws: `SocketError`: `.closed`, `.tooManyDescriptors`, `.invalidArgument`.
     public convenience init(of socket: UnixDatagramSocket, named name: String) throws(SocketError) {
-        try self.init(name, owning: [socket.duplicateDescriptor().detach()], file: socket.file)
+        try self.init(name, file: socket.file) { () throws(SocketError) in
+            [try socket.duplicateDescriptor()]
+        }
+    }
+}
+
+extension ListenOptions {
+    /// The same for one socket: shards are for a process that accepts.
+    fileprivate var withoutShards: ListenOptions {
+        var options = self
+        options.shards = .none
+        return options
     }
 }

@@ -1,3 +1,4 @@
+public import AsyncSockets
 internal import SocketSystem
 
 /// What a program tells the service manager that started it: systemd, or a supervisor of this

@@ -1,4 +1,4 @@
-internal import SocketReactor
+internal import AsyncSockets
 internal import SocketSystem
 
 /// A running child: heard, told signals, waited for by its pidfd, and always reaped.
@@ -30,9 +30,9 @@ final class ChildProcess: Sendable {
     /// The process's number.
     let number: CInt
     /// Readable when the process has ended.
-    private let pidfd: Registration
+    private let pidfd: WatchedDescriptor
 
-    private init(number: CInt, pidfd: Registration) {
+    private init(number: CInt, pidfd: WatchedDescriptor) {
         self.number = number
         self.pidfd = pidfd
     }
@@ -75,7 +75,7 @@ final class ChildProcess: Sendable {
         do throws(Errno) { notify = try openNotifySocket() } catch {
             throw SocketError(.startProcess, error)
         }
-        let messages = try group.register(Descriptor(owning: notify.descriptor), for: .startProcess)
+        let messages = try WatchedDescriptor(owning: notify.descriptor, on: group)
         program.environment[role.notifyVariable] = notify.name
         defer { for descriptor in program.descriptors { closeDescriptor(descriptor) } }
         let process: ChildProcess
@@ -141,8 +141,10 @@ final class ChildProcess: Sendable {
             do throws(Errno) { pidfd = try openProcess(number).release() } catch {
                 throw SocketError(.startProcess, error)
             }
-            let registration = try group.register(Descriptor(owning: pidfd), for: .startProcess)
-            return ChildProcess(number: number, pidfd: registration)
+            return ChildProcess(
+                number: number,
+                pidfd: try WatchedDescriptor(owning: pidfd, on: group)
+            )
         } catch {
             // Nobody would know of its end.
             killChild(number)
@@ -152,7 +154,7 @@ final class ChildProcess: Sendable {
 
     /// Sends a signal; a process that has ended already is no error.
     func send(_ signal: SignalNumber) {
-        pidfd.use { pidfd in try? sendSignal(signal, toProcessOf: pidfd) }
+        try? pidfd.use { try sendSignal(signal, toProcessOf: $0) }
     }
 }
 
@@ -160,14 +162,11 @@ final class ChildProcess: Sendable {
 
 extension ChildProcess {
     /// Waits until the process has ended, and reaps it.
-    private static func waitForEnd(of pidfd: Registration, _ number: CInt) async -> ProcessEnd {
-        while (try? await untilReadable(pidfd)) != nil {
-            do throws(Errno) {
-                if case .some(.some(let end)) = try pidfd.use({ (pidfd) throws(Errno) in
-                    try reapProcess(pidfd)
-                }) {
-                    return end
-                }
+    private static func waitForEnd(of pidfd: WatchedDescriptor, _ number: CInt) async -> ProcessEnd
+    {
+        while (try? await pidfd.readable()) != nil {
+            do {
+                if let end = try pidfd.use({ try reapProcess($0) }) { return end }
             } catch {
                 break
             }
@@ -180,14 +179,14 @@ extension ChildProcess {
     /// Takes what a process has to say, until it has ended: also when it is ready, for a queue that
     /// nobody reads is full one day. Tells of the first time that it says so.
     private static func waitUntilReady(
-        _ messages: Registration,
+        _ messages: WatchedDescriptor,
         of number: CInt,
         _ report: () -> Void
     ) async {
         var isReady = false
-        while (try? await untilReadable(messages)) != nil {
-            let received = messages.use { socket in try? receiveNotification(socket) }
-            if case .some(.some(let message)) = received, !isReady, message.process == number,
+        while (try? await messages.readable()) != nil {
+            let message = try? messages.use { try receiveNotification($0) }
+            if !isReady, let message, message.process == number,
                 message.lines.contains("READY=1")
             {
                 isReady = true

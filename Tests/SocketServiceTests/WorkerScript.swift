@@ -1,8 +1,9 @@
+internal import AsyncSockets
 internal import Glibc
 internal import SocketSystem
 internal import TestKit
 
-@testable import AsyncSockets
+@testable import SocketService
 
 /// What happened to workers, for tasks that wait until something has.
 final class WorkerLog: Sendable {

@@ -1,3 +1,4 @@
+internal import AsyncSockets
 internal import SocketSystem
 
 /// Carries out what a `Supervision` decides: one task, which all that happens reaches through a

@@ -1,3 +1,4 @@
+internal import AsyncSockets
 internal import SocketReactor
 internal import SocketSystem
 internal import Synchronization

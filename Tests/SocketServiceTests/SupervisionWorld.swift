@@ -1,7 +1,7 @@
 internal import SocketSystem
 internal import TestKit
 
-@testable import AsyncSockets
+@testable import SocketService
 
 /// A `Supervision` and a world for it: processes that run, alarms that are set, and what was told.
 /// Every step that could happen next can be tried; no process, clock or socket is needed.

@@ -1,9 +1,10 @@
+internal import AsyncSockets
 internal import Glibc
 internal import SocketSystem
 internal import TestKit
 import Testing
 
-@testable import AsyncSockets
+@testable import SocketService
 
 @Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct HotRestartTests {

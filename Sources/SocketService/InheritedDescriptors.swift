@@ -1,3 +1,4 @@
+internal import AsyncSockets
 internal import SocketSystem
 internal import Synchronization
 
@@ -101,7 +102,7 @@ final class InheritedDescriptors: Sendable {
     /// handed over; nil where the file is another's.
     func file(of number: CInt) -> SocketFile? {
         guard let claim = files[number],
-            let path = (try? SocketAddress(ofInherited: number))?.unixPathBytes,
+            let path = (try? SocketAddress(ofSocket: number, for: .inherit))?.unixPathBytes,
             let identity = try? fileIdentity(atPath: path), identity.text == claim
         else { return nil }
         return SocketFile(path: path, identity: identity, removesOnClose: true, after: handover)

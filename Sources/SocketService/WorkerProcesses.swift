@@ -1,3 +1,4 @@
+public import AsyncSockets
 internal import SocketReactor
 internal import SocketSystem
 internal import Synchronization

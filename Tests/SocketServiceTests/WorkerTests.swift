@@ -1,4 +1,5 @@
 import AsyncSockets
+import SocketService
 internal import SocketSystem
 import TestKit
 import Testing
