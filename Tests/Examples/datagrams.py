@@ -7,7 +7,7 @@ import socket
 import sys
 
 from kit import (
-    Example, Program, check, check_failure, check_usage, clients, compiled, port_of, run
+    Example, Program, check, check_failure, check_usage, compiled, port_of, run, sources
 )
 
 
@@ -15,7 +15,7 @@ from kit import (
 def foreign_programs():
     """Textbook programs by their languages, each as the beginning of a command."""
     with compiled("datagrams.c") as program:
-        found = {"Python": [sys.executable, clients / "datagrams.py"]}
+        found = {"Python": [sys.executable, sources / "datagrams.py"]}
         if program:
             found["C"] = [program]
         yield found

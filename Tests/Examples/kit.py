@@ -12,7 +12,7 @@ import tempfile
 import threading
 import traceback
 
-clients = pathlib.Path(__file__).parent.parent / "clients"
+sources = pathlib.Path(__file__).parent.parent / "Peers"
 # The folder of the executables.
 folder = pathlib.Path(sys.argv[1])
 passed = failed = 0
@@ -147,5 +147,5 @@ def compiled(source):
         return
     with tempfile.TemporaryDirectory() as temporary:
         program = f"{temporary}/client"
-        subprocess.run([compiler, "-O2", "-pthread", "-o", program, clients / source], check=True)
+        subprocess.run([compiler, "-O2", "-pthread", "-o", program, sources / source], check=True)
         yield program
