@@ -35,7 +35,7 @@ struct ChildProcessTests {
     private static let isRoot = geteuid() == 0
 
     @Test("a child that goes on talking is never blocked", .enabled(if: hasPython))
-    func talkative() async throws {
+    func talkativeChildIsNeverBlocked() async throws {
         let script = """
             import os, socket
             s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -50,7 +50,7 @@ struct ChildProcessTests {
     }
 
     @Test("a child that has become another user is heard", .enabled(if: hasPython && isRoot))
-    func otherUser() async throws {
+    func childAsAnotherUserIsHeard() async throws {
         let script = """
             import os, socket, time
             os.setuid(65534)
@@ -69,7 +69,7 @@ struct ChildProcessTests {
     }
 
     @Test("another process than the child is not heard", .enabled(if: hasPython))
-    func otherProcess() async throws {
+    func onlyTheChildIsHeard() async throws {
         let script = """
             import os, socket
             if os.fork() == 0:
@@ -86,7 +86,7 @@ struct ChildProcessTests {
     }
 
     @Test("a child that nobody refers to any more is reaped, and tells of its end")
-    func reaped() async throws {
+    func forgottenChildIsReaped() async throws {
         let number: CInt
         let events: AsyncStream<ChildProcess.Event>
         do {
@@ -100,7 +100,7 @@ struct ChildProcessTests {
     }
 
     @Test("a child is not touched by the deadline of who started it")
-    func outlivesDeadline() async throws {
+    func childOutlivesDeadline() async throws {
         let lines = try ScriptLines()
         let script = "until test -d \"$1.go\"; do sleep 0.01; done; exit 6"
         let (process, events) = try await withTimeout(.milliseconds(50)) {
@@ -132,14 +132,14 @@ struct ChildProcessTests {
     }
 
     @Test("a signal to a child that has ended is no error", ChildLoopRuns(), .descriptorsBalanced)
-    func ended() async throws {
+    func signalAfterTheEnd() async throws {
         let (process, events) = try await start(["/bin/sh", "-c", "kill -KILL $$"])
         for await event in events { #expect(event == .ended(.killed(.kill))) }
         process.send(.terminate)
     }
 
     @Test("a failed start says why and leaves nothing", ChildLoopRuns(), .descriptorsBalanced)
-    func notStarted() async throws {
+    func failedStartSaysWhy() async throws {
         let socket = try SharedSocket.listen(at: "127.0.0.1:0", named: "echo")
         for (path, name) in [("/nowhere/to/be/found", "ENOENT"), ("/etc/passwd", "EACCES")] {
             let error = await #expect(throws: SocketError.self) {
@@ -155,7 +155,7 @@ struct ChildProcessTests {
     }
 
     @Test("many descriptors are passed in order, whatever numbers they have here")
-    func manyDescriptors() async throws {
+    func descriptorsArriveInOrder() async throws {
         let sockets = try (0..<40).map { number in
             try SharedSocket.listen(at: "127.0.0.1:0", named: "s\(number)")
         }
@@ -170,7 +170,7 @@ struct ChildProcessTests {
     }
 
     @Test("telling a service manager that takes nothing fails and does not wait")
-    func fullQueue() throws {
+    func notifyingFullQueueFails() throws {
         let (descriptor, name) = try openNotifySocket()
         defer { closeDescriptor(descriptor) }
         let error = #expect(throws: Errno.self) {
@@ -181,7 +181,7 @@ struct ChildProcessTests {
     }
 
     @Test("what a service manager must hear waits until it takes messages again, but not for ever")
-    func patience() async throws {
+    func notifyingWaitsForRoom() async throws {
         let (descriptor, name) = try openNotifySocket()
         defer { closeDescriptor(descriptor) }
         #expect(throws: Errno.self) {
@@ -210,7 +210,7 @@ struct ChildProcessTests {
     }
 
     @Test("a program's path is where its file is, or the one that has replaced it")
-    func replacedFile() {
+    func pathOfReplacedProgram() {
         #expect(pathOfProgram(link: "/bin/x", fileExists: { _ in true }) == "/bin/x")
         #expect(pathOfProgram(link: "/bin/x (deleted)", fileExists: { _ in false }) == "/bin/x")
         let odd = "/bin/x (deleted)"

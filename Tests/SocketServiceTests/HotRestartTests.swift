@@ -27,7 +27,7 @@ struct HotRestartTests {
     }
 
     @Test("a new version that ends before it is ready changes nothing")
-    func endsEarly() async throws {
+    func successorEndsEarly() async throws {
         let listener = try TCPListener.bind(to: "127.0.0.1:0")
         let restart = restart("exit 5")
         for _ in 0..<2 {
@@ -43,7 +43,7 @@ struct HotRestartTests {
     }
 
     @Test("a cancelled restart is given up: the new version is killed, and another may be tried")
-    func cancelled() async throws {
+    func cancelledRestartKillsSuccessor() async throws {
         let lines = try ScriptLines()
         let restart = restart("echo $$ >\"$LINES\"; exec sleep 60", lines: lines)
         for _ in 0..<2 {
@@ -62,7 +62,7 @@ struct HotRestartTests {
     }
 
     @Test("a new version that is not ready in the time of a withTimeout is killed")
-    func deadline() async throws {
+    func deadlineKillsSuccessor() async throws {
         let error = await #expect(throws: SocketError.self) {
             try await withTimeout(.milliseconds(50)) {
                 _ = try await restart("exec sleep 60").start(passing: [])
@@ -73,7 +73,7 @@ struct HotRestartTests {
     }
 
     @Test("a new version that is not ready in time is killed")
-    func late() async throws {
+    func lateSuccessorIsKilled() async throws {
         let error = await #expect(throws: SocketError.self) {
             try await restart("exec sleep 60", within: .milliseconds(20)).start(passing: [])
         }
@@ -84,7 +84,7 @@ struct HotRestartTests {
     private static let hasPython = fileExists(python)
 
     @Test("the file of a Unix socket stays for the new version", .enabled(if: hasPython))
-    func unixFile() async throws {
+    func unixFileStaysForSuccessor() async throws {
         let directory = TemporaryDirectory()
         let path = directory.file("socket")
         let listener = try UnixListener.bind(to: "unix:\(path)")
@@ -109,7 +109,7 @@ struct HotRestartTests {
     }
 
     @Test("where the new version fails, the file of a Unix socket goes with the old one")
-    func unixFileOfFailure() async throws {
+    func unixFileStaysWithOldVersion() async throws {
         let directory = TemporaryDirectory()
         let path = directory.file("socket")
         let listener = try UnixListener.bind(to: "unix:\(path)")
@@ -122,7 +122,7 @@ struct HotRestartTests {
     }
 
     @Test("the new version learns its own number for the watchdog")
-    func watchdog() async throws {
+    func successorFeedsWatchdog() async throws {
         for (inherited, status) in [("\(currentProcess)", 42), ("1", 43)] {
             let restart = HotRestart(
                 options: .init(
@@ -143,7 +143,7 @@ struct HotRestartTests {
     }
 
     @Test("a second restart at the same time is refused")
-    func busy() async throws {
+    func secondRestartIsRefused() async throws {
         let lines = try ScriptLines()
         let script = "echo >\"$LINES\"; until test -d \"$LINES.go\"; do sleep 0.01; done; exit 5"
         let claim = HotRestart.Claim()

@@ -14,7 +14,7 @@ struct InheritedTests {
     }
 
     @Test("LISTEN_FDS is for the process in LISTEN_PID alone")
-    func parsing() {
+    func parsesListenVariables() {
         #expect(parse("42", "2", "http:admin") == ["3=http", "4=admin"])
         #expect(parse("42", "2", nil) == ["3=unknown", "4=unknown"])
         #expect(parse("42", "3", "a::") == ["3=a", "4=", "5="])
@@ -29,7 +29,7 @@ struct InheritedTests {
     }
 
     @Test("the first use of anything inherited removes the variables from the environment")
-    func clearedEnvironment() async {
+    func clearsEnvironment() async {
         // The environment belongs to the whole process: another one.
         await #expect(processExitsWith: .success) {
             let variables = [
@@ -70,7 +70,7 @@ struct InheritedTests {
     }
 
     @Test("several sockets with one name become one listener over the loops", .descriptorsBalanced)
-    func shards() async throws {
+    func shardsBecomeOneListener() async throws {
         let group = try EventLoopGroup(loops: 2)
         let original = try shardedListener(on: group)
         let inherited = try passing([SharedSocket(of: original, named: "echo")])
@@ -90,7 +90,7 @@ struct InheritedTests {
     }
 
     @Test("every address of a host is shared under one name, and inherited as one listener")
-    func severalAddresses() async throws {
+    func addressesBecomeOneListener() async throws {
         let shared = try await SharedSocket.listen(at: "localhost", port: 0, named: "echo")
         #expect(try passing([shared]).take(named: nil) { (_) throws(Never) in }.count == 2)
         let listener = try #require(
@@ -106,7 +106,7 @@ struct InheritedTests {
     }
 
     @Test("a shared socket that is closed cannot be passed, and refuses its clients")
-    func closedShared() async throws {
+    func closedSharedSocket() async throws {
         let shared = try SharedSocket.listen(at: "127.0.0.1:0", named: "echo")
         shared.close()
         shared.close()
@@ -121,7 +121,7 @@ struct InheritedTests {
     }
 
     @Test("Unix listeners of both kinds are inherited, and their file is left alone")
-    func unixListeners() async throws {
+    func inheritsUnixListeners() async throws {
         let directory = TemporaryDirectory()
         let stream = try UnixListener.bind(to: "unix:\(directory.path)/stream")
         let packet = try UnixPacketListener.bind(to: "unix:\(directory.path)/packet")
@@ -151,7 +151,7 @@ struct InheritedTests {
     }
 
     @Test("the file of a Unix socket goes to the version that takes it over, once that is ready")
-    func handedOverFile() throws {
+    func fileGoesToSuccessor() throws {
         let directory = TemporaryDirectory()
         let path = directory.file("socket")
         let address = "unix:\(path)"
@@ -194,7 +194,7 @@ struct InheritedTests {
     }
 
     @Test("a file that has taken the place of the one handed over is nobody's to remove")
-    func replacedFile() throws {
+    func strangersFileStays() throws {
         let directory = TemporaryDirectory()
         let path = directory.file("socket")
         let first = try UnixListener.bind(to: "unix:\(path)")
@@ -215,7 +215,7 @@ struct InheritedTests {
     }
 
     @Test("which files go along is said for each descriptor")
-    func parsingFiles() {
+    func parsesFileClaims() {
         #expect(InheritedDescriptors.files(":1.a::2.b", of: [3, 4, 5, 6]) == [4: "1.a", 6: "2.b"])
         #expect(InheritedDescriptors.files("1.a:2.b", of: [3]) == [3: "1.a"])
         #expect(InheritedDescriptors.files("1.a", of: []).isEmpty)
@@ -224,7 +224,7 @@ struct InheritedTests {
     }
 
     @Test("datagram sockets are inherited, one with each call")
-    func datagramSockets() async throws {
+    func inheritsDatagramSockets() async throws {
         let udp = try UDPSocket.bind(to: "127.0.0.1:0")
         let unix = try UnixDatagramSocket.bind(to: "unix:")
         let inherited = try passing([
@@ -246,7 +246,7 @@ struct InheritedTests {
     }
 
     @Test("a descriptor of another kind is an error of every kind of socket, and stays")
-    func wrongKind() async throws {
+    func wrongKindIsRefused() async throws {
         let counter = try openEventCounter().release()
         let stream = try await tcpPair().client.detach()
         let inherited = InheritedDescriptors([("counter", counter), ("stream", stream)])
@@ -290,7 +290,7 @@ struct InheritedTests {
     }
 
     @Test("inherited descriptors become close-on-exec and non-blocking")
-    func flags() throws {
+    func setsDescriptorFlags() throws {
         let shared = try SharedSocket.listen(at: "127.0.0.1:0", named: "echo")
         let numbers = try shared.duplicates()
         _ = fcntl(numbers[0], F_SETFD, 0)

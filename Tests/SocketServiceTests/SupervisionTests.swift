@@ -30,7 +30,7 @@ struct SupervisionTests {
             (1, Duration.seconds(10) as Duration?, 3), (2, .seconds(10), 2), (1, nil, 3),
         ]
     )
-    func everyOrder(count: Int, readyWithin: Duration?, starts: Int) async {
+    func everyOrderOfEvents(count: Int, readyWithin: Duration?, starts: Int) async {
         // Seconds of computing: not on the few threads that other tests share.
         let (fault, states) = await onThread {
             firstFault(count: count, readyWithin: readyWithin, starts: starts)
@@ -115,7 +115,7 @@ struct SupervisionTests {
     }
 
     @Test("a slot that fails again and again does not end the service that another keeps up")
-    func limping() {
+    func limpingServiceGoesOn() {
         var world = world(count: 2, .due(.proven(worker: 0)))
         var worker = 1
         for _ in 0..<50 {
@@ -130,7 +130,7 @@ struct SupervisionTests {
     }
 
     @Test("workers that crash at start on every slot are given up, with the reason")
-    func givingUp() {
+    func givesUpWhenEverySlotFails() {
         var world = world(count: 3, failedStarts: 2, ready: false)
         for _ in 0..<2 {
             for worker in world.running.keys.sorted() {
@@ -149,7 +149,7 @@ struct SupervisionTests {
     }
 
     @Test("the pause before a start doubles up to the longest; a proven worker starts it anew")
-    func backOff() {
+    func backOffDoubles() {
         var supervision = Supervision(Self.rules(count: 1, failedStarts: 100))
         var worker = 0
         func pause(after input: Supervision.Input) -> Duration? {
@@ -216,7 +216,7 @@ struct SupervisionTests {
     }
 
     @Test("the pause before another start doubles up to its limit, however long both are")
-    func pauses() {
+    func pauseHasALimit() {
         var rules = Self.rules(count: 1)
         let first = (1...4).map { rules.pause(afterFailures: $0) }
         #expect(first == [100, 200, 300, 300].map { .milliseconds($0) })

@@ -7,7 +7,7 @@ import Testing
 @Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct WorkerTests {
     @Test("workers that end at start are given up clearly, and no worker is left")
-    func givingUp() async throws {
+    func givesUpAfterFailedStarts() async throws {
         let error = await #expect(throws: SocketError.self) {
             try await scriptWorkers("exit 3", count: 1, WorkerLog()).run()
         }
@@ -27,7 +27,7 @@ struct WorkerTests {
     }
 
     @Test("cancelling asks the workers to finish")
-    func draining() async throws {
+    func cancellingDrainsWorkers() async throws {
         let (log, lines) = (WorkerLog(), try ScriptLines())
         let run = Task {
             let script = "trap 'exit 7' TERM; echo >\"$LINES\"; while :; do sleep 0.01; done"
@@ -41,7 +41,7 @@ struct WorkerTests {
     }
 
     @Test("workers finish when the time of a withTimeout around them is over")
-    func deadline() async throws {
+    func deadlineDrainsWorkers() async throws {
         let log = WorkerLog()
         let error = await #expect(throws: SocketError.self) {
             try await withTimeout(.milliseconds(500)) {
@@ -59,7 +59,7 @@ struct WorkerTests {
     }
 
     @Test("a worker that does not finish in time is killed")
-    func stubborn() async throws {
+    func stubbornWorkerIsKilled() async throws {
         let (log, lines) = (WorkerLog(), try ScriptLines())
         let run = Task {
             let script = "trap '' TERM; echo >\"$LINES\"; while :; do sleep 0.01; done"
@@ -76,7 +76,7 @@ struct WorkerTests {
     }
 
     @Test("a worker that is not ready in time is killed")
-    func notReady() async throws {
+    func workerNotReadyIsKilled() async throws {
         let log = WorkerLog()
         let error = await #expect(throws: SocketError.self) {
             try await scriptWorkers("exec sleep 60", count: 1, log) {
@@ -89,7 +89,7 @@ struct WorkerTests {
     }
 
     @Test("a slot that cannot keep its worker does not end the service")
-    func limping() async throws {
+    func limpingServiceGoesOn() async throws {
         let (log, lines) = (WorkerLog(), try ScriptLines())
         // The first to make the directory lives; all others end at once.
         let script = """
@@ -109,7 +109,7 @@ struct WorkerTests {
     }
 
     @Test("a worker killed by a signal is replaced, and replaceAll replaces every worker once")
-    func replacing() async throws {
+    func workersAreReplaced() async throws {
         let (log, lines) = (WorkerLog(), try ScriptLines())
         let script = "trap 'exit 0' TERM; echo $$ >\"$LINES\"; while :; do sleep 0.01; done"
         let workers = scriptWorkers(script, log, lines: lines) { $0.minimumLifetime = .zero }
@@ -130,7 +130,7 @@ struct WorkerTests {
     }
 
     @Test("workers inherit descriptors, their names and their own process number")
-    func inheriting() async throws {
+    func workersInheritDescriptors() async throws {
         let log = WorkerLog()
         let socket = try SharedSocket.listen(at: "127.0.0.1:0", named: "echo")
         let script = """

@@ -23,7 +23,7 @@ struct AddressCodingTests {
         """#
 
     @Test("is its text, both ways")
-    func bothWays() throws {
+    func codesAsText() throws {
         let read = try JSONDecoder().decode(Configuration.self, from: Data(Self.text.utf8))
         #expect(
             read.listen.map(\.description)
@@ -38,7 +38,7 @@ struct AddressCodingTests {
     }
 
     @Test("that is wrong is an error that says where and why")
-    func wrong() throws {
+    func wrongTextSaysWhere() throws {
         let text = Self.text.replacing("[::1]:80", with: "[::1]:80000")
         let error = try #require(
             #expect(throws: DecodingError.self) {

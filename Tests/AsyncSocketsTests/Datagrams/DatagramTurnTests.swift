@@ -69,7 +69,7 @@ struct DatagramTurnTests {
     }
 
     @Test("an error that was taken does not make later receives try in vain")
-    func calm() async throws {
+    func errorIsTakenOnce() async throws {
         let socket = try UDPSocket.onLoopback()
         let registration = socket.core.registration
         // As if the loop had heard of an error, which somebody else has taken meanwhile.

@@ -47,7 +47,7 @@ struct HomeLoopTests {
     }
 
     @Test("connections that are steered go to the loop of the processor that received them")
-    func byProcessor() async throws {
+    func steeredToProcessorsLoop() async throws {
         let group = try EventLoopGroup(loops: 2)
         let listener = try shardedListener(on: group, .perLoopByProcessor)
         let port = try #require(listener.localAddress.port)
@@ -66,7 +66,7 @@ struct HomeLoopTests {
     }
 
     @Test("the threads of a pinned group stay on one processor each, others on none")
-    func pinned() async throws {
+    func pinnedThreadsStay() async throws {
         let free = try EventLoopGroup(loops: 1)
         let everywhere = try #require(try await processors(of: free).first)
         let pinned = try await processors(of: EventLoopGroup(loops: 2, pinned: true))

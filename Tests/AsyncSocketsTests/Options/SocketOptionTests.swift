@@ -26,7 +26,7 @@ struct SocketOptionTests {
     }
 
     @Test("Options of a TCP socket are set and read back")
-    func tcp() throws {
+    func optionsOfTCP() throws {
         let tcp = RawSocket(AF_INET, SOCK_STREAM)
         let descriptor = tcp.descriptor
         check(.noDelay, true, false, on: descriptor)
@@ -50,7 +50,7 @@ struct SocketOptionTests {
     }
 
     @Test("Options of every socket are set and read back")
-    func general() throws {
+    func optionsOfEverySocket() throws {
         let tcp = RawSocket(AF_INET, SOCK_STREAM)
         let descriptor = tcp.descriptor
         check(.reuseAddress, true, false, on: descriptor)
@@ -93,7 +93,7 @@ struct SocketOptionTests {
     }
 
     @Test("Options of an IPv6 socket are set and read back")
-    func ipv6() throws {
+    func optionsOfIPv6() throws {
         let udp = RawSocket(AF_INET6, SOCK_DGRAM)
         let descriptor = udp.descriptor
         check(.v6Only, true, false, on: descriptor)
@@ -217,7 +217,7 @@ struct SocketOptionTests {
     }
 
     @Test("A failed option says its name and the value")
-    func errors() {
+    func failedOptionSaysWhich() {
         let address = SocketAddress.ipv4(.loopback, port: 80)
         #expect(
             "\(SocketOption.keepAliveCount.writeError(.invalidArgument, value: 0, local: address))"

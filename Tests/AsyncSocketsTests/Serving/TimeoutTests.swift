@@ -174,7 +174,7 @@ struct TimeoutTests {
 
     @Test("runs the body where it is called, with what surrounds it")
     @MainActor
-    func noTask() async throws {
+    func makesNoTask() async throws {
         final class NotSendable { var count = 0 }
         let local = NotSendable()
         try await withTimeout(.seconds(60)) {
@@ -185,7 +185,7 @@ struct TimeoutTests {
     }
 
     @Test("that has passed ends every later wait, and gives what is there already")
-    func afterwards() async throws {
+    func endsEveryLaterWait() async throws {
         let (client, server) = try await tcpPair()
         try await server.write("there")
         #expect(try await client.read(exactly: 1) == Array("t".utf8))
@@ -200,7 +200,7 @@ struct TimeoutTests {
     }
 
     @Test("ends a loop that never has to wait")
-    func endless() async throws {
+    func endsLoopThatNeverWaits() async throws {
         let (client, server) = try await tcpPair()
         let flood = Task {
             while true { try await server.write([UInt8](repeating: 1, count: 65536)) }
@@ -223,7 +223,7 @@ struct TimeoutTests {
     }
 
     @Test("ends writes that a peer takes for ever")
-    func endlessWrite() async throws {
+    func endsEndlessWrites() async throws {
         let (client, server) = try await tcpPair()
         let reader = Task { for try await _ in server {} }
         let much = [UInt8](repeating: 1, count: 64 * 1024)
@@ -285,7 +285,7 @@ struct TimeoutTests {
     }
 
     @Test("and data that come at the same moment lose nothing")
-    func race() async throws {
+    func racingDataIsNotLost() async throws {
         let (client, server) = try await tcpPair()
         var random = SeededGenerator()
         for round in 0..<200 {

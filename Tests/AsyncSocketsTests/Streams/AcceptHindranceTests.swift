@@ -10,7 +10,7 @@ struct AcceptHindranceTests {
         "and concerns one connection is passed over at once, but not for ever",
         arguments: [Errno.connectionAborted, .protocolError, .notPermitted, .timedOut]
     )
-    func oneConnection(_ errno: Errno) {
+    func oneConnectionIsPassedOver(_ errno: Errno) {
         var hindrance = AcceptHindrance()
         for _ in 0..<AcceptHindrance.mostFailures {
             #expect(hindrance.answer(to: .system(errno)) == .tryAgain)
@@ -25,7 +25,7 @@ struct AcceptHindranceTests {
             Errno.processDescriptorLimit, .systemDescriptorLimit, .noBufferSpace, .noMemory,
         ]
     )
-    func exhaustion(_ errno: Errno) {
+    func exhaustionIsWaitedOut(_ errno: Errno) {
         var hindrance = AcceptHindrance()
         let pauses = (0..<12).map { _ in hindrance.answer(to: .system(errno)) }
         let first: [AcceptHindrance.Answer] = [1, 2, 4].map { .pause(.milliseconds($0)) }
@@ -34,7 +34,7 @@ struct AcceptHindranceTests {
     }
 
     @Test("for good ends it")
-    func lasting() {
+    func lastingFailureEnds() {
         let failures: [OperationFailure] = [
             .system(.badDescriptor), .system(.invalidArgument), .closed, .cancelled, .timedOut,
         ]

@@ -28,7 +28,7 @@ struct AcceptTests {
     }
 
     @Test("ends its loops when it is closed, and later calls say `.closed`")
-    func closing() async throws {
+    func closingEndsLoops() async throws {
         let listener = try TCPListener.bind(to: "127.0.0.1:0")
         async let looped: Int = {
             var count = 0
@@ -47,7 +47,7 @@ struct AcceptTests {
     }
 
     @Test("says why accepting failed for good, and `serve` throws it after its clients are done")
-    func failure() async throws {
+    func failureEndsLoops() async throws {
         let listener = try TCPListener.bind(to: "127.0.0.1:0")
         let (served, isServed) = AsyncStream<Void>.makeStream()
         let server = Task {
