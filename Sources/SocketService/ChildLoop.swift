@@ -30,12 +30,12 @@ final class ChildLoop: Sendable {
         do throws(SocketError) { return try result.get() } catch { throw error.during(operation) }
     }
 
-    /// Lets time pass; false where the task was cancelled before the end.
+    /// Sleeps; false if the task was cancelled before the end.
     static func sleep(for duration: Duration) async -> Bool {
         await sleep(until: MonotonicTime.now.advanced(by: duration))
     }
 
-    /// Waits for a moment; false where the task was cancelled before.
+    /// Sleeps until a moment; false if the task was cancelled before.
     static func sleep(until moment: MonotonicTime) async -> Bool {
         let group = try? shared.group(for: .startProcess).loops(for: .startProcess)
         guard let loop = group?.loops.first else { return false }

@@ -18,7 +18,7 @@ final class ChildProcess: Sendable {
         /// Serves in place of this one, and gets what goes with the sockets.
         case successor
 
-        /// Which environment variable tells it whom to notify.
+        /// The environment variable that names the socket for its notifications.
         var notifyVariable: String {
             switch self {
             case .worker: "NOTIFY_SOCKET"
@@ -45,7 +45,7 @@ final class ChildProcess: Sendable {
     ///   - role: What it is to this process.
     ///   - report: Called with what becomes known of it, also when nobody refers to this any more.
     /// - Returns: The process, running.
-    /// - Throws: `SocketError` where it could not be started.
+    /// - Throws: `SocketError` if it could not be started.
     static func start(
         _ program: ProgramStart,
         sockets: [SharedSocket],
@@ -54,7 +54,7 @@ final class ChildProcess: Sendable {
     ) async throws(SocketError) -> ChildProcess {
         let group = try ChildLoop.shared.group(for: .startProcess)
         // Not a child task: a process that was half started by a cancelled task would be lost. And
-        // detached, as all that it starts: it outlives the deadline of who asks.
+        // detached, as all that it starts: it outlives the deadline of the caller.
         let task = Task.detached(executorPreference: group.taskExecutor) {
             Result { () throws(SocketError) in
                 try startNow(program, sockets, role, on: group, report)

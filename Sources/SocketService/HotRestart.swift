@@ -21,7 +21,7 @@ internal import Synchronization
 /// task that it cancels then; the example `HotRestart` does.
 ///
 /// Both versions have the same sockets, so a client that connects meanwhile waits in the queue of
-/// one socket for whoever accepts first; none is refused, and none is lost when the old version
+/// one socket for the version that accepts first; none is refused, and none is lost when the old one
 /// closes its own.
 ///
 /// After a success the service is the new version's: the old one must not tell the service manager
@@ -86,16 +86,16 @@ public final class HotRestart: Sendable {
     /// The new version takes the sockets by `TCPListener.inherited(named:)`. The service manager is
     /// told that it is the main process from now on (`NotifyAccess=all` lets it speak, too).
     ///
-    /// Cancelling the task gives the restart up: the new version is killed, and waited for. Where it
+    /// Cancelling the task gives the restart up: the new version is killed, and waited for. If it
     /// has said that it is ready before, it has taken over, and this returns.
     ///
     /// - Parameter sockets: What the new version inherits.
     /// - Returns: The new version's process.
     /// - Throws: `SocketError` with the operation `.hotRestart`: `.busy` while another restart of
-    ///   this process is under way or after one has succeeded, `.timedOut` where the new version was
+    ///   this process is under way or after one has succeeded, `.timedOut` if the new version was
     ///   not ready in time, that of a `withTimeout` around it among others, and was killed,
-    ///   `.processFailed` where it ended before; `.startProcess` where it could not be started;
-    ///   `CancellationError` where the task was cancelled. Then this process has everything as
+    ///   `.processFailed` if it ended before; `.startProcess` if it could not be started;
+    ///   `CancellationError` if the task was cancelled. Then this process has everything as
     ///   before, and may try again.
     @discardableResult
     public func start(passing sockets: [SharedSocket]) async throws -> CInt {
@@ -144,7 +144,7 @@ public final class HotRestart: Sendable {
         var reason: Reason?
         for await event in events {
             switch event {
-            // Whoever is being killed has not taken over.
+            // A new version that is being killed has not taken over.
             case .process(.ready) where reason == nil: return process.number
             case .process(.ready): break
             case .process(.ended(let how)):
@@ -169,7 +169,7 @@ public final class HotRestart: Sendable {
                 + (options.arguments ?? Array(arguments.dropFirst())),
             environment: environmentVariables.merging(options.environment) { $1 }
         )
-        // Who is to feed the watchdog is the main process, which the new version will be.
+        // The main process has to feed the watchdog, and the new version will be that.
         if program.environment["WATCHDOG_PID"] == "\(currentProcess)" {
             program.numberVariables.append("WATCHDOG_PID")
         }
@@ -186,13 +186,14 @@ public final class HotRestart: Sendable {
 }
 
 extension HotRestart {
-    /// A process has one successor: whoever starts it holds the claim, and keeps it after a success.
+    /// A process has one successor: the restart that starts it holds the claim, and keeps it after a
+    /// success.
     final class Claim: Sendable {
         static let ofThisProcess = Claim()
 
         private let isTaken = Atomic(false)
 
-        /// False where another has it.
+        /// False if another has it.
         func take() -> Bool { !isTaken.exchange(true, ordering: .acquiringAndReleasing) }
 
         func giveBack() { isTaken.store(false, ordering: .releasing) }

@@ -2,8 +2,8 @@ internal import AsyncSockets
 internal import SocketSystem
 internal import Synchronization
 
-/// The descriptors that whoever started this program left for it, by the `LISTEN_FDS` protocol of
-/// `sd_listen_fds(3)`: each is given out once.
+/// The descriptors that the process which started this program left for it, by the `LISTEN_FDS`
+/// protocol of `sd_listen_fds(3)`: each is given out once.
 final class InheritedDescriptors: Sendable {
     /// What this process inherited. The environment is looked at, and cleared of it, by the first
     /// use.
@@ -17,7 +17,7 @@ final class InheritedDescriptors: Sendable {
     /// Tells a worker of `WorkerProcesses` that it is one: the number of its supervisor's process.
     static let supervisorVariable = "ASYNCSOCKETS_SUPERVISOR"
 
-    /// The supervisor's process, where this one was started by `WorkerProcesses`.
+    /// The supervisor's process, if this one was started by `WorkerProcesses`.
     let supervisor: CInt?
     private let descriptors: Mutex<[(name: String, number: CInt)]>
     /// The claims of files that come with descriptors.
@@ -59,12 +59,12 @@ final class InheritedDescriptors: Sendable {
         ] {
             removeEnvironmentVariable(name)
         }
-        // A number that is no descriptor is found out by whoever wants to use it.
+        // A number that is no descriptor is an error of its first use.
         for (_, number) in descriptors { try? closeOnExec(number) }
         self.init(descriptors, files: files, supervisor: supervisor)
     }
 
-    /// What the three variables mean: nothing where they are meant for another process or are no
+    /// What the three variables mean: nothing if they are meant for another process or are no
     /// numbers. A descriptor without a name is called `unknown`.
     static func parse(
         process: String?,
@@ -85,7 +85,7 @@ final class InheritedDescriptors: Sendable {
     }
 
     /// What the supervisor's variable means: nothing for a process that a worker has started, since
-    /// both variables go on to children of those who do not look at them.
+    /// a worker that has not looked at the variables hands both on to its children.
     static func supervisor(process: String?, supervisor: String?, ownProcess: CInt) -> CInt? {
         guard let process, CInt(process) == ownProcess else { return nil }
         return supervisor.flatMap { CInt($0) }
@@ -99,7 +99,7 @@ final class InheritedDescriptors: Sendable {
     }
 
     /// The file that comes with the Unix socket of a descriptor, if it is still the one that was
-    /// handed over; nil where the file is another's.
+    /// handed over; nil if the file is another's.
     func file(of number: CInt) -> SocketFile? {
         guard let claim = files[number],
             let path = (try? SocketAddress(ofSocket: number, for: .inherit))?.unixPathBytes,
@@ -133,7 +133,7 @@ final class InheritedDescriptors: Sendable {
     /// - Parameters:
     ///   - name: The name.
     ///   - make: Takes the descriptor over, unless it throws.
-    /// - Returns: What was made; nil where there is no such descriptor.
+    /// - Returns: What was made; nil if there is no such descriptor.
     /// - Throws: What `make` throws, as an error of `.inherit`; then the descriptor stays.
     func takeFirst<Value>(
         named name: String?,
@@ -154,9 +154,9 @@ final class InheritedDescriptors: Sendable {
     }
 }
 
-/// Takes the descriptors that whoever started this program left for it under a name, by the
-/// `LISTEN_FDS` protocol of `sd_listen_fds(3)`, for those that no listener's `inherited(named:)`
-/// fits.
+/// Takes the descriptors that the process which started this program left for it under a name, by
+/// the `LISTEN_FDS` protocol of `sd_listen_fds(3)`: for descriptors that no `inherited(named:)` of a
+/// socket fits.
 ///
 /// The descriptors are close-on-exec; nothing else is changed or checked. The caller must close
 /// them. A second call with the same name finds nothing. The first use of anything inherited
@@ -164,7 +164,7 @@ final class InheritedDescriptors: Sendable {
 /// the beginning of a program, before other threads look at the environment.
 ///
 /// - Parameter name: The name; nil for all that are left.
-/// - Returns: The descriptors, in the order in which they were passed; none where nothing was.
+/// - Returns: The descriptors, in the order in which they were passed; none if nothing was.
 public func inheritedDescriptors(named name: String? = nil) -> [CInt] {
     InheritedDescriptors.shared.take(named: name) { (_) throws(Never) in }
 }

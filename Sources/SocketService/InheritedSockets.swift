@@ -3,19 +3,19 @@ public import AsyncSockets
 // What programs inherit beside TCP listeners: each kind of socket by its own `inherited(named:)`.
 
 extension UnixListener: Inheritable {
-    /// Takes over a listening Unix stream socket from whoever started the program, by the `LISTEN_FDS`
-    /// protocol; see `TCPListener.inherited(named:on:)`.
+    /// Takes over a listening Unix stream socket from the process that started the program, by the
+    /// `LISTEN_FDS` protocol; see `TCPListener.inherited(named:on:)`.
     ///
     /// Of several with the name each call takes the next one.
     ///
-    /// The file of a path belongs to whoever bound it: `close()` does not remove it. Only an earlier
-    /// version of the program (`HotRestart`) leaves it to this one: `close()` does remove it once
-    /// `ServiceManager.notify(.ready)` was called.
+    /// The file of a path belongs to the process that bound it: `close()` does not remove it. Only an
+    /// earlier version of the program (`HotRestart`) leaves it to this one: `close()` does remove it
+    /// once `ServiceManager.notify(.ready)` was called.
     ///
     /// - Parameters:
     ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil for the first that is left.
     ///   - group: The loops that the listener and its connections join.
-    /// - Returns: The listener; nil where no such socket was passed, or all were taken before.
+    /// - Returns: The listener; nil if no such socket was passed, or all were taken before.
     /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is no listening
     ///   stream socket, `.wrongAddressFamily` for one that is no Unix socket. The
     ///   descriptor is left open then, and may be taken as something else.
@@ -28,19 +28,19 @@ extension UnixListener: Inheritable {
 }
 
 extension UnixPacketListener: Inheritable {
-    /// Takes over a listening Unix packet socket from whoever started the program, by the `LISTEN_FDS`
-    /// protocol; see `TCPListener.inherited(named:on:)`.
+    /// Takes over a listening Unix packet socket from the process that started the program, by the
+    /// `LISTEN_FDS` protocol; see `TCPListener.inherited(named:on:)`.
     ///
     /// Of several with the name each call takes the next one.
     ///
-    /// The file of a path belongs to whoever bound it: `close()` does not remove it. Only an earlier
-    /// version of the program (`HotRestart`) leaves it to this one: `close()` does remove it once
-    /// `ServiceManager.notify(.ready)` was called.
+    /// The file of a path belongs to the process that bound it: `close()` does not remove it. Only an
+    /// earlier version of the program (`HotRestart`) leaves it to this one: `close()` does remove it
+    /// once `ServiceManager.notify(.ready)` was called.
     ///
     /// - Parameters:
     ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil for the first that is left.
     ///   - group: The loops that the listener and its connections join.
-    /// - Returns: The listener; nil where no such socket was passed, or all were taken before.
+    /// - Returns: The listener; nil if no such socket was passed, or all were taken before.
     /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is no listening
     ///   packet socket, `.wrongAddressFamily` for one that is no Unix socket. The
     ///   descriptor is left open then, and may be taken as something else.
@@ -53,15 +53,15 @@ extension UnixPacketListener: Inheritable {
 }
 
 extension UDPSocket: Inheritable {
-    /// Takes over a UDP socket from whoever started the program, by the `LISTEN_FDS`
-    /// protocol; see `TCPListener.inherited(named:on:)`.
+    /// Takes over a UDP socket from the process that started the program, by the
+    /// `LISTEN_FDS` protocol; see `TCPListener.inherited(named:on:)`.
     ///
     /// Of several with the name each call takes the next one.
     ///
     /// - Parameters:
     ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil for the first that is left.
     ///   - group: The loops that the socket joins.
-    /// - Returns: The socket; nil where no such socket was passed, or all were taken before.
+    /// - Returns: The socket; nil if no such socket was passed, or all were taken before.
     /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is no datagram
     ///   socket, `.wrongAddressFamily` for one that is not UDP. The
     ///   descriptor is left open then, and may be taken as something else.
@@ -74,19 +74,19 @@ extension UDPSocket: Inheritable {
 }
 
 extension UnixDatagramSocket: Inheritable {
-    /// Takes over a Unix datagram socket from whoever started the program, by the `LISTEN_FDS`
-    /// protocol; see `TCPListener.inherited(named:on:)`.
+    /// Takes over a Unix datagram socket from the process that started the program, by the
+    /// `LISTEN_FDS` protocol; see `TCPListener.inherited(named:on:)`.
     ///
     /// Of several with the name each call takes the next one.
     ///
-    /// The file of a path belongs to whoever bound it: `close()` does not remove it. Only an earlier
-    /// version of the program (`HotRestart`) leaves it to this one: `close()` does remove it once
-    /// `ServiceManager.notify(.ready)` was called.
+    /// The file of a path belongs to the process that bound it: `close()` does not remove it. Only an
+    /// earlier version of the program (`HotRestart`) leaves it to this one: `close()` does remove it
+    /// once `ServiceManager.notify(.ready)` was called.
     ///
     /// - Parameters:
     ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil for the first that is left.
     ///   - group: The loops that the socket joins.
-    /// - Returns: The socket; nil where no such socket was passed, or all were taken before.
+    /// - Returns: The socket; nil if no such socket was passed, or all were taken before.
     /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is no datagram
     ///   socket, `.wrongAddressFamily` for one that is no Unix socket. The
     ///   descriptor is left open then, and may be taken as something else.
@@ -108,13 +108,13 @@ extension UDPSocket {
     }
 }
 
-/// What takes over a socket by its descriptor, and the file of its path where that goes with it.
+/// What takes over a socket by its descriptor, and the file of its path if that goes with it.
 protocol Inheritable {
     init(adopting descriptor: CInt, file: SocketFile?, on group: EventLoopGroup) throws(SocketError)
 }
 
 extension Inheritable {
-    /// Takes over the next socket with a name of a list of descriptors; nil where none is left.
+    /// Takes over the next socket with a name of a list of descriptors; nil if none is left.
     static func inherited(
         named name: String?,
         from inherited: InheritedDescriptors,

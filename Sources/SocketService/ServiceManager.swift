@@ -12,7 +12,7 @@ public enum ServiceManager {
     public struct Message: Hashable, Sendable {
         let line: String
 
-        /// Whether nothing is lost where it is not heard, for another follows.
+        /// Whether nothing is lost if it is not heard, because another follows.
         let isFleeting: Bool
 
         private init(_ line: String, isFleeting: Bool = false) {
@@ -46,13 +46,13 @@ public enum ServiceManager {
 
     /// Tells the service manager something, in one message.
     ///
-    /// The environment variable `NOTIFY_SOCKET` says where it listens. Where the service manager has
+    /// The environment variable `NOTIFY_SOCKET` says where it listens. If the service manager has
     /// not taken the messages before it, this blocks its thread for up to a second; but not for
     /// `watchdog` and `status`, which others follow. The corresponding function is `sd_notify(3)`.
     ///
     /// - Parameter messages: What there is to tell.
     /// - Returns: Whether there is a service manager that wants to hear.
-    /// - Throws: `SocketError` where there should be one that cannot be reached, or that takes no
+    /// - Throws: `SocketError` if there should be one and it cannot be reached, or it takes no
     ///   more messages (EAGAIN).
     @discardableResult
     public static func notify(_ messages: Message...) throws(SocketError) -> Bool {
@@ -64,7 +64,7 @@ public enum ServiceManager {
         do throws(Errno) {
             if let name = environmentVariable(readySocketVariable), messages.contains(.ready) {
                 isHeard = true
-                // Whoever started us may be gone, which is as it should be.
+                // The process that started this one may be gone, which is as it should be.
                 try? sendNotification(text, to: name, waiting: patience)
             }
             if let name = environmentVariable("NOTIFY_SOCKET"), !name.isEmpty {
@@ -82,14 +82,14 @@ public enum ServiceManager {
         let inherited = InheritedDescriptors.shared
         inherited.handover.complete()
         guard let supervisor = inherited.supervisor else { return }
-        // The supervisor has asked for this, but the kernel forgets it where the process has become
+        // The supervisor has asked for this, but the kernel forgets it if the process has become
         // another user since. On a loop, since it counts as long as the thread lives.
         Task.detached(executorPreference: EventLoopGroup.shared.taskExecutor) {
             try? receive(.terminate, atEndOfParent: supervisor)
         }
     }
 
-    /// Within what time the service manager wants to hear `watchdog` again and again; nil where it
+    /// Within what time the service manager wants to hear `watchdog` again and again; nil if it
     /// does not. Half of it is a good interval.
     ///
     /// The corresponding function is `sd_watchdog_enabled(3)`.

@@ -10,13 +10,13 @@ public final class SharedSocket: Sendable {
     /// The name by which it is inherited.
     public let name: String
 
-    /// Where it listens; the first address, where there are several.
+    /// Where it listens; the first address, if there are several.
     public let localAddress: SocketAddress
 
     /// The sockets; none after `close()`.
     private let descriptors: Mutex<[CInt]>
 
-    /// The file of the Unix socket that is shared; nil where there is none, and where it is not
+    /// The file of the Unix socket that is shared; nil if there is none, and if it is not
     /// this process's.
     let file: SocketFile?
 
@@ -170,9 +170,9 @@ extension SharedSocket {
     /// shard or address. The listener stays as it is.
     ///
     /// - Parameters:
-    ///   - listener: Whose sockets.
+    ///   - listener: The listener.
     ///   - name: The name by which they are inherited.
-    /// - Throws: `SocketError`: `.closed` where the listener is, `.tooManyDescriptors`,
+    /// - Throws: `SocketError`: `.closed` if the listener is, `.tooManyDescriptors`,
     ///   `.invalidArgument` for a name that cannot be passed.
     public convenience init(of listener: TCPListener, named name: String) throws(SocketError) {
         try self.init(name) { () throws(SocketError) in try listener.duplicateDescriptors() }
@@ -180,12 +180,12 @@ extension SharedSocket {
 
     /// The socket of a Unix listener of this process, as others may inherit it.
     ///
-    /// The listener stays as it is, and so does its file: whoever bound it removes it when it
-    /// closes its listener, workers do not. A `HotRestart` that succeeds hands the file over to the
-    /// new version, which removes it in its turn.
+    /// The listener stays as it is, and so does its file: the process that bound it removes it when
+    /// it closes its listener, workers do not. A `HotRestart` that succeeds hands the file
+    /// over to the new version, which removes it in its turn.
     ///
     /// - Parameters:
-    ///   - listener: Whose socket.
+    ///   - listener: The listener.
     ///   - name: The name by which it is inherited.
     /// - Throws: `SocketError`: `.closed`, `.tooManyDescriptors`, `.invalidArgument`.
     public convenience init(of listener: UnixListener, named name: String) throws(SocketError) {
@@ -198,7 +198,7 @@ extension SharedSocket {
     /// `UnixListener`.
     ///
     /// - Parameters:
-    ///   - listener: Whose socket.
+    ///   - listener: The listener.
     ///   - name: The name by which it is inherited.
     /// - Throws: `SocketError`: `.closed`, `.tooManyDescriptors`, `.invalidArgument`.
     public convenience init(
@@ -210,11 +210,11 @@ extension SharedSocket {
         }
     }
 
-    /// A UDP socket of this process, as others may inherit it: each datagram goes to one of those
-    /// who receive.
+    /// A UDP socket of this process, as others may inherit it: each datagram goes to one of the
+    /// processes that receive.
     ///
     /// - Parameters:
-    ///   - socket: Which socket.
+    ///   - socket: The socket.
     ///   - name: The name by which it is inherited.
     /// - Throws: `SocketError`: `.closed`, `.tooManyDescriptors`, `.invalidArgument`.
     public convenience init(of socket: UDPSocket, named name: String) throws(SocketError) {
@@ -222,10 +222,10 @@ extension SharedSocket {
     }
 
     /// A Unix datagram socket of this process, as others may inherit it: each datagram goes to one
-    /// of those who receive.
+    /// of the processes that receive.
     ///
     /// - Parameters:
-    ///   - socket: Which socket.
+    ///   - socket: The socket.
     ///   - name: The name by which it is inherited.
     /// - Throws: `SocketError`: `.closed`, `.tooManyDescriptors`, `.invalidArgument`.
     public convenience init(of socket: UnixDatagramSocket, named name: String) throws(SocketError) {

@@ -1,7 +1,7 @@
 public import AsyncSockets
 
 extension SocketError.Operation {
-    /// Taking a socket over from whoever started the program, `LISTEN_FDS`.
+    /// Taking a socket over from the process that started the program, `LISTEN_FDS`.
     public static var inherit: Self { Self("inherit") }
     /// Telling the service manager how the program does, `sd_notify(3)`.
     public static var notify: Self { Self("notify the service manager") }

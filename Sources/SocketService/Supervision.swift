@@ -105,7 +105,7 @@ struct Supervision: Hashable, Sendable {
     private var hasBeenReady = false
     private var isStopping = false
 
-    /// Why all was given up; nil where it was not.
+    /// Why all was given up; nil if it was not.
     private(set) var failure: String?
     /// Whether nothing is left to be done.
     var isOver: Bool { isStopping && workers.isEmpty }
@@ -238,7 +238,7 @@ extension Supervision {
 // MARK: - Ending
 
 extension Supervision {
-    /// Sees to a slot whose worker is gone.
+    /// Decides about a slot whose worker is gone.
     private mutating func replace(
         _ id: Int,
         _ lost: Worker,
@@ -267,7 +267,7 @@ extension Supervision {
         }
     }
 
-    /// Starts another worker for a slot: at once, or later where the last one failed to start.
+    /// Starts another worker for a slot: at once, or later if the last one failed to start.
     private mutating func startAgain(
         _ slot: Int,
         failed: Bool,
@@ -327,7 +327,7 @@ extension Supervision {
         slotsToRenew = []
         isRenewing = false
         outputs.append(.tell(.stopping))
-        // Who comes now shall be refused, not wait in the queue of a socket that nobody serves.
+        // New clients shall be refused, not wait in the queue of a socket that nobody serves.
         outputs.append(.closeSockets)
         for id in workers.keys.sorted() { leave(id, &outputs) }
     }

@@ -15,7 +15,7 @@ struct Supervisor {
         supervision = Supervision(owner.options.rules)
     }
 
-    /// Returns when no worker is left; why all was given up, or nil where it was asked to stop.
+    /// Returns when no worker is left; why all was given up, or nil if it was asked to stop.
     mutating func run(_ inputs: AsyncStream<Supervision.Input>) async -> SocketError? {
         mailbox.yield(.begin)
         await withDiscardingTaskGroup { timers in
@@ -74,7 +74,7 @@ struct Supervisor {
         }
     }
 
-    /// Lets the service manager know, where it wants to, that this loop still turns.
+    /// Lets the service manager know that this loop still turns, if it wants to.
     private static func feedWatchdog() async {
         guard let interval = ServiceManager.watchdogInterval else { return }
         while await ChildLoop.sleep(for: interval / 2) {

@@ -2,8 +2,8 @@ public import AsyncSockets
 internal import SocketSystem
 
 extension TCPListener {
-    /// Takes over a listening TCP socket from whoever started the program: systemd, a supervisor
-    /// (`WorkerProcesses`) or an earlier version of it (`HotRestart`).
+    /// Takes over a listening TCP socket from the process that started the program: systemd, a
+    /// supervisor (`WorkerProcesses`) or an earlier version of it (`HotRestart`).
     ///
     /// ```swift
     /// let listener = try TCPListener.inherited(named: "http") ?? .bind(to: "127.0.0.1:8080")
@@ -15,17 +15,17 @@ extension TCPListener {
     /// the beginning of a program, before other threads look at the environment.
     ///
     /// All sockets with the name become one listener: those at one address are spread over the
-    /// loops like the shards of `ListenOptions`. Where there is one for each loop, a connection stays
+    /// loops like the shards of `ListenOptions`. If there is one for each loop, a connection stays
     /// on the loop that accepts it, as there.
     ///
     /// - Parameters:
     ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil takes all that are left. A
     ///     socket that was passed without a name is called `unknown`.
     ///   - group: The loops that the listener and its connections join.
-    /// - Returns: The listener; nil where no such socket was passed, or it was taken before.
+    /// - Returns: The listener; nil if no such socket was passed, or it was taken before.
     /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is no listening stream
     ///   socket, `.wrongAddressFamily` for one that is not TCP. Then the descriptors are left
-    ///   open, and may be taken as something else. Where the loops cannot take the sockets, these
+    ///   open, and may be taken as something else. If the loops cannot take the sockets, these
     ///   are closed.
     public static func inherited(
         named name: String? = nil,
@@ -40,7 +40,7 @@ extension TCPListener {
         from inherited: InheritedDescriptors,
         on group: EventLoopGroup
     ) throws(SocketError) -> TCPListener? {
-        // Descriptors that no loop could take are left where they are.
+        // If there are no loops, the descriptors are left as they are.
         _ = try group.loops(for: .inherit)
         let numbers = try inherited.takeTCPListeners(named: name) { (number) throws(Errno) in
             try adoptDescriptor(number)

@@ -23,10 +23,10 @@ public struct WorkerEvent: Hashable, Sendable, CustomStringConvertible {
     /// What happened.
     public let kind: Kind
 
-    /// The worker's process; nil where none could be started.
+    /// The worker's process; nil if none could be started.
     public let process: CInt?
 
-    /// More about it, where there is more to say.
+    /// More about it, if there is more to say.
     public let detail: String?
 
     init(_ kind: Kind, _ process: CInt?, _ detail: String? = nil) {

@@ -16,7 +16,7 @@ public struct WorkerOptions: Sendable {
     public var environment: [String: String]
 
     /// Within what time a new worker must say that it is ready (`ServiceManager.notify(.ready)`),
-    /// or be killed; nil where workers say nothing and count as ready when they run.
+    /// or be killed; nil if workers say nothing and count as ready when they run.
     public var readyWithin: Duration?
 
     /// How long a worker may take to finish after SIGTERM, before it is killed.

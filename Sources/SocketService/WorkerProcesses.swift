@@ -21,7 +21,7 @@ internal import Synchronization
 /// which `SharedSocket.listen` takes over for its workers. A worker that ends is replaced; the
 /// listening sockets stay open here, so no client is refused meanwhile.
 ///
-/// A worker gets SIGTERM when this process ends, however it does. Where a worker changes its user or
+/// A worker gets SIGTERM when this process ends, however it does. If a worker changes its user or
 /// group after it was started, the kernel forgets that until the worker says that it is ready
 /// (`ServiceManager.notify(.ready)`), which it should therefore say afterwards; it holds as long as
 /// `EventLoopGroup.shared` is not shut down.
@@ -80,21 +80,21 @@ public final class WorkerProcesses: Sendable {
     }
 
     /// Runs the workers until the task is cancelled, or SIGTERM or SIGINT comes: then all workers
-    /// get SIGTERM, and who has not ended after `options.drain` is killed. SIGHUP replaces the
-    /// workers one by one: each is asked to finish when its successor is ready. Where a successor
+    /// get SIGTERM, and a worker that has not ended after `options.drain` is killed. SIGHUP replaces
+    /// the workers one by one: each is asked to finish when its successor is ready. If a successor
     /// fails, the workers that have not been replaced serve on.
     ///
     /// The shared sockets are closed when the workers begin to leave, so new clients are refused as
     /// soon as the last worker has closed its own; the same object cannot run again. A listener that
     /// a socket was shared of (`SharedSocket(of:named:)`) stays open: as long as it does, clients
-    /// wait for somebody who accepts them.
+    /// wait for a process that accepts them.
     ///
     /// The service manager is told when all workers are ready, when they are being replaced, and
     /// when they leave; its watchdog is fed.
     ///
-    /// - Throws: `SocketError` with the operation `.supervise`: `.processFailed` where all workers
-    ///   failed to start too often (see `WorkerOptions.failedStarts`), `.busy` where the workers
-    ///   already run, `.timedOut` where it is in a `withTimeout` whose time has run out: then the
+    /// - Throws: `SocketError` with the operation `.supervise`: `.processFailed` if all workers
+    ///   failed to start too often (see `WorkerOptions.failedStarts`), `.busy` if the workers
+    ///   already run, `.timedOut` if it is in a `withTimeout` whose time has run out: then the
     ///   workers finish before, as when the task is cancelled; what the system refuses to the one
     ///   loop that waits for processes. When it throws or returns, no worker is left.
     public func run() async throws(SocketError) {
