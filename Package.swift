@@ -13,7 +13,8 @@ let settings: [SwiftSetting] = [
 let package = Package(
     name: "swift-async-sockets",
     products: [
-        .library(name: "AsyncSockets", targets: ["AsyncSockets"])
+        .library(name: "AsyncSockets", targets: ["AsyncSockets"]),
+        .library(name: "SocketService", targets: ["SocketService"]),
     ],
     targets: [
         // The floors, bottom to top; each may know only what stands above it in this list.
@@ -23,6 +24,12 @@ let package = Package(
         .target(
             name: "AsyncSockets",
             dependencies: ["SocketReactor", "SocketSystem"],
+            swiftSettings: settings
+        ),
+        // For services; client programs do not need it.
+        .target(
+            name: "SocketService",
+            dependencies: ["AsyncSockets", "SocketReactor", "SocketSystem"],
             swiftSettings: settings
         ),
     ] + tests + examples,
@@ -62,31 +69,49 @@ var tests: [Target] {
             ],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "SocketServiceTests",
+            dependencies: ["SocketService", "AsyncSockets", "SocketSystem", "TestKit"],
+            swiftSettings: settings
+        ),
     ]
 }
 
-/// One executable per folder in `Examples`; each knows the public product only.
+/// One executable per folder in `Examples`; each knows the public products only.
 var examples: [Target] {
-    [
+    // They call C, which the examples themselves need not see.
+    let supportSettings = Array(settings.dropFirst())
+    let support: [Target] = [
         .target(
             name: "ExampleSupport",
             dependencies: ["AsyncSockets"],
             path: "Examples/Support",
-            // It calls C, which the examples themselves need not see.
-            swiftSettings: Array(settings.dropFirst())
-        )
+            swiftSettings: supportSettings
+        ),
+        .target(
+            name: "ServiceSupport",
+            dependencies: ["AsyncSockets", "SocketService", "ExampleSupport"],
+            path: "Examples/ServiceSupport",
+            swiftSettings: supportSettings
+        ),
     ]
-        + exampleNames.map { name in
-            .executableTarget(
-                name: name,
-                dependencies: ["AsyncSockets", "ExampleSupport"],
-                path: "Examples/\(name)",
-                swiftSettings: settings
-            )
+    return support
+        + socketExamples.map { example($0, ["AsyncSockets", "ExampleSupport"]) }
+        + serviceExamples.map {
+            example($0, ["AsyncSockets", "SocketService", "ExampleSupport", "ServiceSupport"])
         }
 }
 
-var exampleNames: [String] {
+func example(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name,
+        dependencies: dependencies,
+        path: "Examples/\(name)",
+        swiftSettings: settings
+    )
+}
+
+var socketExamples: [String] {
     [
         "Backends",
         "Broadcast",
@@ -94,14 +119,14 @@ var exampleNames: [String] {
         "Discovery",
         "EchoClient",
         "EchoServer",
-        "HTTPHello",
         "HalfClose",
-        "HotRestart",
         "Multicast",
         "MulticoreEcho",
         "PassDescriptor",
-        "PreforkEcho",
         "UDPEcho",
         "UnixEcho",
     ]
 }
+
+/// The examples that run as services: replaced while they run, supervised, or under systemd.
+var serviceExamples: [String] { ["HTTPHello", "HotRestart", "PreforkEcho"] }

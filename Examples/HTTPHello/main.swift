@@ -7,6 +7,8 @@
 
 import AsyncSockets
 import ExampleSupport
+import ServiceSupport
+import SocketService
 
 await runExample("HTTPHello [ADDRESS] [WORKERS]", arguments: 2) { arguments in
     guard let workers = Int(arguments.dropFirst().first ?? "0"), workers >= 0 else {

@@ -8,6 +8,8 @@
 
 import AsyncSockets
 import ExampleSupport
+import ServiceSupport
+import SocketService
 
 await runExample("HotRestart [ADDRESS]", arguments: 1) { arguments in
     let address = arguments.first ?? "127.0.0.1:9999"

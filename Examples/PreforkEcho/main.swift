@@ -7,6 +7,7 @@
 
 import AsyncSockets
 import ExampleSupport
+import SocketService
 
 await runExample("PreforkEcho [ADDRESS] [WORKERS]", arguments: 2) { arguments in
     guard let workers = Int(arguments.dropFirst().first ?? "2"), workers > 0 else {

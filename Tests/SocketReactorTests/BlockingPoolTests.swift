@@ -53,7 +53,7 @@ private func makePool(
 @Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct BlockingPoolTests {
     @Test("A job's answer comes back")
-    func answer() async throws {
+    func answerComesBack() async throws {
         let pool = makePool()
         #expect(pool.threadCount == 0)
         #expect(try await pool.run { 42 } == 42)
@@ -64,7 +64,7 @@ struct BlockingPoolTests {
     }
 
     @Test("Many jobs share few threads, each runs once")
-    func many() async throws {
+    func manyJobsShareThreads() async throws {
         let pool = makePool(threads: 3, queue: 2000)
         let runs = Counter()
         try await withThrowingTaskGroup(of: Int.self) { tasks in
@@ -86,7 +86,7 @@ struct BlockingPoolTests {
     }
 
     @Test("Threads without work end")
-    func idle() async throws {
+    func idleThreadsEnd() async throws {
         let pool = makePool(idle: .milliseconds(10))
         for _ in 0..<20 {
             try await pool.run {}
@@ -137,7 +137,7 @@ struct BlockingPoolTests {
     }
 
     @Test("Where abandoned jobs hold every thread, nobody waits behind them")
-    func exhausted() async throws {
+    func nobodyWaitsBehindAbandonedJobs() async throws {
         let pool = makePool(threads: 2)
         let blocker = Blocker()
         let tasks = (0..<2).map { _ in Task { try await pool.run { blocker.block() } } }

@@ -70,7 +70,7 @@ struct InterleavingTests {
         .timeLimit(.minutes(1)),
         arguments: plans
     )
-    func endsWell(_ plan: SocketWorld.Plan) async {
+    func everyWaiterIsResumedOnce(_ plan: SocketWorld.Plan) async {
         // Seconds of computing: not on the few threads that other tests share.
         let (failure, quietWorlds) = await onThread {
             var search = Search()

@@ -98,7 +98,7 @@ struct PollerTests {
         "A level-triggered poller repeats what is so until it is taken back",
         arguments: levelTriggered
     )
-    func repeats(backend: PollerBackend) throws {
+    func levelIsRepeated(backend: PollerBackend) throws {
         let bench = try Bench(backend)
         signalWakeDescriptor(bench.pair.theirs)
         try bench.update(.read)
@@ -112,7 +112,7 @@ struct PollerTests {
     }
 
     @Test("An edge-triggered poller reports each arrival once")
-    func edges() throws {
+    func edgeIsReportedOnce() throws {
         let bench = try Bench(.epoll)
         for _ in 0..<3 {
             signalWakeDescriptor(bench.pair.theirs)
@@ -212,7 +212,7 @@ struct PollerTests {
     }
 
     @Test("Of many descriptors just the ready ones are reported", arguments: all)
-    func many(backend: PollerBackend) throws {
+    func reportsJustTheReadyOnes(backend: PollerBackend) throws {
         let poller = try backend.makePoller()
         let pairs = try (0..<50).map { _ in try SocketPair() }
         for (index, pair) in pairs.enumerated() {

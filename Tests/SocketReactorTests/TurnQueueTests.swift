@@ -24,7 +24,7 @@ struct TurnQueueTests {
     }
 
     @Test("is first come, first served, each direction for itself")
-    func order() async {
+    func firstComeFirstServed() async {
         var queue = TurnQueue()
         _ = await entry(0, .read, into: &queue)
         _ = await entry(1, .write, into: &queue)
@@ -41,7 +41,7 @@ struct TurnQueueTests {
     }
 
     @Test("can be left once")
-    func leaving() async {
+    func leavesOnce() async {
         var queue = TurnQueue()
         for ticket in 0..<3 { _ = await entry(UInt64(ticket), .read, into: &queue) }
         check(queue.remove(ticket: 1)?.ticket == 1)

@@ -29,7 +29,7 @@ struct ControlMessageTests {
     }
 
     @Test("descriptors are found wherever they stand")
-    func rights() {
+    func descriptorsAreFound() {
         var builder = ControlBuilder()
         builder.append(level: 0, type: 0, data: [1])
         builder.append(rights: [3, 4])
@@ -43,7 +43,7 @@ struct ControlMessageTests {
         "lengths that lie lead nowhere",
         arguments: [0, 1, 15, 17, 1000, .max, .min, -1] as [Int]
     )
-    func lies(length: Int) {
+    func lyingLengthsLeadNowhere(length: Int) {
         var bytes: [UInt8] = []
         bytes.append(integer: length)
         bytes.append(integer: CInt(1))
@@ -55,7 +55,7 @@ struct ControlMessageTests {
     }
 
     @Test("garbage and every truncation of it are survived")
-    func garbage() {
+    func garbageIsSurvived() {
         var builder = ControlBuilder()
         builder.append(rights: [7, 8, 9])
         builder.append(level: 0, type: 8, data: Array(0..<12))

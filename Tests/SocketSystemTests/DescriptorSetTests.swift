@@ -5,7 +5,7 @@ import Testing
 @Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct DescriptorSetTests {
     @Test("Members come back in order, across the words that hold them")
-    func order() {
+    func membersComeInOrder() {
         var set = DescriptorSet()
         let members: [CInt] = [0, 1, 63, 64, 65, 127, 500, 1023]
         for member in members.shuffled() { set.insert(member) }

@@ -13,3 +13,9 @@ package func contents(_ path: String) -> [UInt8] {
 package func currentThreadName() -> String {
     String(decoding: contents("/proc/thread-self/comm").dropLast(), as: UTF8.self)
 }
+
+/// The path of a source file in `Tests/Peers`: of a program that shares no line with the library.
+package func peerSource(_ name: String) -> String {
+    let tests = #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
+    return "/\(tests)/Peers/\(name)"
+}

@@ -52,5 +52,5 @@ extension OperationFailure {
 extension SocketError {
     /// The reason for an operation that ended in `withTimeout`. The network's own timeout is
     /// ETIMEDOUT.
-    static let deadlinePassed = "timed out: the deadline of withTimeout has passed"
+    package static let deadlinePassed = "timed out: the deadline of withTimeout has passed"
 }

@@ -1,4 +1,4 @@
-internal import SocketSystem
+package import SocketSystem
 
 /// An error of a socket, as a value to compare and as a sentence to print.
 ///
@@ -47,7 +47,7 @@ public struct SocketError: Error, Sendable {
     }
 
     /// A failed system call.
-    init(
+    package init(
         _ operation: Operation,
         _ errno: Errno,
         local: SocketAddress? = nil,
@@ -100,7 +100,7 @@ public struct SocketError: Error, Sendable {
 
     /// Returns the same failure as part of a larger operation, such as a parser's error inside
     /// `bind`.
-    func during(_ operation: Operation) -> SocketError {
+    package func during(_ operation: Operation) -> SocketError {
         SocketError(
             details: Details(
                 operation,
@@ -176,7 +176,7 @@ extension SocketError {
         /// The word that the error's sentence begins with.
         public let name: String
 
-        init(_ name: String) { self.name = name }
+        package init(_ name: String) { self.name = name }
 
         /// ``name``.
         public var description: String { name }

@@ -1,4 +1,4 @@
-internal import SocketReactor
+package import SocketReactor
 internal import SocketSystem
 internal import Synchronization
 
@@ -125,7 +125,7 @@ public final class EventLoopGroup: Sendable {
     public var loopCount: Int { (try? started.get())?.loops.count ?? 0 }
 
     /// The loops, for an operation that makes a socket.
-    func loops(for operation: SocketError.Operation) throws(SocketError) -> LoopGroup {
+    package func loops(for operation: SocketError.Operation) throws(SocketError) -> LoopGroup {
         switch started {
         case .success(let loops): return loops
         case .failure(let error): throw error.during(operation)

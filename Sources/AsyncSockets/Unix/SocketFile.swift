@@ -1,4 +1,4 @@
-internal import SocketSystem
+package import SocketSystem
 internal import Synchronization
 
 /// The file of a bound Unix socket, and its removal.
@@ -6,14 +6,14 @@ internal import Synchronization
 /// While the socket is open, its file's inode number belongs to no other file, and a process that
 /// asks first (as this library does) does not take the file for a stale one. So the file is removed
 /// before the socket is closed, if possible.
-final class SocketFile: Sendable {
+package final class SocketFile: Sendable {
     private let path: [UInt8]
     private let identity: FileIdentity
     private let isGone: Atomic<Bool>
     /// Decides whether the file is ours, if another process bound it.
     private let handover: Handover?
 
-    init(
+    package init(
         path: [UInt8],
         identity: FileIdentity,
         removesOnClose: Bool,
@@ -27,7 +27,7 @@ final class SocketFile: Sendable {
 
     /// The identity of the file, if it is ours to remove; a process that takes it over is told
     /// this.
-    var claim: String? {
+    package var claim: String? {
         let isKept = isGone.load(ordering: .relaxed)
         return isKept || handover?.isComplete == false ? nil : identity.text
     }
@@ -35,7 +35,7 @@ final class SocketFile: Sendable {
     deinit { remove(isBound: false) }
 
     /// Leaves the file in place for good.
-    func keep() { isGone.store(true, ordering: .relaxed) }
+    package func keep() { isGone.store(true, ordering: .relaxed) }
 
     /// Removes the file, once, if it is still the one that was bound. Any thread may call it.
     ///

@@ -143,7 +143,7 @@ public final class UnixDatagramSocket: UnixMessageSocket, @unchecked Sendable {
     }
 
     /// The same with the socket's file, which this object then owns.
-    convenience init(
+    package convenience init(
         adopting descriptor: CInt,
         file: SocketFile?,
         on group: EventLoopGroup

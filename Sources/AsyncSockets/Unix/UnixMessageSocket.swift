@@ -14,7 +14,7 @@ public class UnixMessageSocket: @unchecked Sendable {
     let peer: Mutex<SocketAddress?>
     /// The file of the socket's own path; nil for an abstract name, and if another process made the
     /// file.
-    let file: SocketFile?
+    package let file: SocketFile?
 
     init(registration: Registration, peer: SocketAddress?, file: SocketFile? = nil) {
         core = DatagramCore(registration: registration, style: .large)

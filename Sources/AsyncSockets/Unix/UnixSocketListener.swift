@@ -8,7 +8,7 @@ public class UnixSocketListener: @unchecked Sendable {
     let core: ListenerCore
     /// The file of the listener's path; nil for an abstract name, and if another process made the
     /// file.
-    let file: SocketFile?
+    package let file: SocketFile?
 
     /// Whether the kernel refuses descriptors that peers pass to the connections.
     let refusesDescriptors: Bool

@@ -26,7 +26,7 @@ struct DatagramBatchTests {
     }
 
     @Test("a batch tells truncation, sources and metadata")
-    func facts() async throws {
+    func batchTellsMetadata() async throws {
         let socket = try UDPSocket.onLoopback(UDPOptions(metadata: .destination))
         let sender = try UDPSocket.onLoopback()
         try await sender.send([1, 2, 3], to: socket.here)
@@ -40,7 +40,7 @@ struct DatagramBatchTests {
     }
 
     @Test("a batch that is built is sent, and stops at what cannot be sent")
-    func built() async throws {
+    func sendsBuiltBatch() async throws {
         let socket = try UDPSocket.onLoopback()
         let sender = try UDPSocket.bind(to: "0.0.0.0:0")
         let batch = DatagramBatch(capacity: 3)
@@ -99,7 +99,7 @@ struct DatagramBatchTests {
     }
 
     @Test("joined datagrams are handed out one by one")
-    func joined() async throws {
+    func joinedOneByOne() async throws {
         let socket = try UDPSocket.onLoopback(UDPOptions(joinsSegments: true))
         let sender = try UDPSocket.onLoopback()
         let bytes = (0..<10_500).map { UInt8(truncatingIfNeeded: $0 &* 13) }

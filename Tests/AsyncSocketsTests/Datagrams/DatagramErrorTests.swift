@@ -44,7 +44,7 @@ struct DatagramErrorTests {
     }
 
     @Test("wakes a task that waits for errors, with and without a receiver")
-    func wakes() async throws {
+    func wakesWaiters() async throws {
         let socket = try UDPSocket.onLoopback(UDPOptions(queuesErrors: true))
         // Many times: the receiver may take the error from the kernel before the loop has looked.
         for receives in [false] + [Bool](repeating: true, count: 100) {
@@ -72,7 +72,7 @@ struct DatagramErrorTests {
     }
 
     @Test("ends with the socket, and a cancelled wait loses nothing")
-    func ends() async throws {
+    func endsWithTheSocket() async throws {
         let socket = try UDPSocket.onLoopback(UDPOptions(queuesErrors: true))
         let cancelled = Task {
             var errors = socket.errors.makeAsyncIterator()
@@ -157,7 +157,7 @@ struct DatagramErrorTests {
     }
 
     @Test("excuses no receive that fails again and again without a report")
-    func fruitless() async throws {
+    func fruitlessReceivesFail() async throws {
         let socket = try UDPSocket.onLoopback(UDPOptions(queuesErrors: true))
         let queue = socket.core.errors
         let refused = Errno(rawValue: EACCES)

@@ -8,7 +8,7 @@ struct DatagramMetadataTests {
         "tells destination, interface, hop limit, class, ECN and time",
         arguments: ["127.0.0.1", "[::1]"]
     )
-    func all(host: String) async throws {
+    func tellsAllMetadata(host: String) async throws {
         let socket = try UDPSocket.bind(to: "\(host):0", options: UDPOptions(metadata: .all))
         let sender = try UDPSocket.bind(to: "\(host):0")
         let options = SendOptions(hopLimit: 9, dscp: 46, ecn: .capable0)
@@ -30,7 +30,7 @@ struct DatagramMetadataTests {
     }
 
     @Test("is not there if it was not asked for")
-    func none() async throws {
+    func tellsNoneUnasked() async throws {
         let socket = try UDPSocket.onLoopback()
         try await socket.send([1], to: socket.here)
         #expect(try await socket.receive().metadata == DatagramMetadata())

@@ -69,7 +69,7 @@ struct DatagramTurnTests {
     }
 
     @Test("an error that was taken does not make later receives try in vain")
-    func calm() async throws {
+    func errorIsTakenOnce() async throws {
         let socket = try UDPSocket.onLoopback()
         let registration = socket.core.registration
         // As if the loop had learned of an error that another task has taken meanwhile.

@@ -89,7 +89,7 @@ struct MulticastTests {
     }
 
     @Test("a blocked source is not heard until it is unblocked")
-    func blocking() async throws {
+    func blocksSource() async throws {
         let member = try Self.member()
         try member.join("239.0.0.51", on: .loopback)
         let first = try UDPSocket.bind(to: "127.0.0.2:0")
@@ -129,7 +129,7 @@ struct MulticastTests {
     }
 
     @Test("what is wrong is said")
-    func errors() async throws {
+    func errorsSayWhat() async throws {
         let member = try Self.member()
         #expect(await failure { try member.join("127.0.0.1", on: .loopback) } == .invalidArgument)
         #expect(await failure { try member.join("ff02::1", on: .loopback) } == .wrongAddressFamily)

@@ -4,7 +4,7 @@ import TestKit
 import Testing
 
 /// A program that sends and receives as textbooks do it, in another process. What it can do is told
-/// in `.ci/clients/datagrams.c`.
+/// in `Tests/Peers/datagrams.c`.
 private enum ForeignProgram: String, CaseIterable, CustomTestStringConvertible {
     case c = "C"
     case python = "Python"
@@ -14,17 +14,16 @@ private enum ForeignProgram: String, CaseIterable, CustomTestStringConvertible {
     /// The shell's command before the arguments; nil, with a printed reason, if this machine has no
     /// compiler or no Python.
     func command(in directory: TemporaryDirectory) async -> String? {
-        let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
-        let source = "/\(root)/.ci/clients/datagrams"
         let tool = self == .c ? "cc" : "python3"
         let (missing, why) = await onThread { shell("\(tool) --version") }
         guard missing == 0 else {
             print("skipped: \(why)")
             return nil
         }
-        if self == .python { return "python3 '\(source).py'" }
+        if self == .python { return "python3 '\(peerSource("datagrams.py"))'" }
         let program = directory.file("datagrams")
-        let (failed, complaint) = await onThread { shell("cc -o '\(program)' '\(source).c'") }
+        let source = peerSource("datagrams.c")
+        let (failed, complaint) = await onThread { shell("cc -o '\(program)' '\(source)'") }
         #expect(failed == 0, "\(complaint)")
         return "'\(program)'"
     }

@@ -299,10 +299,10 @@ struct HappyEyeballsTests {
     func answer(row: Row) { check(row) }
 
     @Test("Attempts start one by one", arguments: attempts)
-    func attempt(row: Row) { check(row) }
+    func attemptsStartOneByOne(row: Row) { check(row) }
 
     @Test("Cancelling ends every stage at once", arguments: cancellations)
-    func cancellation(row: Row) { check(row) }
+    func cancellingEndsEveryStage(row: Row) { check(row) }
 
     @Test("One version alone waits for no other")
     func oneVersion() {
@@ -316,7 +316,7 @@ struct HappyEyeballsTests {
     }
 
     @Test("The report has every attempt with address, cause and times")
-    func report() throws {
+    func reportHasEveryAttempt() throws {
         let (_, machine) = RaceSimulation(
             aaaa: .addresses([six], after: 10),
             a: .addresses([four], after: 10),
@@ -337,7 +337,7 @@ struct HappyEyeballsTests {
     }
 
     @Test("Delays outside the RFC's bounds count as the bounds")
-    func bounds() {
+    func delaysKeepTheirBounds() {
         func delay(_ delay: Duration) -> Duration {
             NameOptions(attemptDelay: delay).timing.attemptDelay
         }

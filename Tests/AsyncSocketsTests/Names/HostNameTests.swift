@@ -13,7 +13,7 @@ struct HostNameTests {
             "bücher.example", "例え.テスト", "xn--bcher-kva.example", "1e100", "a.0xyz",
         ]
     )
-    func good(text: String) throws {
+    func goodNames(text: String) throws {
         #expect(try HostName(text).description == text)
     }
 
@@ -29,7 +29,7 @@ struct HostNameTests {
             (String(repeating: "abcdefg.", count: 32) + "org", "253 are possible"),
         ]
     )
-    func bad(text: String, reason: String) {
+    func badNamesSayWhy(text: String, reason: String) {
         let error = #expect(throws: SocketError.self) { try HostName(text) }
         #expect(error?.code == .invalidName)
         #expect(error?.reason?.contains(reason) == true, "\(error?.reason ?? "")")

@@ -30,7 +30,7 @@ struct ListenByNameTests {
     }
 
     @Test("A loop over a listener of several addresses gets everybody and ends when it is closed")
-    func sequence() async throws {
+    func oneSequenceOfAllAddresses() async throws {
         let resolver = scriptedResolver(["three": ["127.0.0.1", "127.0.0.2", "::1"]])
         let listener = try await TCPListener.bind(to: "three", port: 0, resolver: resolver)
         #expect(listener.localAddresses.count == 3)
@@ -100,7 +100,7 @@ struct ListenByNameTests {
     }
 
     @Test("An address is bound as it is, and a wrong name is an error")
-    func others() async throws {
+    func addressesAndWrongNames() async throws {
         let listener = try await TCPListener.bind(to: "127.0.0.1", port: 0)
         #expect(listener.localAddresses == [listener.localAddress])
         let error = await #expect(throws: SocketError.self) {

@@ -16,7 +16,7 @@ func scriptedResolver(_ names: [String: [String]]) -> Resolver {
 @Suite(.fewAtOnce, .timeLimit(.minutes(1)))
 struct ResolverTests {
     @Test("The versions take turns, IPv6 first, each address once")
-    func order() async throws {
+    func versionsTakeTurns() async throws {
         let resolver = scriptedResolver([
             "many": ["10.0.0.1", "10.0.0.2", "10.0.0.1", "10.0.0.3", "fd00::1", "fd00::2"],
             "four": ["10.0.0.1"],
@@ -84,7 +84,7 @@ struct ResolverTests {
     }
 
     @Test("An empty answer means that there is no address")
-    func empty() async {
+    func emptyAnswerHasNoAddress() async {
         let resolver = Resolver { _, _ in [] }
         let error = await #expect(throws: SocketError.self) {
             try await resolver.resolve("name", port: 1)
@@ -94,7 +94,7 @@ struct ResolverTests {
     }
 
     @Test("A cancelled task looks nothing up")
-    func cancelled() async {
+    func cancelledTaskLooksNothingUp() async {
         let task = Task {
             while !Task.isCancelled { await Task.yield() }
             let resolver = Resolver { name, _ in

@@ -9,7 +9,7 @@ import Testing
 @Suite("The owner of a connection", .descriptorsBalanced, .timeLimit(.minutes(1)))
 struct OwnershipTests {
     @Test("stays the owner where a listener gives the same connection out twice")
-    func twice() async throws {
+    func connectionGivenOutTwice() async throws {
         let (client, connection) = try await tcpPair()
         let group = try EventLoopGroup(loops: 1)
         let served = try TCPConnection(adopting: connection.detach(), on: group)
@@ -41,7 +41,7 @@ struct OwnershipTests {
     }
 
     @Test("is woken once, whoever closes, cancels or sends meanwhile", arguments: [1, 2])
-    func races(loops: Int) async throws {
+    func wokenOnceInEveryRace(loops: Int) async throws {
         let group = try EventLoopGroup(loops: loops)
         let listener = try TCPListener.bind(to: "127.0.0.1:0", on: group)
         let address = listener.localAddress

@@ -98,7 +98,7 @@ struct ServeTests {
     }
 
     @Test("serves no more at once than its limit, and everybody in the end", arguments: [1, 3])
-    func limit(_ limit: Int) async throws {
+    func servesUpToItsLimit(_ limit: Int) async throws {
         let now = Atomic<Int>(0)
         let most = Atomic<Int>(0)
         // Two loops accept, each on a socket of its own: a free place must not wake the wrong one.
@@ -245,7 +245,7 @@ struct ServeTests {
     }
 
     @Test("of a listener is a method, too")
-    func method() async throws {
+    func isAMethodToo() async throws {
         let listener = try TCPListener.bind(to: "127.0.0.1:0")
         async let served: Void = listener.serve { try await $0.write("hello") }
         let client = try await TCPConnection.connect(to: listener.localAddress)

@@ -31,7 +31,7 @@ struct SignalTests {
         "signals that come faster than they are taken are counted",
         .enabled(if: ThreadSanitizer.isOff)
     )
-    func counted() async throws {
+    func signalsAreCounted() async throws {
         let signal = try #require(Signal(number: 46))
         let notifications = Signal.notifications(of: signal)
         try send(signal, times: 100)
@@ -40,7 +40,7 @@ struct SignalTests {
     }
 
     @Test("a waiting task is woken, and a loop ends when its task is cancelled")
-    func waiting() async throws {
+    func waiterIsWoken() async throws {
         let signal = try #require(Signal(number: 41))
         let notifications = Signal.notifications(of: signal)
         let task = Task {
@@ -74,7 +74,7 @@ struct SignalTests {
     }
 
     @Test("of different signals the first to come is the first to be taken")
-    func order() async throws {
+    func signalsKeepTheirOrder() async throws {
         let early = try #require(Signal(number: 43))
         let late = try #require(Signal(number: 44))
         let notifications = Signal.notifications(of: early, late)

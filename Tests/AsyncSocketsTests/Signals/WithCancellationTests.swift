@@ -10,7 +10,7 @@ struct WithCancellationTests {
     }
 
     @Test("a body is waited for, and further signals do nothing")
-    func finishes() async throws {
+    func bodyIsWaitedFor() async throws {
         let signal = try #require(Signal(number: 50))
         let (ended, end) = AsyncStream<Void>.makeStream()
         // A signal that came after the last observer had gone would end the process.
@@ -58,7 +58,7 @@ struct WithCancellationTests {
     }
 
     @Test("a body that ends or fails by itself needs no signal")
-    func byItself() async throws {
+    func bodyEndsByItself() async throws {
         struct Failure: Error {}
         let signal = try #require(Signal(number: 53))
         #expect(try await withCancellation(on: signal) {} == nil)

@@ -2,7 +2,7 @@ import AsyncSockets
 import TestKit
 import Testing
 
-/// Against `.ci/clients/unix.c`, a program of blocking calls. If there is no C compiler, the tests
+/// Against `Tests/Peers/unix.c`, a program of blocking calls. If there is no C compiler, the tests
 /// do nothing.
 @Suite(
     "Unix messages and blocking C programs",
@@ -17,9 +17,7 @@ struct UnixBlockingPeerTests {
     /// The command that runs the program, compiled.
     private func compiled() async throws -> String {
         let file = directory.file("program")
-        let here = #filePath
-        let tests = try #require(here.firstRange(of: "/Tests/"))
-        let source = "\(here[..<tests.lowerBound])/.ci/clients/unix.c"
+        let source = peerSource("unix.c")
         let output = await Foreign.output(of: "cc -O1 -o '\(file)' '\(source)' 2>&1")
         #expect(output == "")
         return "exec timeout 50 '\(file)'"

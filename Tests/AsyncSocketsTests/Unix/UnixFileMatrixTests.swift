@@ -77,7 +77,7 @@ struct UnixFileMatrixTests {
     }
 
     @Test("goes when the socket is closed, and once only", arguments: FileOwner.all)
-    func closed(_ owner: FileOwner) async throws {
+    func goesWhenClosed(_ owner: FileOwner) async throws {
         let socket = try await make(owner)
         #expect(exists)
         socket.close()
@@ -88,7 +88,7 @@ struct UnixFileMatrixTests {
     }
 
     @Test("goes with the last reference", arguments: FileOwner.all)
-    func dropped(_ owner: FileOwner) async throws {
+    func goesWhenDropped(_ owner: FileOwner) async throws {
         _ = try await make(owner)
         #expect(await eventually { !exists })
     }
@@ -102,7 +102,7 @@ struct UnixFileMatrixTests {
     }
 
     @Test("is left alone if another has its name now", arguments: FileOwner.all)
-    func replaced(_ owner: FileOwner) async throws {
+    func strangersFileStays(_ owner: FileOwner) async throws {
         let socket = try await make(owner)
         removeFile(directory.file("socket"))
         let other = RawUnixSocket(SOCK_STREAM)
@@ -112,13 +112,13 @@ struct UnixFileMatrixTests {
     }
 
     @Test("stays if that was asked for", arguments: FileOwner.all)
-    func stays(_ owner: FileOwner) async throws {
+    func staysIfAsked(_ owner: FileOwner) async throws {
         try await make(owner, SocketFileOptions(removesOnClose: false)).close()
         #expect(exists)
     }
 
     @Test("stays with the descriptor that is taken out", arguments: FileOwner.all)
-    func detached(_ owner: FileOwner) async throws {
+    func staysWithDetachedDescriptor(_ owner: FileOwner) async throws {
         let descriptor = OwnedDescriptor(adopting: try await make(owner).detach())
         #expect(exists, "the socket object is gone, its descriptor is not")
         descriptor.close()

@@ -107,7 +107,7 @@ struct UnixKeptDescriptorTests {
     }
 
     @Test("are no more than one message can carry, however many a peer sends")
-    func flood() async throws {
+    func floodIsBounded() async throws {
         let (client, server) = try await unixPair()
         let traced = TracedDescriptor()
         let hundred = [OwnedDescriptor](repeating: traced.writer, count: 100)
@@ -165,7 +165,7 @@ struct UnixStreamCredentialTests {
     }
 
     @Test("stays with bytes that an interrupted read has kept")
-    func kept() async throws {
+    func credentialsStayWithKeptBytes() async throws {
         let (client, server) = try await unixPair()
         try server.set(.receiveCredentials, to: true)
         try await client.write("ab")
@@ -177,7 +177,7 @@ struct UnixStreamCredentialTests {
     }
 
     @Test("is unknown if two processes have sent them", .enabled(if: Foreign.hasPython))
-    func twoSenders() async throws {
+    func twoSendersAreNobody() async throws {
         let directory = TemporaryDirectory()
         let listener = try UnixListener.bind(to: try directory.address())
         let script = """

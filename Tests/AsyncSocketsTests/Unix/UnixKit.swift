@@ -4,52 +4,6 @@ import SocketSystem
 import TestKit
 import Testing
 
-/// A directory of a test's own, removed with what is in it.
-final class TemporaryDirectory: Sendable {
-    let path: String
-
-    init() {
-        var template = Array("/tmp/async-sockets-XXXXXX".utf8CString)
-        unsafe template.withUnsafeMutableBufferPointer { buffer in
-            _ = unsafe mkdtemp(buffer.baseAddress!)
-        }
-        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    deinit {
-        if let directory = unsafe opendir(path) {
-            while let entry = unsafe readdir(directory) {
-                let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                    unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-                }
-                removeFile(path + "/" + name)
-            }
-            unsafe closedir(directory)
-        }
-        removeDirectory(path)
-    }
-
-    /// The path of a file in the directory.
-    func file(_ name: String) -> String { path + "/" + name }
-
-    /// A Unix socket's address in the directory.
-    func address(_ name: String = "socket") throws -> SocketAddress {
-        try .unix(path: file(name))
-    }
-}
-
-func fileExists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
-
-func removeFile(_ path: String) { _ = unsafe unlink(path) }
-
-func makeDirectory(_ path: String) { _ = unsafe mkdir(path, 0o700) }
-
-func removeDirectory(_ path: String) { _ = unsafe rmdir(path) }
-
-func makeLink(_ path: String, to target: String) { _ = unsafe symlink(target, path) }
-
-func makeFile(_ path: String) { Glibc.close(unsafe open(path, O_CREAT | O_WRONLY, 0o600)) }
-
 /// Two ends of a connection over a listener.
 func unixPair() async throws -> (client: UnixConnection, server: UnixConnection) {
     let listener = try UnixListener.bind(to: .unixUnnamed)

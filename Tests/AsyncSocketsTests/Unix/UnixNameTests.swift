@@ -50,7 +50,7 @@ struct UnixNameTests {
     }
 
     @Test("that the kernel chooses is told")
-    func autobind() async throws {
+    func kernelChoosesName() async throws {
         let first = try UnixListener.bind(to: "unix:")
         let second = try UnixListener.bind(to: .unixUnnamed)
         #expect(first.localAddress != second.localAddress)

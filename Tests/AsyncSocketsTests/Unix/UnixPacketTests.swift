@@ -24,7 +24,7 @@ struct UnixPacketTests {
     }
 
     @Test("echoes what it gets, of every size up to the largest")
-    func sizes() async throws {
+    func echoesEverySize() async throws {
         let (client, server) = try UnixPacketConnection.pair()
         let echo = Task {
             for try await packet in server { try await server.send(packet.bytes) }
@@ -50,7 +50,7 @@ struct UnixPacketTests {
     }
 
     @Test("waits with sending until the peer has read, and can be cancelled meanwhile")
-    func clogged() async throws {
+    func cloggedSendWaits() async throws {
         let (client, server) = try await packetPair()
         let packet = [UInt8](repeating: 1, count: 50_000)
         let sender = Task {
@@ -64,7 +64,7 @@ struct UnixPacketTests {
     }
 
     @Test("ends its operations when it is closed, and when the peer is gone")
-    func endings() async throws {
+    func closingEndsOperations() async throws {
         let (client, server) = try UnixPacketConnection.pair()
         let waiting = Task { await code { _ = try await server.receive() } }
         let cancelled = Task { try await server.receive() }
@@ -80,7 +80,7 @@ struct UnixPacketTests {
     }
 
     @Test("knows an empty packet from the end, whatever options are set", arguments: [false, true])
-    func marked(byNumber: Bool) async throws {
+    func emptyPacketIsNoEnd(byNumber: Bool) async throws {
         let (client, server) = try UnixPacketConnection.pair()
         if byNumber {
             try server.set(.integer(level: SOL_SOCKET, name: SO_TIMESTAMPNS), to: 0)

@@ -1,0 +1,201 @@
+internal import AsyncSockets
+internal import SocketSystem
+
+/// A running child process. Its messages are received, signals can be sent to it, its end is
+/// awaited by its pidfd, and it is always reaped.
+final class ChildProcess: Sendable {
+    /// Something that a child makes known.
+    enum Event: Hashable, Sendable {
+        /// It reported that it is ready, for the first time.
+        case ready
+        /// It has ended, and is no zombie any more. The last event.
+        case ended(ProcessEnd)
+    }
+
+    /// The relation of a child to this process.
+    enum Role: Sendable {
+        /// Serves beside this one, which supervises it.
+        case worker
+        /// Serves in place of this one, and gets what goes with the sockets.
+        case successor
+
+        /// The environment variable that names the socket to notify.
+        var notifyVariable: String {
+            switch self {
+            case .worker: "NOTIFY_SOCKET"
+            case .successor: ServiceManager.readySocketVariable
+            }
+        }
+    }
+
+    /// The process's number.
+    let number: CInt
+    /// Readable when the process has ended.
+    private let pidfd: WatchedDescriptor
+
+    private init(number: CInt, pidfd: WatchedDescriptor) {
+        self.number = number
+        self.pidfd = pidfd
+    }
+
+    /// Starts a program with sockets to inherit, and a socket to notify.
+    ///
+    /// - Parameters:
+    ///   - program: The program to start; its descriptors and some of its environment are set here.
+    ///   - sockets: The sockets that it inherits.
+    ///   - role: Its relation to this process.
+    ///   - report: Called with each event, also after the last reference to this object is gone.
+    /// - Returns: The process, running.
+    /// - Throws: `SocketError` if it could not be started.
+    static func start(
+        _ program: ProgramStart,
+        sockets: [SharedSocket],
+        as role: Role,
+        report: @escaping @Sendable (Event) -> Void
+    ) async throws(SocketError) -> ChildProcess {
+        let group = try ChildLoop.shared.group(for: .startProcess)
+        // Not a child task: a cancelled task would lose a half-started process. And detached, like
+        // all that it starts: it outlives the caller's deadline.
+        let task = Task.detached(executorPreference: group.taskExecutor) {
+            Result { () throws(SocketError) in
+                try startNow(program, sockets, role, on: group, report)
+            }
+        }
+        return try await task.value.get()
+    }
+
+    private static func startNow(
+        _ program: ProgramStart,
+        _ sockets: [SharedSocket],
+        _ role: Role,
+        on group: EventLoopGroup,
+        _ report: @escaping @Sendable (Event) -> Void
+    ) throws(SocketError) -> ChildProcess {
+        var program = program
+        let notify: (descriptor: CInt, name: String)
+        do throws(Errno) { notify = try openNotifySocket() } catch {
+            throw SocketError(.startProcess, error)
+        }
+        let messages = try WatchedDescriptor(owning: notify.descriptor, on: group)
+        program.environment[role.notifyVariable] = notify.name
+        defer { for descriptor in program.descriptors { closeDescriptor(descriptor) } }
+        let process: ChildProcess
+        do throws(SocketError) {
+            try pass(sockets, to: &program, role)
+            process = try watch(start(program), on: group)
+        } catch {
+            messages.close()
+            throw error
+        }
+        let number = process.number
+        let pidfd = process.pidfd
+        let listening = Task.detached(executorPreference: group.taskExecutor) {
+            await waitUntilReady(messages, of: number) { report(.ready) }
+        }
+        Task.detached(executorPreference: group.taskExecutor) {
+            let end = await waitForEnd(of: pidfd, number)
+            pidfd.close()
+            messages.close()
+            await listening.value
+            report(.ended(end))
+        }
+        return process
+    }
+
+    /// Duplicates the sockets, and tells the program of them by the `LISTEN_FDS` protocol.
+    private static func pass(
+        _ sockets: [SharedSocket],
+        to program: inout ProgramStart,
+        _ role: Role
+    ) throws(SocketError) {
+        var names: [String] = []
+        var files: [String] = []
+        for socket in sockets {
+            let numbers = try socket.duplicates()
+            program.descriptors += numbers
+            names += Array(repeating: socket.name, count: numbers.count)
+            files += Array(repeating: socket.file?.claim ?? "", count: numbers.count)
+        }
+        program.environment["LISTEN_FDS"] = "\(names.count)"
+        program.environment["LISTEN_FDNAMES"] = names.joined(separator: ":")
+        program.environment[InheritedDescriptors.filesVariable] =
+            role == .successor ? files.joined(separator: ":") : nil
+        program.environment[InheritedDescriptors.supervisorVariable] =
+            role == .worker ? "\(currentProcess)" : nil
+        program.numberVariables.append("LISTEN_PID")
+    }
+
+    private static func start(_ program: ProgramStart) throws(SocketError) -> CInt {
+        do throws(Errno) {
+            return try SocketSystem.start(program)
+        } catch {
+            throw SocketError(.startProcess, error, reason: "\(program.path): \(error)")
+        }
+    }
+
+    private static func watch(
+        _ number: CInt,
+        on group: EventLoopGroup
+    ) throws(SocketError) -> ChildProcess {
+        do throws(SocketError) {
+            let pidfd: CInt
+            do throws(Errno) { pidfd = try openProcess(number).release() } catch {
+                throw SocketError(.startProcess, error)
+            }
+            return ChildProcess(
+                number: number,
+                pidfd: try WatchedDescriptor(owning: pidfd, on: group)
+            )
+        } catch {
+            // Otherwise its end would go unnoticed.
+            killChild(number)
+            throw error
+        }
+    }
+
+    /// Sends a signal; if the process has ended already, that is not an error.
+    func send(_ signal: SignalNumber) {
+        try? pidfd.use { try sendSignal(signal, toProcessOf: $0) }
+    }
+}
+
+// MARK: - What children make known
+
+extension ChildProcess {
+    /// Waits until the process has ended, and reaps it.
+    private static func waitForEnd(of pidfd: WatchedDescriptor, _ number: CInt) async -> ProcessEnd
+    {
+        while (try? await pidfd.readable()) != nil {
+            do {
+                if let end = try pidfd.use({ try reapProcess($0) }) { return end }
+            } catch {
+                break
+            }
+        }
+        // The loop is never shut down, so this cannot happen; but if it did, the child's end would
+        // go unnoticed.
+        killChild(number)
+        return .unknown
+    }
+
+    /// Receives a process's messages until it has ended. It goes on after the process is ready,
+    /// because a queue without a reader fills up one day. Reports readiness once.
+    private static func waitUntilReady(
+        _ messages: WatchedDescriptor,
+        of number: CInt,
+        _ report: () -> Void
+    ) async {
+        var isReady = false
+        while (try? await messages.readable()) != nil {
+            let message = try? messages.use { try receiveNotification($0) }
+            if !isReady, let message, message.process == number,
+                message.lines.contains("READY=1")
+            {
+                isReady = true
+                report()
+            }
+            // A process that sends without end must not occupy the loop.
+            await Task.yield()
+        }
+    }
+}
