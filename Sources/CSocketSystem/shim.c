@@ -123,6 +123,7 @@ intptr_t csock_send_vector(int descriptor, const struct iovec *buffers, size_t c
 // Threads
 
 _Thread_local void *csock_thread_loop = NULL;
+_Thread_local int csock_thread_streak = 0;
 
 struct thread_start {
     void (*body)(void *);
@@ -161,13 +162,6 @@ int csock_thread_start(const char *name, void (*body)(void *), void *context) {
     pthread_attr_destroy(&attributes);
     if (error) free(start);
     return -error;
-}
-
-void csock_set_batch_scheduling(int batch) {
-    int before = batch ? SCHED_OTHER : SCHED_BATCH;
-    if (sched_getscheduler(0) != before) return;
-    const struct sched_param none = {0};
-    sched_setscheduler(0, batch ? SCHED_BATCH : SCHED_OTHER, &none);
 }
 
 int csock_processors_available(void) {

@@ -42,19 +42,20 @@ package final class BlockingPool: Sendable {
         case noThread(Errno)
     }
 
-    fileprivate typealias Asker = CheckedContinuation<Failure?, Never>
-
-    fileprivate struct Job {
+    fileprivate struct Job: Sendable {
         let ticket: UInt64
-        let body: @Sendable () -> Void
+        /// Runs the blocking call; then what hands out its answer.
+        let body: @Sendable () -> @Sendable () -> Void
+        /// Tells the task that waits for it that it will not run.
+        let fail: @Sendable (Failure) -> Void
     }
 
     fileprivate struct State {
         var nextTicket: UInt64 = 0
         /// Jobs without a thread, the oldest first.
         var queue: [Job] = []
-        /// Who waits for which job, queued or running.
-        var askers: [UInt64: Asker] = [:]
+        /// The jobs that a task waits for, queued or running.
+        var awaited: Set<UInt64> = []
         /// How many threads there are.
         var threads = 0
         /// The gates of the threads without work, the most recent last.
@@ -98,124 +99,98 @@ extension BlockingPool {
     package func run<Value: Sendable>(
         _ body: @escaping @Sendable () -> Value
     ) async throws(Failure) -> Value {
-        let answer = Answer<Value>()
-        try await perform { answer.set(body()) }
-        // The body has run where no failure was thrown.
-        guard let value = answer.take() else { throw .cancelled }
-        return value
-    }
-
-    private func perform(_ body: @escaping @Sendable () -> Void) async throws(Failure) {
+        let answer = WaitList<Result<Value, Failure>?>(nil)
         let ticket = state.withLock { state in
             state.nextTicket += 1
             return state.nextTicket
         }
-        let deadline = Deadline.current
-        let failure = await limited(by: deadline, ticket) {
-            await withTaskCancellationHandler {
-                await withCheckedContinuation { asker in
-                    let failure = submit(Job(ticket: ticket, body: body), asker)
-                    if let failure { asker.resume(returning: failure) }
-                }
-            } onCancel: {
-                letGo(ticket, .cancelled)
-            }
+        let job = Job(ticket: ticket) {
+            let value = body()
+            return { answer.unpark { $0 = .success(value) } }
+        } fail: { failure in
+            answer.unpark { $0 = .failure(failure) }
         }
-        if let failure { throw failure }
+        if let failure = Deadline.current.failure { throw Failure(failure) }
+        try submit(job)
+        let result: Result<Value, Failure>
+        do throws(OperationFailure) {
+            result = try await answer.park { $0 }
+        } catch {
+            letGo(ticket)
+            throw Failure(error)
+        }
+        return try result.get()
     }
 
-    private func limited(
-        by deadline: Deadline?,
-        _ ticket: UInt64,
-        _ body: () async -> Failure?
-    ) async -> Failure? {
-        guard let deadline else { return await body() }
-        return await deadline.keeper.withDeadline(deadline) { [self] in
-            letGo(ticket, .timedOut)
-        } _: {
-            await body()
-        }
-    }
-
-    /// Takes a job in; or says why not, then the asker is the caller's to resume.
-    private func submit(_ job: Job, _ asker: Asker) -> Failure? {
+    /// Takes a job in.
+    private func submit(_ job: Job) throws(Failure) {
         enum Step {
-            case refuse(Failure)
             case wake(ThreadGate)
             case start
             case wait
         }
-        let step = state.withLock { state -> Step in
-            // Who came to let it go before this lock found no asker, but it is known why.
-            if Task.isCancelled { return .refuse(.cancelled) }
-            if Deadline.hasPassed { return .refuse(.timedOut) }
-            if state.abandoned >= limits.threads { return .refuse(.exhausted(state.abandoned)) }
+        let step = try state.withLock { (state) throws(Failure) -> Step in
+            if state.abandoned >= limits.threads { throw .exhausted(state.abandoned) }
             let gate = state.idle.popLast()
             let startsThread = gate == nil && state.threads < limits.threads
             if gate == nil, !startsThread, state.queue.count >= limits.queue {
-                return .refuse(.queueFull(limits.queue))
+                throw .queueFull(limits.queue)
             }
             state.queue.append(job)
-            state.askers[job.ticket] = asker
+            state.awaited.insert(job.ticket)
             if let gate { return .wake(gate) }
             if startsThread { state.threads += 1 }
             return startsThread ? .start : .wait
         }
         switch step {
-        case .refuse(let failure): return failure
         case .wake(let gate): gate.open()
         case .start: startWorker()
         case .wait: break
         }
-        return nil
     }
 
     private func startWorker() {
         do throws(Errno) {
             try startThread(name: name) { [self] in work() }
         } catch {
-            let stranded = state.withLock { state -> [Asker] in
+            let stranded = state.withLock { state -> [Job] in
                 state.threads -= 1
                 // Other threads will come to the job, if there are others.
-                if state.threads > 0 { return [] }
-                return state.failQueue()
+                return state.threads > 0 ? [] : state.takeQueue()
             }
-            for asker in stranded { asker.resume(returning: .noThread(error)) }
+            for job in stranded { job.fail(.noThread(error)) }
         }
     }
 
-    /// Lets the asker go: a job in the queue is forgotten, a running one abandoned.
-    private func letGo(_ ticket: UInt64, _ failure: Failure) {
-        let (asker, stranded) = state.withLock { state -> (Asker?, [Asker]) in
-            guard let asker = state.askers.removeValue(forKey: ticket) else { return (nil, []) }
+    /// Nobody waits for a job any more: in the queue it is forgotten, running it is abandoned.
+    private func letGo(_ ticket: UInt64) {
+        let stranded = state.withLock { state -> [Job] in
+            guard state.awaited.remove(ticket) != nil else { return [] }
             if let index = state.queue.firstIndex(where: { $0.ticket == ticket }) {
                 state.queue.remove(at: index)
-                return (asker, [])
+                return []
             }
             state.abandoned += 1
-            if state.abandoned < limits.threads { return (asker, []) }
-            return (asker, state.failQueue())
+            return state.abandoned < limits.threads ? [] : state.takeQueue()
         }
-        asker?.resume(returning: failure)
-        for asker in stranded { asker.resume(returning: .exhausted(limits.threads)) }
+        for job in stranded { job.fail(.exhausted(limits.threads)) }
     }
 }
 
 extension BlockingPool.State {
-    /// Forgets the jobs in the queue; returns who waits for them.
-    fileprivate mutating func failQueue() -> [BlockingPool.Asker] {
+    /// Takes every job that has no thread out.
+    fileprivate mutating func takeQueue() -> [BlockingPool.Job] {
         defer { queue.removeAll() }
-        return queue.compactMap { askers.removeValue(forKey: $0.ticket) }
+        for job in queue { awaited.remove(job.ticket) }
+        return queue
     }
 }
 
-/// Where a job leaves its answer.
-private final class Answer<Value: Sendable>: Sendable {
-    private let value = Mutex<Value?>(nil)
-
-    func set(_ newValue: Value) { value.withLock { $0 = newValue } }
-
-    func take() -> Value? { value.withLock { $0.take() } }
+extension BlockingPool.Failure {
+    /// Why a wait for an answer ended.
+    fileprivate init(_ failure: OperationFailure) {
+        self = failure == .timedOut ? .timedOut : .cancelled
+    }
 }
 
 // MARK: - The threads
@@ -227,8 +202,9 @@ extension BlockingPool {
         while true {
             var next = nextJob(after: nil, elseAt: gate)
             while let job = next {
-                job.body()
+                let handOut = job.body()
                 next = nextJob(after: job, elseAt: gate)
+                handOut()
             }
             if gate.wait(atMost: limits.idle) { continue }
             let ends = state.withLock { state in
@@ -244,22 +220,17 @@ extension BlockingPool {
         }
     }
 
-    /// Tells whoever waits for a job that it is done, and takes the oldest one that is not begun;
-    /// where there is none, the thread is idle from now on.
+    /// Notes that a job is done, and takes the oldest one that is not begun; if there is none, the
+    /// thread is idle from now on.
     ///
-    /// Both in one step: who asks again at once finds the thread idle.
+    /// Both in one step, before the answer is handed out: a task that asks again at once finds the
+    /// thread idle.
     private func nextJob(after done: Job?, elseAt gate: ThreadGate) -> Job? {
-        let (job, asker) = state.withLock { state -> (Job?, Asker?) in
-            var asker: Asker?
-            if let done {
-                asker = state.askers.removeValue(forKey: done.ticket)
-                if asker == nil { state.abandoned -= 1 }
-            }
-            if !state.queue.isEmpty { return (state.queue.removeFirst(), asker) }
+        state.withLock { state in
+            if let done, state.awaited.remove(done.ticket) == nil { state.abandoned -= 1 }
+            if !state.queue.isEmpty { return state.queue.removeFirst() }
             if !state.idle.contains(where: { $0 === gate }) { state.idle.append(gate) }
-            return (nil, asker)
+            return nil
         }
-        asker?.resume(returning: nil)
-        return job
     }
 }

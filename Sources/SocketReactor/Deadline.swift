@@ -1,12 +1,12 @@
 package import SocketSystem
+internal import Synchronization
 
 /// When the operations of a task, and of its child tasks, must be done.
 ///
-/// Task-local: a scope costs no task, and an operation asks for it only where it has to wait. The
-/// loop of the socket that it waits for keeps the time.
+/// Task-local: a scope costs no task, and an operation asks for it only if it has to wait.
 package struct Deadline: Sendable {
     package let moment: MonotonicTime
-    /// Keeps the time for waits that no socket's loop could keep it for.
+    /// The loop that keeps the time.
     package let keeper: EventLoop
 
     package init(_ moment: MonotonicTime, keeper: EventLoop) {
@@ -16,23 +16,37 @@ package struct Deadline: Sendable {
 
     /// The earliest of the scopes that the task is in; nil outside of any.
     @inline(__always)
-    package static var current: Deadline? { isUsed ? inherited : nil }
+    package static var current: Deadline? {
+        isUsed.load(ordering: .relaxed) ? inherited : nil
+    }
 
     @TaskLocal private static var inherited: Deadline?
 
     /// Whether there has been a scope in this program. One without need not ask its tasks, which
     /// costs a wait in twenty its time.
-    private static var isUsed: Bool { deadlinesAreUsed() }
+    private static let isUsed = Atomic<Bool>(false)
 
     /// Runs a body that has a deadline, whatever is around it; or none.
     package static func with<Success>(
         _ deadline: Deadline?,
         _ body: () async throws -> Success
     ) async rethrows -> Success {
-        if deadline != nil { useDeadlines() }
+        if deadline != nil { isUsed.store(true, ordering: .relaxed) }
         return try await $inherited.withValue(deadline) { try await body() }
     }
 
-    /// Whether nothing may be waited for any more in the current task.
-    package static var hasPassed: Bool { current.map { $0.moment <= .now } ?? false }
+    package var hasPassed: Bool { moment <= .now }
+
+    /// Calls a body when the moment has come, on the keeper's thread: not after the loop has ended.
+    func setTimer(_ body: @escaping @Sendable () -> Void) -> LoopTimer? {
+        keeper.setTimer(at: moment, body)
+    }
+}
+
+extension Deadline? {
+    /// Why the current task must not wait; nil if it may.
+    package var failure: OperationFailure? {
+        if Task.isCancelled { return .cancelled }
+        return self?.hasPassed == true ? .timedOut : nil
+    }
 }

@@ -1,73 +1,42 @@
 package import SocketSystem
-package import Synchronization
+internal import Synchronization
 
-/// One thread, one poller, one queue of jobs: where readiness becomes a resumed task.
+/// One thread, one poller, one queue of jobs: here readiness becomes a resumed task.
 ///
-/// A turn of the loop: run the jobs that were queued when the turn began (never until empty, or a
-/// task that keeps yielding would starve I/O), fire the timers that are due, poll (without waiting
-/// while jobs are queued), resume whom the events concern. Resuming queues jobs on this very loop,
-/// so a task runs on the thread of the socket that woke it, without a lock or a system call.
+/// A turn of the loop: run the jobs that were queued when it began (never until there are none, or a
+/// task that keeps yielding would starve I/O), poll (without waiting while jobs are queued), resume
+/// the waiters that the events concern, then fire the timers that were due before the poll. So data
+/// that arrived before a deadline is seen before the deadline is. A resumed task is queued on this
+/// very loop, so it runs on the thread of the socket that woke it, without a lock or a system call.
+@safe
 package final class EventLoop: Sendable {
     /// The executor whose jobs this loop runs, by identity: the group owns the loop.
     private let group: ObjectIdentifier
     /// How the loop waits.
     let poller: any Poller
-    /// Whether it may look once more before it sleeps: not where a look costs more than a sleep.
-    private let looksBeforeSleep: Bool
     /// Ends the poller's wait from another thread.
     private let wakeup: Wakeup
     /// What other threads may touch, under its lock.
-    let shared = Mutex(Shared())
+    private let shared = Mutex(Shared())
     /// Whether the loop waits, or is about to, and wants the wakeup.
     private let parked = Atomic<Bool>(false)
     /// Whether `Shared` holds something for the loop's next turn.
-    let hasMail = Atomic<Bool>(false)
+    private let hasMail = Atomic<Bool>(false)
     /// How many registrations there are, for spreading new ones. A hint.
-    package let registrationCount = Atomic<Int>(0)
+    let registrationCount = Atomic<Int>(0)
     /// The moment of the first timer, nanoseconds. Written under the lock.
-    let nextTimer = Atomic<Int64>(.max)
-    /// Where tasks of this loop read before the exact bytes are copied out. The loop's thread only.
-    package let scratch = ScratchBuffer(size: 64 * 1024)
-
-    // SAFETY: those below are touched by the loop's own thread only.
-
-    /// What chunks are copied into. The loop's thread only.
-    @exclusivity(unchecked)
-    nonisolated(unsafe) var spareChunk = SpareChunk()
-
-    /// The jobs to run in the next turn.
-    @exclusivity(unchecked)
-    private nonisolated(unsafe) var jobs: [UnownedJob] = []
-    /// The jobs of this turn; kept for its storage.
-    @exclusivity(unchecked)
-    private nonisolated(unsafe) var batch: [UnownedJob] = []
-    /// The events of this turn and whom they wake; kept for their storage.
-    @exclusivity(unchecked)
-    private nonisolated(unsafe) var turn = Turn()
-
-    /// How many turns the loop has run since it was told to stop.
-    private nonisolated(unsafe) var lastTurns = 0
-
-    /// Backs `messages`.
-    @exclusivity(unchecked)
-    private nonisolated(unsafe) var madeMessages: MessageBatch?
-
-    /// What a turn collects.
-    private struct Turn {
-        var events: [ReadyEvent] = []
-        var woken: [Wakeable] = []
-        var preemption = WakeupPreemption()
-        var idleYield = IdleYield()
-    }
+    private let nextTimer = Atomic<Int64>(.max)
+    /// The sleeping tasks; the state is whether the loop has ended.
+    let sleepers = WaitList(false)
+    // SAFETY: what it points to is touched by the loop's thread only.
+    private nonisolated(unsafe) let thread: UnsafeMutablePointer<LoopThread>
 
     /// What the loop's lock protects.
-    struct Shared: ~Copyable {
+    private struct Shared: ~Copyable {
         /// Jobs from other threads.
         var inbox: [UnownedJob] = []
-        /// What to do when.
-        var timers = TimerHeap<Alarm>()
-        /// The timers of waits that have a deadline.
-        var deadlines: [LimitedWait: TimerHeap<Alarm>.Token] = [:]
+        /// What to call when.
+        var timers = Timers()
         /// Which registration an event's key means.
         var table = RegistrationTable()
         /// How far the loop is with ending.
@@ -87,32 +56,15 @@ package final class EventLoop: Sendable {
     init(group: LoopGroup, poller: any Poller, usePipe: Bool) throws(Errno) {
         self.group = ObjectIdentifier(group)
         self.poller = poller
-        looksBeforeSleep = !poller.needsWakeAfterChange
         wakeup = try Wakeup(usePipe: usePipe)
         try poller.add(wakeup.descriptor, key: RegistrationTable.wakeupKey, interest: .read)
+        unsafe thread = .allocate(capacity: 1)
+        unsafe thread.initialize(to: LoopThread(of: self, in: self.group))
     }
 
-    /// Where tasks of this loop receive datagrams before the exact bytes are copied out: sixteen at
-    /// once, each as large as IP can carry. The loop's thread only. Made for the first datagram
-    /// socket; of its megabyte the kernel gives only the pages that datagrams have come to lie in.
-    package var messages: MessageBatch {
-        // SAFETY: the loop's own thread.
-        if let messages = unsafe madeMessages { return messages }
-        let messages = MessageBatch(capacity: 16, messageSize: 64 * 1024, controlSize: 1280)
-        unsafe madeMessages = messages
-        return messages
-    }
-
-    /// The loop whose thread this is, if it is one.
-    package static var current: EventLoop? { withCurrent { $0 } }
-
-    /// Runs a body with the loop whose thread this is, if it is one, without counting references.
-    @inline(__always)
-    package static func withCurrent<Result>(_ body: (EventLoop) -> Result) -> Result? {
-        guard let pointer = unsafe threadObject() else { return nil }
-        // SAFETY: only `run` stores here, and its thread keeps the loop alive. Counting references
-        // would have every enqueued job write to the loop's header.
-        return unsafe Unmanaged<EventLoop>.fromOpaque(pointer)._withUnsafeGuaranteedRef(body)
+    deinit {
+        unsafe thread.deinitialize(count: 1)
+        unsafe thread.deallocate()
     }
 }
 
@@ -121,175 +73,93 @@ package final class EventLoop: Sendable {
 extension EventLoop {
     /// Runs turns until the loop is stopped. The loop's thread lives in here.
     func run(on executor: UnownedTaskExecutor) {
-        setThreadObject(self)
+        // SAFETY: here and below: this thread alone touches what `thread` points to.
+        unsafe setCurrentLoop(thread)
         while true {
-            unsafe runBatch(on: executor)
+            unsafe runJobs(on: executor)
             if hasMail.load(ordering: .relaxed), takeMail() { break }
-            if nextTimer.load(ordering: .relaxed) != .max { fireTimers() }
             poll()
         }
-        setThreadObject(nil as EventLoop?)
+        unsafe setCurrentLoop(nil)
+        unsafe thread.pointee.attachment = nil
+        sleepers.unpark { $0 = true }
     }
 
     /// Runs the jobs that are queued now; those that they queue are for the next turn.
     @inline(__always)
-    private func runBatch(on executor: UnownedTaskExecutor) {
-        // SAFETY: the loop's own thread; `batch` is not touched by the jobs that run.
-        unsafe swap(&jobs, &batch)
-        for index in unsafe batch.indices {
-            // Among a thousand connections a task's memory has left the nearer caches since it last
-            // ran: it comes while the one before runs.
-            if unsafe index + 1 < batch.count { unsafe prefetch(batch[index + 1]) }
-            unsafe batch[index].runSynchronously(on: executor)
-        }
-        unsafe batch.removeAll(keepingCapacity: true)
+    private func runJobs(on executor: UnownedTaskExecutor) {
+        unsafe swap(&thread.pointee.jobs, &thread.pointee.batch)
+        for job in unsafe thread.pointee.batch { unsafe job.runSynchronously(on: executor) }
+        unsafe thread.pointee.batch.removeAll(keepingCapacity: true)
     }
 
-    /// Takes what other threads left; true if the loop must end.
-    private func takeMail() -> Bool {
-        var woken: [Wakeable] = []
-        var orphans: [UnownedJob] = []
-        let ends = shared.withLock { shared in
-            hasMail.store(false, ordering: .relaxed)
-            // SAFETY: the loop's own thread.
-            unsafe jobs.append(contentsOf: shared.inbox)
-            shared.inbox.removeAll(keepingCapacity: shared.inbox.count < 1024)
-            if shared.phase == .running { return false }
-            if shared.phase == .stopping {
-                closeAll(&shared, waking: &woken)
-                // A task that yields again and again would keep the loop for ever.
-                unsafe lastTurns += 1
-                if unsafe lastTurns > Self.mostLastTurns { unsafe swap(&orphans, &jobs) }
-            }
-            guard unsafe jobs.isEmpty, woken.isEmpty, shared.timers.count == 0,
-                registrationCount.load(ordering: .relaxed) == 0
-            else {
-                // What keeps a retiring loop tells us when it is gone; jobs run in the next turn.
-                let looksAgain = unsafe shared.phase == .stopping || !jobs.isEmpty
-                hasMail.store(looksAgain, ordering: .relaxed)
-                return false
-            }
-            shared.phase = .stopped
-            return true
-        }
-        woken.resumeAll()
-        for job in orphans { globalConcurrentExecutor.enqueue(job) }
-        return ends
-    }
-
-    /// Enough for tasks to learn that their sockets are closed.
-    private static let mostLastTurns = 16
-
-    /// Wakes everyone who waits for a socket of this loop or sleeps on it, with `.closed`.
-    private func closeAll(_ shared: inout Shared, waking woken: inout [Wakeable]) {
-        var closed: [UInt64] = []
-        shared.table.forEach { registration in
-            // Who closes a registration at this moment deregisters it as soon as we let them.
-            guard registration.closeByLoop(poller, waking: &woken) else { return }
-            closed.append(registration.key)
-        }
-        for key in closed where shared.table.remove(key) {
-            registrationCount.wrappingSubtract(1, ordering: .relaxed)
-        }
-        silenceAlarms(&shared, waking: &woken)
-    }
-
-    /// Waits for events, or only looks where jobs are queued, and resumes whom they concern.
+    /// Waits for events, or only looks if there is something else to do, and resumes the waiters that
+    /// they concern; then fires the timers that were due when it began.
     @inline(__always)
     private func poll() {
-        // SAFETY: the loop's own thread.
-        // A batch thread interrupts nobody when it wakes.
-        if unsafe looksBeforeSleep && jobs.isEmpty && !turn.preemption.isBatch
-            && turn.idleYield.isDue()
-        {
-            return unsafe pollAfterOthers(&turn)
-        }
-        if unsafe jobs.isEmpty {
+        var now = Int64.min
+        if nextTimer.load(ordering: .relaxed) != .max { now = MonotonicTime.now.nanoseconds }
+        let timersAreDue = nextTimer.load(ordering: .relaxed) <= now
+        if unsafe !timersAreDue && thread.pointee.jobs.isEmpty && thread.pointee.yielding.isEmpty {
             parked.store(true, ordering: .sequentiallyConsistent)
             // A sender stores its mail, then looks whether we are parked; we do it the other way
             // round, so one of the two sees the other.
             let sleeps = !hasMail.load(ordering: .sequentiallyConsistent)
             unsafe poller.poll(
-                milliseconds: sleeps ? millisecondsUntilTimer() : 0,
-                into: &turn.events
+                milliseconds: sleeps ? milliseconds(since: now) : 0,
+                into: &thread.pointee.events
             )
             parked.store(false, ordering: .relaxed)
         } else {
-            unsafe poller.poll(milliseconds: 0, into: &turn.events)
+            unsafe poller.poll(milliseconds: 0, into: &thread.pointee.events)
         }
-        if unsafe turn.events.isEmpty { return }
-        unsafe dispatch(&turn)
+        if unsafe !thread.pointee.events.isEmpty { unsafe dispatch(thread.pointee.events) }
+        if timersAreDue { fireTimers(dueAt: MonotonicTime(nanoseconds: now)) }
+        if unsafe !thread.pointee.yielding.isEmpty { resumeYielding() }
     }
 
-    /// Lets others have the processor, then looks; where nothing has happened, the next turn sleeps.
-    private func pollAfterOthers(_ turn: inout Turn) {
-        let start = MonotonicTime.now.nanoseconds
-        letOthersRun()
-        let nanoseconds = MonotonicTime.now.nanoseconds - start
-        poller.poll(milliseconds: 0, into: &turn.events)
-        let found = !turn.events.isEmpty || hasMail.load(ordering: .relaxed)
-        turn.idleYield.took(nanoseconds, found: found)
-        if !turn.events.isEmpty { dispatch(&turn) }
+    /// Until the first timer, rounded up, so that none fires early; -1 if there is none.
+    @inline(__always)
+    private func milliseconds(since now: Int64) -> CInt {
+        let timer = nextTimer.load(ordering: .relaxed)
+        // One that was set just now, by another thread, has left mail.
+        if timer == .max || now == .min { return -1 }
+        let (wait, overflow) = timer.subtractingReportingOverflow(now)
+        return overflow ? CInt.max : CInt(clamping: (wait + 999_999) / 1_000_000)
     }
 
-    private func dispatch(_ turn: inout Turn) {
+    private func dispatch(_ events: [ReadyEvent]) {
         let repeats = !poller.isEdgeTriggered
-        // SAFETY: the loop's own thread, here and below.
-        let jobCount = unsafe jobs.count
         shared.withLock { shared in
-            for event in turn.events { shared.table.prefetchRegistration(event.key) }
-            for event in turn.events {
+            for event in events {
                 guard event.key != RegistrationTable.wakeupKey else {
                     if repeats || wakeup.fills { wakeup.drain() }
                     continue
                 }
-                shared.table.withRegistration(event.key) { registration in
-                    let disarmed = registration.kernelReady(event.readiness, repeats: repeats) {
-                        // A job only has to be queued; a continuation is resumed without the lock.
-                        if let job = $0.job { enqueueLocally(job) } else { turn.woken.append($0) }
-                    }
-                    guard disarmed else { return }
-                    // Nobody waits: without this the poller would report it again and again.
-                    try? poller.update(
-                        registration.descriptor,
-                        key: event.key,
-                        interest: registration.armed
-                    )
-                }
+                guard let registration = shared.table[event.key] else { continue }
+                let watches = unsafe registration.kernelReady(
+                    event.readiness,
+                    repeats: repeats,
+                    into: &thread.pointee.woken
+                )
+                // Nobody waits: without this the poller would report it again and again.
+                if watches { _ = update(registration) }
             }
         }
-        turn.events.removeAll(keepingCapacity: true)
-        let wokeElsewhere = !turn.woken.isEmpty
-        if wokeElsewhere {
-            turn.woken.resumeAll()
-            turn.woken.removeAll(keepingCapacity: true)
-        }
-        let wokeHere = unsafe jobs.count > jobCount
-        if wokeElsewhere || wokeHere, turn.preemption.woke(elsewhere: !wokeHere) {
-            setBatchScheduling(turn.preemption.isBatch)
-        }
+        unsafe thread.pointee.events.removeAll(keepingCapacity: true)
+        for unsafe waiter in unsafe thread.pointee.woken { unsafe waiter.resume(returning: .call) }
+        unsafe thread.pointee.woken.removeAll(keepingCapacity: true)
     }
 
-    /// Rounded up, so that no timer fires early.
-    private func millisecondsUntilTimer() -> CInt {
-        let deadline = nextTimer.load(ordering: .relaxed)
-        if deadline == .max { return -1 }
-        let now = MonotonicTime.now.nanoseconds
-        if deadline <= now { return 0 }
-        return CInt(clamping: (deadline - now + 999_999) / 1_000_000)
+    private func resumeYielding() {
+        for unsafe task in unsafe thread.pointee.yielding { unsafe task.resume() }
+        unsafe thread.pointee.yielding.removeAll(keepingCapacity: true)
     }
 }
 
-// MARK: - Jobs
+// MARK: - Mail from other threads
 
 extension EventLoop {
-    /// Queues a job for the next turn. The loop's own thread calls it.
-    @inline(__always)
-    func enqueueLocally(_ job: UnownedJob) {
-        // SAFETY: the loop's own thread.
-        unsafe jobs.append(job)
-    }
-
     /// Queues a job from any thread; false if the loop has ended and will not run it.
     func post(_ job: UnownedJob) -> Bool {
         let accepted = shared.withLock { shared in
@@ -302,36 +172,22 @@ extension EventLoop {
     }
 
     /// Whether this is one of a group's loops.
-    @inline(__always)
     func belongs(to group: LoopGroup) -> Bool { self.group == ObjectIdentifier(group) }
 
     /// Whether the caller runs on this loop's thread.
     @inline(__always)
-    var isCurrent: Bool {
-        // SAFETY: the pointers are compared, nothing else.
-        unsafe threadObject() == Unmanaged.passUnretained(self).toOpaque()
-    }
-
-    /// Lets a task go on that was suspended on this loop's thread. Any thread may call it.
-    func resume(_ job: UnownedJob) {
-        if isCurrent {
-            enqueueLocally(job)
-        } else if !post(job) {
-            // The loop has ended; then the task finds its socket closed wherever it goes on.
-            globalConcurrentExecutor.enqueue(job)
-        }
-    }
+    private var isCurrent: Bool { unsafe LoopThread.current == thread }
 
     /// Whether the loop waits for work. A hint.
     package var isParked: Bool { parked.load(ordering: .relaxed) }
 
-    /// Makes the loop look at `Shared`; wakes it only where it is parked.
-    func mailArrived() {
+    /// Makes the loop look at `Shared`; wakes it only if it is parked.
+    private func mailArrived() {
         hasMail.store(true, ordering: .sequentiallyConsistent)
         wakeIfParked()
     }
 
-    func wakeIfParked() {
+    private func wakeIfParked() {
         if parked.load(ordering: .sequentiallyConsistent),
             parked.exchange(false, ordering: .acquiringAndReleasing)
         {
@@ -345,5 +201,184 @@ extension EventLoop {
             if shared.phase == .running || shared.phase == .retiring { shared.phase = phase }
         }
         mailArrived()
+    }
+
+    /// Takes what other threads left; true if the loop must end.
+    private func takeMail() -> Bool {
+        hasMail.store(false, ordering: .relaxed)
+        let (phase, registrations) = shared.withLock { shared in
+            unsafe thread.pointee.jobs.append(contentsOf: shared.inbox)
+            shared.inbox.removeAll(keepingCapacity: shared.inbox.count < 1024)
+            return (shared.phase, shared.phase == .stopping ? shared.table.all : [])
+        }
+        if phase == .running { return false }
+        for registration in registrations { registration.close() }
+        if phase == .stopping {
+            sleepers.unpark { $0 = true }
+            // A task that yields again and again would keep the loop for ever.
+            unsafe thread.pointee.lastTurns += 1
+        }
+        let orphans = unsafe thread.pointee.lastTurns > Self.mostLastTurns
+        let ends = shared.withLock { shared in
+            guard unsafe shared.inbox.isEmpty && thread.pointee.yielding.isEmpty,
+                unsafe orphans || thread.pointee.jobs.isEmpty,
+                shared.phase == .stopping || shared.timers.count == 0,
+                registrationCount.load(ordering: .relaxed) == 0
+            else {
+                // What keeps a retiring loop tells us when it is gone; jobs run in the next turn.
+                let looksAgain = unsafe shared.phase == .stopping || !thread.pointee.jobs.isEmpty
+                if looksAgain { hasMail.store(true, ordering: .relaxed) }
+                return false
+            }
+            shared.phase = .stopped
+            return true
+        }
+        guard ends else { return false }
+        for job in unsafe thread.pointee.jobs { globalConcurrentExecutor.enqueue(job) }
+        unsafe thread.pointee.jobs = []
+        return true
+    }
+
+    /// Enough for tasks to learn that their sockets are closed.
+    private static let mostLastTurns = 16
+}
+
+// MARK: - Registrations
+
+extension EventLoop {
+    /// Takes a socket in: from now on its operations can wait. Whoever registers it closes it.
+    ///
+    /// - Parameters:
+    ///   - descriptor: Non-blocking; the registration will close it.
+    ///   - interest: What is watched from the beginning, beside what operations will arm.
+    ///   - failsLate: If the poller cannot watch the descriptor, the first operation that has to wait
+    ///     says so, not this call.
+    /// - Returns: The socket's membership in this loop.
+    /// - Throws: `closed` if the loop has ended, `system` if the poller refuses.
+    package func register(
+        _ descriptor: consuming Descriptor,
+        interest: Interest = .read,
+        failsLate: Bool = false
+    ) throws(OperationFailure) -> Registration {
+        let registration = try register(
+            adopting: descriptor.rawValue,
+            interest: interest,
+            failsLate: failsLate
+        )
+        _ = descriptor.release()
+        return registration
+    }
+
+    /// The same for a descriptor that stays its giver's if this throws.
+    package func register(
+        adopting number: CInt,
+        interest: Interest = .read,
+        failsLate: Bool = false
+    ) throws(OperationFailure) -> Registration {
+        let result = shared.withLock { shared -> Result<Registration, OperationFailure> in
+            guard shared.phase == .running || shared.phase == .retiring else {
+                return .failure(.closed)
+            }
+            let key = shared.table.reserveKey()
+            var watchFailure: Errno?
+            do throws(Errno) {
+                try poller.add(number, key: key, interest: poller.isEdgeTriggered ? interest : [])
+            } catch {
+                guard failsLate else {
+                    _ = shared.table.remove(key)
+                    return .failure(.system(error))
+                }
+                watchFailure = error
+            }
+            let registration = Registration(
+                descriptor: number,
+                loop: self,
+                key: key,
+                interest: interest,
+                watchFailure: watchFailure
+            )
+            shared.table[key] = registration
+            return .success(registration)
+        }
+        let registration = try result.get()
+        registrationCount.wrappingAdd(1, ordering: .relaxed)
+        return registration
+    }
+
+    /// Tells the poller to watch a direction of a registration, which `arm` notes; false if it cannot.
+    func watch(_ registration: Registration, arm: () -> Void) -> Bool {
+        // Under the lock nobody closes the descriptor between the look and the call.
+        let watched = shared.withLock { _ in
+            if registration.isClosed { return false }
+            arm()
+            return update(registration)
+        }
+        if watched, poller.needsWakeAfterChange { wakeIfParked() }
+        return watched
+    }
+
+    private func update(_ registration: Registration) -> Bool {
+        do throws(Errno) {
+            try poller.update(
+                registration.descriptor,
+                key: registration.key,
+                interest: registration.armed
+            )
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    /// Forgets a registration whose descriptor is still open.
+    func deregister(_ registration: Registration) {
+        let isRunning = shared.withLock { shared in
+            if shared.table.remove(registration.key) {
+                poller.remove(registration.descriptor)
+                registrationCount.wrappingSubtract(1, ordering: .relaxed)
+            }
+            return shared.phase == .running
+        }
+        // A retiring loop may have waited for this.
+        if !isRunning { mailArrived() } else if poller.needsWakeAfterChange { wakeIfParked() }
+    }
+}
+
+// MARK: - Timers
+
+extension EventLoop {
+    /// Calls a body on the loop's thread when a moment has come; nil if the loop has ended.
+    func setTimer(at moment: MonotonicTime, _ body: @escaping @Sendable () -> Void) -> LoopTimer? {
+        let token = shared.withLock { shared -> Timers.Token? in
+            if shared.phase == .stopped { return nil }
+            defer { noteNextTimer(shared) }
+            return shared.timers.insert(body, at: moment)
+        }
+        if !isCurrent { mailArrived() }
+        return token.map { LoopTimer(loop: self, token: $0) }
+    }
+
+    func cancelTimer(_ token: Timers.Token) {
+        // Handed out, so that nothing is freed under the lock.
+        let (body, isRunning) = shared.withLock { shared in
+            defer { noteNextTimer(shared) }
+            return (shared.timers.remove(token), shared.phase == .running)
+        }
+        // The timer may have been the last thing that kept a retiring loop.
+        if body != nil, !isRunning { mailArrived() }
+    }
+
+    private func fireTimers(dueAt now: MonotonicTime) {
+        var bodies: [@Sendable () -> Void] = []
+        shared.withLock { shared in
+            while let body = shared.timers.popDue(at: now) { bodies.append(body) }
+            if shared.phase != .running { hasMail.store(true, ordering: .relaxed) }
+            noteNextTimer(shared)
+        }
+        for body in bodies { body() }
+    }
+
+    private func noteNextTimer(_ shared: borrowing Shared) {
+        nextTimer.store(shared.timers.nextDeadline.nanoseconds, ordering: .relaxed)
     }
 }

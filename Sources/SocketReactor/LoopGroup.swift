@@ -22,13 +22,8 @@ package final class LoopGroup: TaskExecutor {
     private nonisolated(unsafe) var startedLoops: [EventLoop] = []
     /// Where the search for a loop begins next time, so that equals take turns.
     private let nextIndex = Atomic<Int>(0)
-    /// Whose threads still run, and who waits for their end.
-    private let threads = Mutex(Threads())
-
-    private struct Threads {
-        var running = 0
-        var waiters: [CheckedContinuation<Void, Never>] = []
-    }
+    /// How many threads still run.
+    private let threads = WaitList(0)
 
     /// Starts the loops' threads.
     ///
@@ -38,7 +33,6 @@ package final class LoopGroup: TaskExecutor {
     /// - Throws: `Errno` where the system refuses a thread or a descriptor.
     package init(loops count: Int, options: LoopOptions = LoopOptions()) throws(Errno) {
         backend = options.backend
-        unsafe setCancellationBody(Registration.cancellationBody)
         for _ in 0..<max(count, 1) {
             let poller = try options.makePoller()
             let loop = try EventLoop(group: self, poller: poller, usePipe: options.usesPipeWakeup)
@@ -46,7 +40,7 @@ package final class LoopGroup: TaskExecutor {
             unsafe startedLoops.append(loop)
         }
         for (index, loop) in loops.enumerated() {
-            threads.withLock { $0.running += 1 }
+            threads.unpark { $0 += 1 }
             do throws(Errno) {
                 // The thread keeps the group and the loop alive.
                 try startThread(name: "\(options.threadName)-\(index)") { [self] in
@@ -54,10 +48,10 @@ package final class LoopGroup: TaskExecutor {
                     if options.pinsThreads { _ = try? pinThread(toProcessor: index) }
                     // SAFETY: this closure keeps the group alive for as long as the loop runs.
                     unsafe loop.run(on: asUnownedTaskExecutor())
-                    threadEnded()
+                    threads.unpark { $0 -= 1 }
                 }
             } catch {
-                threads.withLock { $0.running -= 1 }
+                threads.unpark { $0 -= 1 }
                 for started in loops { started.end(.stopping) }
                 throw error
             }
@@ -66,12 +60,7 @@ package final class LoopGroup: TaskExecutor {
 
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        let isLocal = EventLoop.withCurrent { loop in
-            guard loop.belongs(to: self) else { return false }
-            loop.enqueueLocally(job)
-            return true
-        }
-        if isLocal != true { post(job) }
+        if !EventLoop.enqueueHere(job, of: ObjectIdentifier(self)) { post(job) }
     }
 
     private func post(_ job: UnownedJob) {
@@ -108,23 +97,7 @@ package final class LoopGroup: TaskExecutor {
     /// Called by a task that runs on the group, it returns on another executor.
     package func shutdown() async {
         for loop in loops { loop.end(.stopping) }
-        await withCheckedContinuation { continuation in
-            let ended = threads.withLock { threads in
-                if threads.running == 0 { return true }
-                threads.waiters.append(continuation)
-                return false
-            }
-            if ended { continuation.resume() }
-        }
-    }
-
-    private func threadEnded() {
-        let waiters = threads.withLock { threads in
-            threads.running -= 1
-            defer { if threads.running == 0 { threads.waiters = [] } }
-            return threads.running == 0 ? threads.waiters : []
-        }
-        for waiter in waiters { waiter.resume() }
+        await threads.parkUncancelled { $0 == 0 }
     }
 }
 

@@ -1,244 +1,170 @@
 public import SocketSystem
 
+/// Why an operation ended without a value.
+public enum OperationFailure: Error, Hashable, Sendable {
+    /// The task was cancelled, or the socket drains.
+    case cancelled
+    /// The socket is closed on our side.
+    case closed
+    /// Another task holds the lock of the direction.
+    case busy
+    /// The deadline of a scope around the operation has passed.
+    case timedOut
+    /// The system call failed.
+    case system(Errno)
+}
+
 /// What one try of a system call answered.
-public enum Attempt<Value> {
-    /// It worked, and took all there was: the next operation may wait before its call.
-    case drained(Value)
-    /// It worked; there may be more.
-    case undrained(Value)
-    /// It worked, and took more than it hands out: the next operation need not wait for the kernel.
-    case stocked(Value)
+package enum Attempt: Hashable, Sendable {
+    /// It worked, and leaves something or nothing for the next operation.
+    case done(leaving: Remainder)
     /// It would have had to wait.
     case mustWait
     /// It failed for good.
     case failed(Errno)
 
-    /// What a try that has worked means.
-    @inlinable
-    @inline(__always)
-    public init(_ value: consuming Value, drained: Bool) {
-        self = drained ? .drained(value) : .undrained(value)
-    }
-
     /// What a transfer that has no count means.
-    @inlinable
     @inline(__always)
-    public init(failureOf transfer: Transfer) {
+    package init(failureOf transfer: Transfer) {
         self = transfer.mustWait ? .mustWait : .failed(transfer.errno)
     }
 }
 
-/// Why an operation ended without a value.
-public enum OperationFailure: Error, Hashable, Sendable {
-    /// The task was cancelled.
-    case cancelled
-    /// The socket is closed on our side.
-    case closed
-    /// Another task is reading.
-    case busy
-    /// The deadline of a scope around it passed, see `Deadline`.
-    case timedOut
-    /// The system call failed.
-    case system(Errno)
-
-    /// What a wait that did not end with `.ready` means.
-    @usableFromInline
-    package init(_ outcome: WaitOutcome) {
-        self =
-            switch outcome {
-            case .cancelled: .cancelled
-            case .timedOut: .timedOut
-            case .ready, .closed: .closed
-            }
-    }
-}
-
-/// What an operation does where another holds the turn.
-public enum TurnPolicy: Hashable, Sendable {
-    /// Fail with `.busy`: two readers of one stream are a mistake.
-    case exclusive
-    /// Stand in line.
-    case inLine
-}
-
-/// The one shape of every operation: take the direction's turn, then try, and wait, and try again.
+/// The one operation: begin, try, wait, end.
 ///
-///     var operation = try Operation(registration, .read, .exclusive)
-///     while true {
-///         try await operation.ready()
-///         if let value = try operation.result(of: attempt) { return value }
-///     }
+///     var operation = Operation(.write, .inLine)
+///     while try !tryIt(&operation) { try await operation.wait(for: registration) }
 ///
-/// Cancellation is checked on entry, on the fast path too. A wait that is cancelled has consumed
-/// nothing. Where a thread's operations have long not waited, one of them lets the others of its
-/// loop go first: a peer that never stops sending must not have the thread to itself. After a call
-/// that drained the socket the next operation waits first, which saves a system call that would
-/// answer EAGAIN. Every way out but `mustWait` gives the turn back, so an operation ends by
-/// returning a result or throwing what these methods throw, and by nothing else.
+/// where the try is synchronous and has this shape:
 ///
-/// `ready` is `mayCall` and `waited` by turns. Of the two only `waited` is asynchronous: where an
-/// operation can often be done at once, or its asynchronous function costs too much, the tries are
-/// a synchronous function, and its caller waits.
-@safe
-public struct Operation {
-    /// What must come before the next try.
-    @usableFromInline
-    enum Step: Hashable, Sendable {
-        /// Nothing.
-        case call
-        /// A wait for readiness.
-        case wait
-        /// A wait that has begun: the task must suspend.
-        case mustSuspend
-        /// The task suspends, and ends the wait when it goes on.
-        case suspend
-        /// The same by a continuation.
-        case `continue`
-        /// The end of a wait that is over already.
-        case endWait
-        /// Standing in line for the turn.
-        case standInLine
-        /// Letting others have the thread.
-        case giveWay
-        /// A look at what has become of the socket and the task, in line or while others had the
-        /// thread.
-        case look
+///     guard try operation.begins(on: registration) else { return false }
+///     … the system call, once or more …
+///     return try operation.ends(attempt, on: registration)
+///
+/// - `begins` takes the direction's lock at the first call, and checks cancellation, also if the call
+///   can be tried at once. It is false if the operation must wait before it tries.
+/// - `wait` waits for readiness, or for the lock in line behind other tasks. A wait that is cancelled
+///   or timed out has consumed nothing, and gives the lock back.
+/// - After an interruption the call is tried once more: what arrived before a deadline is seen before
+///   the deadline is.
+/// - One operation in 64 that need not wait lets other tasks of its loop run: a peer that never stops
+///   sending must not have the thread to itself.
+/// - After a call that drained the socket the next operation waits first, which saves a system call
+///   that would answer EAGAIN.
+public struct Operation: Sendable {
+    /// What happens if another operation holds the lock.
+    public enum Contention: Sendable {
+        /// Fail with `busy`: two readers of one stream are a mistake.
+        case fails
+        /// Stand in line.
+        case standsInLine
     }
 
-    /// How far an operation has come.
-    public struct Progress: Sendable {
-        @usableFromInline var step: Step
-        /// How standing in line has ended.
-        @usableFromInline var outcome = WaitOutcome.ready
+    public let direction: Direction
+    private let contention: Contention
+    /// What comes next: empty before the beginning, then `call`, `wait`, `yield` or `standInLine`.
+    private var next: Actions = []
+    /// The deadline has passed, and the call was tried once more since.
+    private var isLastTry = false
 
-        @inlinable
-        init(_ step: Step) { self.step = step }
-    }
-
-    // SAFETY: an operation is a local of a function that calls the socket, which owns the
-    // registration, once more after each wait, and therefore keeps it alive. Counting the references
-    // of each step would cost more than the steps.
-    @usableFromInline let registration: Unmanaged<Registration>
-    @usableFromInline let direction: Direction
-    /// How far it has come: what another value of the same operation goes on with.
-    public var progress: Progress
-
-    /// Begins: the turn is taken, unless another operation holds it and we may stand in line.
-    @inlinable
     @inline(__always)
-    public init(
-        _ registration: borrowing Registration,
-        _ direction: Direction,
-        _ policy: TurnPolicy
-    ) throws(OperationFailure) {
-        self.init(registration, direction, Progress(.wait))
-        // SAFETY: as in `descriptor`.
-        let action = unsafe self.registration._withUnsafeGuaranteedRef { $0.begin(direction) }
-        try begin(action, policy)
-    }
-
-    /// Begins to read what the one reader of a stream reads; it must wait if nothing has arrived.
-    @inlinable
-    @inline(__always)
-    public init(reading registration: borrowing Registration) throws(OperationFailure) {
-        self.init(registration, .read, Progress(.wait))
-        // SAFETY: as in `descriptor`.
-        let action = unsafe self.registration._withUnsafeGuaranteedRef { $0.beginReading() }
-        try begin(action, .exclusive)
-    }
-
-    /// Goes on where another value, which is let go, has stopped.
-    @inlinable
-    @inline(__always)
-    public init(
-        _ registration: borrowing Registration,
-        _ direction: Direction,
-        _ progress: Progress
-    ) {
-        // SAFETY: as in `descriptor`.
-        unsafe self.registration = Unmanaged.passUnretained(copy registration)
+    package init(_ direction: Direction, _ contention: Contention) {
         self.direction = direction
-        self.progress = progress
+        self.contention = contention
     }
 
+    /// Whether the system call may be tried now; if not, `wait(for:)` comes first.
+    @inline(__always)
+    package mutating func begins(
+        on registration: borrowing Registration
+    ) throws(OperationFailure) -> Bool {
+        if next.isEmpty { try begin(on: registration) }
+        return next == .call
+    }
+
+    private mutating func begin(on registration: borrowing Registration) throws(OperationFailure) {
+        next = registration.begin(direction, yields: EventLoop.yieldIsDue())
+        switch next {
+        case .call, .yield:
+            if Task.isCancelled { throw registration.abandon(direction, .cancelled) }
+        case .refuse: throw registration.closedFailure
+        case .standInLine: if contention == .fails { throw .busy }
+        default: break
+        }
+    }
+
+    /// Ends the operation with what a try answered; false if it must wait and try again.
+    package mutating func ends(
+        _ attempt: Attempt,
+        on registration: borrowing Registration
+    ) throws(OperationFailure) -> Bool {
+        switch attempt {
+        case .done(let remainder):
+            registration.end(direction, leaving: remainder)
+            return true
+        case .mustWait:
+            next = .wait
+            return false
+        case .failed(let errno):
+            registration.end(direction, leaving: .unknown)
+            throw .system(errno)
+        }
+    }
+
+    /// Does what must come before the next try.
+    ///
+    /// Compiled into its callers: an asynchronous function of its own costs each wait a frame.
     @inlinable
     @inline(__always)
-    mutating func begin(_ action: BeginAction, _ policy: TurnPolicy) throws(OperationFailure) {
-        if action == .call {
-            progress.step = .call
-            let status = checkCurrentTask()
-            if status != TaskStatus.goesOn { try beginInSpite(of: status) }
-            return
-        }
-        switch action {
-        case .call: break
-        // A wait finds out by itself whether the task is cancelled, and gives way.
-        case .wait: progress.step = .wait
-        case .suspend: progress.step = .mustSuspend
-        case .endWait: progress.step = .endWait
-        case .contended:
-            if policy == .exclusive { throw .busy }
-            progress.step = .standInLine
-        case .closed: throw .closed
+    public mutating func wait(for registration: Registration) async throws(OperationFailure) {
+        if suspendsPlainly(on: registration) {
+            let outcome = await unsafe withUnsafeContinuation { waiter in
+                unsafe registration.park(direction, waiter)
+            }
+            try goesOn(outcome, registration)
+        } else {
+            try await waitOtherwise(for: registration)
         }
     }
 
-    @usableFromInline
-    mutating func beginInSpite(of status: CInt) throws(OperationFailure) {
-        if status == TaskStatus.cancelled { throw abandon(.cancelled) }
-        progress.step = .giveWay
+    /// Whether it waits for readiness, and nothing must be set up for its task's cancellation and
+    /// deadline.
+    public mutating func suspendsPlainly(on registration: borrowing Registration) -> Bool {
+        guard next == .wait else { return false }
+        endStreak()
+        next = .call
+        if Deadline.current == nil, registration.isOwnedByCurrentTask { return true }
+        next = .wait
+        return false
     }
 
-    /// The socket; valid until the operation ends.
-    @inlinable
-    public var descriptor: CInt {
-        // SAFETY: whoever made the operation keeps the registration alive until it ends.
-        unsafe registration._withUnsafeGuaranteedRef { $0.descriptor }
+    public func goesOn(
+        _ outcome: Actions,
+        _ registration: borrowing Registration
+    ) throws(OperationFailure) {
+        if outcome != .call { try registration.look(direction, outcome) }
     }
 
-    /// Waits until the system call is worth trying.
-    @inlinable
-    public mutating func ready() async throws(OperationFailure) {
-        while try !mayCall() { await waited() }
-    }
-
-    /// What a try means: the operation's value, which ends it, or nil to wait and try again.
-    @inlinable
-    public mutating func result<Value>(
-        of attempt: consuming Attempt<Value>
-    ) throws(OperationFailure) -> Value? {
-        switch consume attempt {
-        case .drained(let value):
-            end(leaving: .nothing)
-            return value
-        case .undrained(let value):
-            end(leaving: .unknown)
-            return value
-        case .stocked(let value):
-            end(leaving: .stock)
-            return value
-        case .failed(let errno):
-            end(leaving: .unknown)
-            throw .system(errno)
-        case .mustWait:
-            progress.step = .wait
-            return nil
+    public mutating func waitOtherwise(
+        for registration: Registration
+    ) async throws(OperationFailure) {
+        switch next {
+        case .wait:
+            let deadline = Deadline.current
+            if deadline?.hasPassed == true, !isLastTry {
+                isLastTry = true
+            } else {
+                try await registration.waitUntilReady(direction, deadline)
+            }
+        case .standInLine: try await registration.standInLine(direction)
+        case .yield:
+            await EventLoop.yield()
+            if let failure = Deadline.current.failure {
+                throw registration.abandon(direction, failure)
+            }
+            try registration.look(direction)
+        default: break
         }
-    }
-
-    @inlinable
-    func end(leaving remainder: Remainder) {
-        // SAFETY: as in `descriptor`.
-        unsafe registration._withUnsafeGuaranteedRef { $0.end(direction, leaving: remainder) }
-    }
-
-    /// Gives the turn back unused. The next operation tries its call first: this one may have kept
-    /// bytes for it.
-    @usableFromInline
-    func abandon(_ outcome: WaitOutcome) -> OperationFailure {
-        end(leaving: .unknown)
-        let failure = unsafe registration._withUnsafeGuaranteedRef { $0.watchFailure }
-        if outcome == .closed, let failure { return .system(failure) }
-        return OperationFailure(outcome)
+        next = .call
     }
 }

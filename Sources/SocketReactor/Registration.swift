@@ -1,269 +1,363 @@
 package import SocketSystem
 internal import Synchronization
 
-/// START HERE. A descriptor's membership in an event loop: who uses it, who waits for it, when it
-/// is closed.
+/// START HERE. A descriptor in an event loop: who uses it, who waits for it, when it is closed.
 ///
-/// Every operation on a socket is an `Operation`: take the direction's turn, check cancellation, try
-/// the system call, wait where it would have to, try again, give the turn back. The rules are pure
-/// values (`RegistrationState`, `ReadinessSlot`); this class applies them with compare-and-swap
-/// and keeps the waiters.
+/// The vocabulary of this target:
+///
+/// - **Event loop** (`EventLoop`): a thread, a poller, a queue of jobs that its own thread touches, a
+///   mailbox for other threads, timers. A **turn** of it: the jobs that were queued when it began,
+///   what has arrived, the timers that are due. A `LoopGroup` is several loops as one task executor.
+/// - **Poller** (`Poller`): how a loop waits in the kernel. Three of them, four ways.
+/// - **Registration** (here): a descriptor in a loop. The loop's table knows it by a **key**,
+///   generation and index, and keeps it until it is closed; whoever registers closes.
+/// - **Slot** (`Slot`): one direction of a descriptor: readiness, a waiter, the lock. Two slots, the
+///   uses of the descriptor and its end are one atomic word, `RegistrationState`, a pure machine:
+///   each of its steps returns the **actions** that its driver must take. This class is the driver.
+/// - **Lock** of a direction: one operation at a time has it. Others **stand in line** (`WaitList`).
+/// - **Operation** (`Operation`): begin, try, wait, end. Every call that may have to wait is one.
+/// - **Waiter**: a task that is suspended by a continuation on a slot, or parked in a `WaitList`: there
+///   is no other way to wait. It is resumed by whoever makes the step that says so, once.
+/// - **Interruption**: a waiter is resumed to look around, because its task was cancelled, its
+///   **deadline** has passed, the socket closes or drains. What is true then it finds out itself.
+/// - **Owner**: the task of a scope (`serve`) that has one cancellation handler for all its waits.
 @safe
 public final class Registration: Sendable {
-    /// The socket. Valid while an operation holds a turn or a use; closed after the last one.
-    public let descriptor: CInt
-    /// The loop whose poller watches the descriptor.
-    package let loop: EventLoop
-    /// Names this registration in the loop's table.
-    let key: UInt64
-    /// Why the poller cannot watch the descriptor; nil where it can.
-    let watchFailure: Errno?
-    /// Whether its reader waits for errors alone: for a socket's error queue.
-    let errorsOnly: Bool
-    /// Who holds, waits, closes.
+    // What every wait touches comes first, so that it lies in one or two cache lines.
+
+    /// Who locks, waits, closes.
     let state = Atomic<RegistrationState>(RegistrationState())
     /// The waiting reader.
-    // SAFETY: written by the turn's holder before it sets `waiting`, then by whoever clears
-    // `waiting`, then by the holder again. The compare-and-swaps order them.
+    // SAFETY: written by the lock's holder before it sets `waiting`, read by the step that clears
+    // `waiting`; the compare-and-swaps order the two.
     @exclusivity(unchecked)
-    nonisolated(unsafe) var reader = Waiter()
+    private nonisolated(unsafe) var reader: Waiter?
     /// The waiting writer; as `reader`.
     @exclusivity(unchecked)
-    nonisolated(unsafe) var writer = Waiter()
-    /// The task that owns the socket, by identity; 0 if there is none.
-    let owner = Atomic<UInt>(0)
-    /// Where those who use the socket keep what they touch first. A hint, never followed.
-    let companion = Atomic<UInt>(0)
-    /// Who stands in line for a turn.
-    private let line = Mutex(TurnQueue())
+    private nonisolated(unsafe) var writer: Waiter?
+    /// The hash of the owner; 0 if there is none.
+    private let owner = Atomic<Int>(0)
+    /// The loop whose poller watches the descriptor.
+    package let loop: EventLoop
+    /// The socket. Valid while an operation holds a lock or a use; closed after the last one.
+    package let descriptor: CInt
+    /// Names this registration in the loop's table.
+    let key: UInt64
+    /// Why the poller cannot watch the descriptor; nil if it can.
+    private let watchFailure: Errno?
+    /// Whether a reader waits for errors alone: for a socket's error queue.
+    private let errorsOnly: Bool
+    /// The tasks that stand in line; made when the first does.
+    private let lines = Mutex(Lines())
+
+    /// Resumed with `call` to try the call, with nothing to look around, with `refuse` to give up.
+    public typealias Waiter = UnsafeContinuation<Actions, Never>
+
+    private struct Lines {
+        var read: WaitList<Void>?
+        var write: WaitList<Void>?
+    }
 
     /// Called by the loop, which keeps the table.
     init(
         descriptor: CInt,
         loop: EventLoop,
         key: UInt64,
-        armed: Interest,
-        watchFailure: Errno? = nil,
-        errorsOnly: Bool = false
+        interest: Interest,
+        watchFailure: Errno?
     ) {
-        self.errorsOnly = errorsOnly
         self.descriptor = descriptor
         self.loop = loop
         self.key = key
         self.watchFailure = watchFailure
+        errorsOnly = interest == .error
         var state = RegistrationState()
-        // A new socket has room to write to, so writing tries its call first.
-        state[.write].makeReady()
-        if armed.contains(.read) { state[.read].arm() }
-        if armed.contains(.write) { state[.write].arm() }
+        // A new socket has room to write to, so writing tries its call first; not if the kernel will
+        // say when it has.
+        if !interest.contains(.write) { state[.write].makeReady() }
+        if watchFailure == nil, loop.poller.isEdgeTriggered {
+            // An edge-triggered poller watches for reading by itself.
+            state[.read].arm()
+            if interest.contains(.write) { state[.write].arm() }
+        }
         self.state.store(state, ordering: .relaxed)
-    }
-
-    deinit {
-        close()
-        // The loop may be looking at this object under its lock: come after it.
-        loop.forget(key)
     }
 
     /// One step of the state: `change` may run several times and must be pure.
     @inline(__always)
-    func step<Action>(_ change: (inout RegistrationState) -> Action) -> Action {
+    func step(_ change: (inout RegistrationState) -> Actions) -> Actions {
         var old = state.load(ordering: .relaxed)
         while true {
             var new = old
-            let action = change(&new)
+            let actions = change(&new)
             let (exchanged, current) = state.weakCompareExchange(
                 expected: old,
                 desired: new,
                 successOrdering: .acquiringAndReleasing,
                 failureOrdering: .relaxed
             )
-            if exchanged { return action }
+            if exchanged { return actions }
             old = current
         }
     }
+
+    /// Resumes the waiters that a step has ended the wait of. Never under a lock.
+    @inline(__always)
+    private func resume(_ actions: Actions, _ outcome: Actions) {
+        if actions.has(.resumeReader) { unsafe reader.unsafelyUnwrapped.resume(returning: outcome) }
+        if actions.has(.resumeWriter) { unsafe writer.unsafelyUnwrapped.resume(returning: outcome) }
+    }
 }
 
-// MARK: - Turns
+// MARK: - Operations
 
 extension Registration {
-    /// Takes a direction's turn if it is free.
-    public func begin(_ direction: Direction) -> BeginAction {
-        // Two functions, so that each knows where in the word its slot is.
-        direction == .read ? step { $0[.read].begin() } : step { $0[.write].begin() }
-    }
-
-    /// The same for one who must wait if nothing has arrived, and may not read nothing.
-    public func beginReading() -> BeginAction { beginOrWaitAsOwner(.read) }
-
-    /// Whether an operation holds a direction's turn.
-    public func isHeld(_ direction: Direction) -> Bool {
-        state.load(ordering: .acquiring)[direction].has(ReadinessSlot.held)
-    }
-
-    /// Gives a turn back, or hands it to the next in line.
-    public func end(_ direction: Direction, leaving remainder: Remainder) {
-        direction == .read
-            ? endQuickly(.read, leaving: remainder) : endQuickly(.write, leaving: remainder)
-    }
-
-    /// Nearly always nobody stands in line, and the socket is open.
+    /// Begins an operation; see `RegistrationState.begin`.
     @inline(__always)
-    private func endQuickly(_ direction: Direction, leaving remainder: Remainder) {
-        let old = state.load(ordering: .relaxed)
-        var new = old
-        if new[direction].endAlone(leaving: remainder),
-            state.compareExchange(expected: old, desired: new, ordering: .acquiringAndReleasing)
-                .exchanged
-        {
-            return
-        }
-        endSlowly(direction, leaving: remainder)
+    func begin(_ direction: Direction, yields: Bool) -> Actions {
+        // Two calls, so that each knows where in the word its slot is.
+        direction == .read
+            ? step { $0.begin(.read, yields: yields) } : step { $0.begin(.write, yields: yields) }
     }
 
-    private func endSlowly(_ direction: Direction, leaving remainder: Remainder) {
-        switch step({ $0.end(direction, leaving: remainder) }) {
-        case .nothing: return
-        case .handOn: handOn(direction)
-        case .closeDescriptor: closeDescriptor(descriptor)
-        }
+    /// Ends an operation: gives the lock back.
+    package func end(_ direction: Direction, leaving remainder: Remainder) {
+        let actions =
+            direction == .read
+            ? step { $0.end(.read, leaving: remainder) }
+            : step { $0.end(.write, leaving: remainder) }
+        if actions.isEmpty { return }
+        if actions.has(.unpark) { unparkLine(direction) }
+        if actions.has(.closeDescriptor) { closeDescriptor(descriptor) }
     }
 
-    /// Stands in line for a direction's turn. After `.ready` the caller holds it.
-    public func waitInLine(_ direction: Direction) async -> WaitOutcome {
-        let ticket = line.withLock { line in
-            defer { line.nextTicket += 1 }
-            return line.nextTicket
-        }
-        let deadline = Deadline.current
-        return await loop.withDeadline(deadline) { [self] in
-            leaveLine(ticket, .timedOut)
-        } _: {
-            await waitInLine(direction, ticket)
-        }
+    /// Takes a direction's lock for a call that never waits; false if others have it, or the socket is
+    /// closed. `end` follows.
+    package func tryLock(_ direction: Direction) -> Bool {
+        let actions = begin(direction, yields: false)
+        return actions == .call || actions == .wait
     }
 
-    private func waitInLine(_ direction: Direction, _ ticket: UInt64) async -> WaitOutcome {
-        await withTaskCancellationHandler {
-            await unsafe withUnsafeContinuation { continuation in
-                // SAFETY: resumed once: here, or by whoever takes the entry out of the line.
-                let outcome = line.withLock { line -> WaitOutcome? in
-                    // Who came to let us go before this lock found no entry, but it is known why.
-                    if Task.isCancelled { return .cancelled }
-                    if Deadline.hasPassed { return .timedOut }
-                    switch step({ $0[direction].queue() }) {
-                    case .call, .wait, .suspend, .endWait: return .ready
-                    case .closed: return .closed
-                    case .contended:
-                        let waiter = unsafe Wakeable(continuation, .ready)
-                        line.entries.append(
-                            .init(ticket: ticket, direction: direction, waiter: waiter)
-                        )
-                        return nil
-                    }
-                }
-                if let outcome { unsafe continuation.resume(returning: outcome) }
+    /// Whether an operation holds a direction's lock.
+    package func isLocked(_ direction: Direction) -> Bool {
+        state.load(ordering: .acquiring)[direction].has(Slot.locked)
+    }
+
+    /// Ends an operation that has found out that it must not go on. The next one tries its call first:
+    /// this one may have kept bytes for it.
+    func abandon(_ direction: Direction, _ failure: OperationFailure) -> OperationFailure {
+        end(direction, leaving: .unknown)
+        return failure
+    }
+
+    /// What an operation on a closed socket throws.
+    var closedFailure: OperationFailure { watchFailure.map { .system($0) } ?? .closed }
+
+    /// Looks around after a wait that ended with something else than `call`.
+    func look(_ direction: Direction, _ outcome: Actions = []) throws(OperationFailure) {
+        if isClosed { throw abandon(direction, closedFailure) }
+        if Task.isCancelled { throw abandon(direction, .cancelled) }
+        guard outcome == .refuse else { return }
+        // It cannot be watched; or it drains, and what had arrived was taken.
+        throw abandon(direction, watchFailure.map { .system($0) } ?? .cancelled)
+    }
+}
+
+// MARK: - Waiting
+
+extension Registration {
+    /// Waits until the call of an operation, which holds the lock, is worth another try: for a task
+    /// that has no handler for its cancellation, or a deadline.
+    func waitUntilReady(
+        _ direction: Direction,
+        _ deadline: Deadline?
+    ) async throws(OperationFailure) {
+        if let failure = deadline.failure { throw abandon(direction, failure) }
+        let timer = deadline?.setTimer { [self] in interrupt(direction) }
+        defer { timer?.cancel() }
+        let outcome = await withTaskCancellationHandler {
+            await unsafe withUnsafeContinuation { waiter in
+                unsafe park(direction, waiter)
+                // An interruption that came before the slot had a waiter has found nobody.
+                if deadline.failure != nil { interrupt(direction) }
             }
         } onCancel: {
-            leaveLine(ticket, .cancelled)
+            interrupt(direction)
+        }
+        if outcome != .call { try look(direction, outcome) }
+    }
+
+    /// Lets a waiter stay suspended until its slot is ready, or interrupted.
+    // SAFETY: the waiter is resumed once: here, or by the step that ends its wait.
+    @unsafe
+    public func park(_ direction: Direction, _ waiter: Waiter) {
+        switch direction {
+        case .read: unsafe reader = unsafe waiter
+        case .write: unsafe writer = unsafe waiter
+        }
+        var actions = step { $0.park(direction) }
+        if actions == .watch { actions = watch(direction) ?? step { $0.park(direction) } }
+        if actions != .park { unsafe waiter.resume(returning: actions) }
+    }
+
+    /// Lets a waiter look around. Any thread may call it, at any time.
+    private func interrupt(_ direction: Direction) {
+        resume(step { $0.interrupt(direction) }, [])
+    }
+
+    /// Somebody else than the kernel knows that a direction is ready.
+    package func signal(_ direction: Direction) {
+        let readiness: Readiness = direction == .read ? .read : .write
+        resume(step { $0.kernelReady(readiness, repeats: false) }, .call)
+    }
+
+    /// The kernel reports readiness. The loop calls it under its lock.
+    ///
+    /// - Parameter woken: Takes the waiters that are to be resumed with `call`, without the lock.
+    /// - Returns: Whether the poller must be told what to watch.
+    @inline(__always)
+    func kernelReady(
+        _ readiness: Readiness,
+        repeats: Bool,
+        into woken: inout [Waiter]
+    ) -> Bool {
+        let actions = step { $0.kernelReady(readiness, repeats: repeats) }
+        if actions.has(.resumeReader) { unsafe woken.append(reader.unsafelyUnwrapped) }
+        if actions.has(.resumeWriter) { unsafe woken.append(writer.unsafelyUnwrapped) }
+        return actions.has(.watch)
+    }
+
+    /// The holder's call found nothing, and no error either, on a socket whose errors are gone once
+    /// they are reported: datagrams'. A stream's hang-up stays, so this is not for streams.
+    package func calm(_ direction: Direction) {
+        guard state.load(ordering: .relaxed)[direction].has(Slot.eager) else { return }
+        _ = step {
+            $0[direction].calm()
+            return []
         }
     }
 
-    private func leaveLine(_ ticket: UInt64, _ outcome: WaitOutcome) {
-        let entry = line.withLock { $0.remove(ticket: ticket) }
-        entry?.waiter.with(outcome).resume()
+    /// The directions that the poller should be watching.
+    var armed: Interest {
+        let armed = state.load(ordering: .acquiring).armed
+        guard errorsOnly, armed.contains(.read) else { return armed }
+        return armed.subtracting(.read).union(.error)
     }
 
-    /// Gives the held turn to the first in line; frees it where the line has emptied meanwhile.
-    private func handOn(_ direction: Direction) {
-        let (next, action) = line.withLock { line -> (TurnQueue.Entry?, EndAction) in
-            guard let (first, isEmpty) = line.takeFirst(direction) else {
-                let action = step { state in
-                    state[direction].queueEmptied()
-                    // What the operation left was noted when it ended, and must not be lost.
-                    return state.end(direction, leaving: .unknown)
+    /// Lets the poller watch a direction; what to do instead of waiting, if that cannot be.
+    private func watch(_ direction: Direction) -> Actions? {
+        if watchFailure != nil { return .refuse }
+        let isWatched = loop.watch(self) {
+            _ = step {
+                $0[direction].arm()
+                return []
+            }
+        }
+        // Closed behind our back, or replaced: let the call say so.
+        return isWatched ? nil : .call
+    }
+}
+
+// MARK: - Standing in line
+
+extension Registration {
+    /// Waits for a direction's lock, behind those that came before.
+    func standInLine(_ direction: Direction) async throws(OperationFailure) {
+        let answer = try await line(direction).park { [self] _ in
+            let actions = step { $0.beginInLine(direction) }
+            return actions == .standInLine ? nil : actions
+        }
+        if answer == .refuse { throw closedFailure }
+        try look(direction)
+    }
+
+    private func line(_ direction: Direction) -> WaitList<Void> {
+        lines.withLock { lines in
+            let made =
+                (direction == .read ? lines.read : lines.write)
+                ?? WaitList(()) { [unowned self] in
+                    _ = step {
+                        $0[direction].lineIsEmpty()
+                        return []
+                    }
                 }
-                return (nil, action)
-            }
-            step { state in
-                if isEmpty { state[direction].queueEmptied() }
-                state[direction].takeOver()
-            }
-            return (first, .nothing)
+            if direction == .read { lines.read = made } else { lines.write = made }
+            return made
         }
-        next?.waiter.resume()
-        if action == .closeDescriptor { closeDescriptor(descriptor) }
     }
+
+    private func unparkLine(_ direction: Direction) {
+        lines.withLock { direction == .read ? $0.read : $0.write }?.unpark { _ in }
+    }
+}
+
+// MARK: - The owner
+
+extension Registration {
+    /// Runs a body in a task that owns the socket: one cancellation handler speaks for all of its
+    /// waits, where others add one each. Once the task is cancelled nobody waits for the socket.
+    package func withOwner(_ body: () async throws -> Void) async throws {
+        owner.store(currentTaskHash, ordering: .relaxed)
+        defer { owner.store(0, ordering: .relaxed) }
+        try await withTaskCancellationHandler(operation: body) {
+            drain(.read)
+            drain(.write)
+        }
+    }
+
+    @inline(__always)
+    var isOwnedByCurrentTask: Bool {
+        let owner = owner.load(ordering: .relaxed)
+        return owner != 0 && owner == currentTaskHash
+    }
+
+    /// From now on what has arrived can be taken, but nobody waits for more: waits are cancelled.
+    package func drain(_ direction: Direction) {
+        resume(step { $0.drain(direction) }, [])
+    }
+}
+
+/// Tells the current task from others; 0 outside of tasks.
+private var currentTaskHash: Int {
+    unsafe withUnsafeCurrentTask { task in unsafe task?.hashValue ?? 0 }
 }
 
 // MARK: - The end
 
 extension Registration {
     /// Whether `close` or `detach` was called.
-    public var isClosed: Bool { state.load(ordering: .acquiring).isClosed }
+    @inline(__always)
+    package var isClosed: Bool { state.load(ordering: .acquiring).isClosed }
 
-    /// Runs a call on the descriptor outside the two turns; nil if the socket is closed.
+    /// Runs a call on the descriptor outside of the two locks; nil if the socket is closed.
     package func use<Value, Failure: Error>(
         _ body: (CInt) throws(Failure) -> Value
     ) throws(Failure) -> Value? {
-        guard step({ $0.beginUse() }) else { return nil }
+        guard step({ $0.beginUse() }) == .call else { return nil }
         defer { endUse() }
         return try body(descriptor)
     }
 
     private func endUse() {
-        if step({ $0.endUse() }) { closeDescriptor(descriptor) }
+        if step({ $0.endUse() }) == .closeDescriptor { closeDescriptor(descriptor) }
     }
 
-    /// Wakes everyone with `.closed`; the descriptor is closed when the last call on it is over.
+    /// Ends every wait; the descriptor is closed when the last call on it is over.
     ///
     /// Idempotent; any thread may call it. The step borrows the descriptor, so that its number
     /// still means this socket while the poller forgets it.
     package func close() {
-        var woken: [Wakeable] = []
-        guard closeStep(waking: &woken) else { return }
+        let actions = step { $0.close() }
+        if actions == .refuse { return }
         loop.deregister(self)
-        emptyLine(waking: &woken)
-        woken.resumeAll()
+        resume(actions, [])
+        for direction in Direction.allCases { unparkLine(direction) }
         endUse()
-    }
-
-    /// The same for a loop that ends, which holds its lock; false if it was closed before.
-    func closeByLoop(_ poller: any Poller, waking woken: inout [Wakeable]) -> Bool {
-        guard closeStep(waking: &woken) else { return false }
-        poller.remove(descriptor)
-        emptyLine(waking: &woken)
-        endUse()
-        return true
-    }
-
-    private func emptyLine(waking woken: inout [Wakeable]) {
-        line.withLock { line in
-            for entry in line.entries { woken.append(entry.waiter.with(.closed)) }
-            line.entries.removeAll()
-            step { state in
-                state[.read].queueEmptied()
-                state[.write].queueEmptied()
-            }
-        }
-    }
-
-    /// Closes both slots; false if they were closed before.
-    private func closeStep(waking woken: inout [Wakeable]) -> Bool {
-        guard let (wakeReader, wakeWriter) = step({ $0.close() }) else { return false }
-        if wakeReader { woken.append(self.woken(.read, .closed)) }
-        if wakeWriter { woken.append(self.woken(.write, .closed)) }
-        return true
-    }
-
-    /// From now on what has arrived can be read, but nobody waits for more: waits are cancelled.
-    package func drain() {
-        if step({ $0[.read].drain() }) { woken(.read, .ready).resume() }
     }
 
     /// Takes the descriptor out of the loop, open; nil if it is closed, or an operation uses it.
     package func detach() -> Descriptor? {
-        guard step({ $0.detach() }) else { return nil }
+        guard step({ $0.detach() }) == .call else { return nil }
         loop.deregister(self)
         return Descriptor(owning: descriptor)
     }

@@ -39,6 +39,6 @@ final class ChildLoop: Sendable {
     static func sleep(until moment: MonotonicTime) async -> Bool {
         let group = try? shared.group(for: .startProcess).loops(for: .startProcess)
         guard let loop = group?.loops.first else { return false }
-        return await loop.sleep(until: moment) == .ready
+        return (try? await loop.sleep(until: moment)) == true
     }
 }

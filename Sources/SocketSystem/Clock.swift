@@ -1,12 +1,5 @@
 internal import CSocketSystem
 
-/// Notes that from now on tasks may have deadlines.
-package func useDeadlines() { csock_use_deadlines() }
-
-/// Whether `useDeadlines` was called, seen by every task that has a deadline.
-@inline(__always)
-package func deadlinesAreUsed() -> Bool { csock_deadlines_are_used() != 0 }
-
 /// A moment of the monotonic clock in nanoseconds, clock_gettime(2).
 package struct MonotonicTime: Comparable, Hashable, Sendable {
     package let nanoseconds: Int64

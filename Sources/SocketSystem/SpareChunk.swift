@@ -24,29 +24,20 @@ package struct SpareChunk: ~Copyable {
     @unsafe
     @inline(__always)
     package mutating func copy(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
-        // A larger array might be changed by its user, who would then copy all of it.
-        if bytes.count == last.count, bytes.count <= Self.largest, isUsed, isOnlyReference() {
-            // SAFETY: `last` has as many bytes and no other reference.
-            unsafe last.withUnsafeMutableBytes { unsafe $0.copyMemory(from: bytes) }
-            return last
-        }
         // From a typed buffer, because that initialiser is specialised here: others look their
         // metadata up each time.
         let start = unsafe bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
-        let chunk = unsafe [UInt8](UnsafeBufferPointer(start: start, count: bytes.count))
+        let typed = unsafe UnsafeBufferPointer(start: start, count: bytes.count)
+        // An array that the user may keep must not hold much more memory than it shows.
+        if isUsed, bytes.count <= last.capacity, last.capacity <= 2 * bytes.count + 32 {
+            // Filled again in place by the standard library if nobody else holds it.
+            last.removeAll(keepingCapacity: true)
+            unsafe last.append(contentsOf: typed)
+            return last
+        }
+        let chunk = unsafe [UInt8](typed)
         if bytes.count <= Self.largest { last = chunk }
         return chunk
-    }
-
-    /// Whether nobody else refers to `last`'s storage.
-    @inline(__always)
-    private mutating func isOnlyReference() -> Bool {
-        // SAFETY: an array is one reference to its storage, which is looked at as just that.
-        unsafe withUnsafeMutablePointer(to: &last) { pointer in
-            unsafe pointer.withMemoryRebound(to: AnyObject.self, capacity: 1) { storage in
-                unsafe isKnownUniquelyReferenced(&storage.pointee)
-            }
-        }
     }
 
     private static let largest = 2048

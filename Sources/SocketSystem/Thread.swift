@@ -28,24 +28,24 @@ private final class ThreadBody: Sendable {
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }
 }
 
-/// Lets another thread that wants this processor have it first, sched_yield(2).
-package func letOthersRun() { sched_yield() }
-
-/// Makes the calling thread a batch thread, which does not interrupt others when it wakes, or a
-/// normal one again, sched_setscheduler(2). A thread with another policy keeps it.
-package func setBatchScheduling(_ isBatch: Bool) { csock_set_batch_scheduling(isBatch ? 1 : 0) }
-
 /// How many processors this process may run on, sched_getaffinity(2).
 package var availableProcessors: Int { Int(csock_processors_available()) }
 
-/// An object that belongs to the calling thread: one loop's thread knows its loop.
-///
-/// The pointer is unowned: who sets it keeps the object alive and clears it before the end.
-package func threadObject() -> UnsafeMutableRawPointer? { unsafe csock_current_loop() }
+/// What the calling thread's event loop keeps for it; nil if it is no loop's.
+@unsafe
+@inline(__always)
+package func currentLoop() -> UnsafeMutableRawPointer? { unsafe csock_current_loop() }
 
-/// Sets or clears the calling thread's object.
-package func setThreadObject<Object: AnyObject>(_ object: Object?) {
-    let pointer = unsafe object.map { unsafe Unmanaged.passUnretained($0).toOpaque() }
-    // SAFETY: the pointer is compared and borrowed by this thread only, while it is set.
+/// Sets or clears what `currentLoop` answers on the calling thread.
+@unsafe
+package func setCurrentLoop(_ pointer: UnsafeMutableRawPointer?) {
     unsafe csock_set_current_loop(pointer)
 }
+
+/// Counts one more operation in a row that has not waited on the calling thread.
+@inline(__always)
+package func lengthenStreak() -> Int { Int(csock_lengthen_streak()) }
+
+/// Begins to count anew.
+@inline(__always)
+package func endStreak() { csock_end_streak() }

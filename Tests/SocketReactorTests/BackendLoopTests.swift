@@ -87,7 +87,7 @@ struct BackendLoopTests {
         let start = MonotonicTime.now
         let before = await processorTime(of: group)
         while MonotonicTime.now.nanoseconds - start.nanoseconds < 50_000_000 {
-            _ = await loop.sleep(until: start.advanced(by: .milliseconds(50)))
+            _ = try await loop.sleep(until: start.advanced(by: .milliseconds(50)))
         }
         let used = await processorTime(of: group) - before
         #expect(used < 20_000_000, "the loop was busy for \(used) ns of 50 ms")
@@ -126,21 +126,25 @@ struct BackendLoopTests {
 
 /// One read, waiting for it.
 private func read(_ registration: Registration) async throws(OperationFailure) -> [UInt8] {
-    var operation = try Operation(registration, .read, .exclusive)
+    var operation = Operation(.read, .fails)
     while true {
-        try await operation.ready()
-        if let bytes = try operation.result(of: attemptRead(operation.descriptor)) { return bytes }
+        if try operation.begins(on: registration) {
+            let (bytes, attempt) = attemptRead(registration.descriptor)
+            if try operation.ends(attempt, on: registration) { return bytes }
+        }
+        try await operation.wait(for: registration)
     }
 }
 
-private func attemptRead(_ descriptor: CInt) -> Attempt<[UInt8]> {
+private func attemptRead(_ descriptor: CInt) -> ([UInt8], Attempt) {
     var buffer = [UInt8](repeating: 0, count: 512)
     // SAFETY: the buffer has room for what is asked for.
     let count = unsafe Glibc.read(descriptor, &buffer, 512)
     guard count >= 0 else {
-        return errno == EAGAIN ? .mustWait : .failed(Errno(rawValue: errno))
+        return ([], errno == EAGAIN ? .mustWait : .failed(Errno(rawValue: errno)))
     }
-    return Attempt([UInt8](buffer[..<count]), drained: count > 0 && count < 512)
+    let isDrained = count > 0 && count < 512
+    return ([UInt8](buffer[..<count]), .done(leaving: isDrained ? .nothing : .unknown))
 }
 
 /// How many nanoseconds the loop's thread has run.

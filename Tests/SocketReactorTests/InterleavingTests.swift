@@ -6,28 +6,37 @@ import Testing
 /// Every interleaving of what tasks, the kernel and closers do to one direction of a socket.
 @Suite("Every interleaving")
 struct InterleavingTests {
-    private typealias Plan = SocketWorld.Plan
+    typealias Plan = SocketWorld.Plan
 
     static let plans: [SocketWorld.Plan] = {
         let reader = SocketWorld.Plan.Task(isCancellable: true)
-        let steady = SocketWorld.Plan.Task(isCancellable: true, operations: 3)
-        let writer = SocketWorld.Plan.Task(policy: .inLine, isCancellable: true)
-        let acceptor = SocketWorld.Plan.Task(policy: .inLine, takesOne: true, isCancellable: true)
-        let hurried = SocketWorld.Plan.Task(isCancellable: true, deadline: .beforehand)
-        let local = SocketWorld.Plan.Task(operations: 2, deadline: .afterwards)
-        let hurriedWriter = SocketWorld.Plan.Task(policy: .inLine, deadline: .beforehand)
-        let owner = SocketWorld.Plan.Task(isCancellable: true, operations: 3, isOwner: true)
-        let hurriedOwner = SocketWorld.Plan.Task(
-            isCancellable: true,
-            deadline: .afterwards,
-            isOwner: true
+        var steady = reader
+        steady.operations = 3
+        let writer = SocketWorld.Plan.Task(
+            name: "writer",
+            contention: .standsInLine,
+            isCancellable: true
         )
-        let receiver = SocketWorld.Plan.Task(
-            policy: .inLine,
-            stocks: true,
-            isCancellable: true,
-            operations: 3
-        )
+        var acceptor = writer
+        acceptor.name = "acceptor"
+        acceptor.takes = .one
+        var hurried = reader
+        hurried.name = "hurried reader"
+        hurried.hasDeadline = true
+        var again = hurried
+        again.isCancellable = false
+        again.operations = 2
+        var hurriedWriter = writer
+        hurriedWriter.name = "hurried writer"
+        hurriedWriter.isCancellable = false
+        hurriedWriter.hasDeadline = true
+        var owner = steady
+        owner.name = "owner"
+        owner.isOwner = true
+        var receiver = writer
+        receiver.name = "receiver"
+        receiver.takes = .stock
+        receiver.operations = 3
         return [
             Plan(tasks: [receiver], arrivals: 3, closes: 1, drains: 1),
             Plan(tasks: [receiver], arrivals: 3, levelTriggered: true),
@@ -36,11 +45,11 @@ struct InterleavingTests {
             Plan(tasks: [owner], arrivals: 3, closes: 1, drains: 1),
             Plan(tasks: [owner], arrivals: 2, closes: 2, detaches: 1, uses: 1),
             Plan(tasks: [owner], arrivals: 3, closes: 1, levelTriggered: true),
-            Plan(tasks: [hurriedOwner], arrivals: 2, closes: 1, drains: 1),
+            Plan(tasks: [owner, writer], arrivals: 2, closes: 1),
             Plan(tasks: [owner, reader], arrivals: 2, closes: 1, drains: 1),
             Plan(tasks: [hurried], arrivals: 2, closes: 1, drains: 1),
-            Plan(tasks: [local], arrivals: 2, closes: 1, drains: 1),
-            Plan(tasks: [local], arrivals: 2, closes: 1, levelTriggered: true),
+            Plan(tasks: [again], arrivals: 2, closes: 1, drains: 1),
+            Plan(tasks: [again], arrivals: 2, closes: 1, levelTriggered: true),
             Plan(tasks: [hurriedWriter, writer], arrivals: 2, closes: 1),
             Plan(tasks: [hurriedWriter, hurriedWriter], arrivals: 1, closes: 1),
             Plan(tasks: [reader], arrivals: 1, closes: 2, detaches: 1, uses: 2),

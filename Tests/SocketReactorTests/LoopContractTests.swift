@@ -34,14 +34,9 @@ struct LoopContractTests {
         }
 
         /// A read that must wait, on the loop; then what the loop asked for until it waited.
-        func startReading() async -> Task<WaitOutcome, Never> {
+        func startReading() async -> Task<OperationFailure?, Never> {
             let registration = registration
-            let task = Task(executorPreference: group) {
-                _ = registration.begin(.read)
-                let outcome = await registration.wait(.read)
-                registration.end(.read, leaving: .nothing)
-                return outcome
-            }
+            let task = Task(executorPreference: group) { await registration.waitOnce(.read) }
             await settle()
             return task
         }
@@ -61,19 +56,16 @@ struct LoopContractTests {
         for _ in 0..<2 {
             let reader = await bench.startReading()
             bench.poller.report(ReadyEvent(key: bench.key, readiness: .read))
-            #expect(await reader.value == .ready)
+            #expect(await reader.value == nil)
         }
         #expect(bench.poller.takeRequests().isEmpty)
         for _ in 0..<2 {
             let writer = Task(executorPreference: bench.group) {
-                _ = bench.registration.begin(.write)
-                let outcome = await bench.registration.wait(.write)
-                bench.registration.end(.write, leaving: .nothing)
-                return outcome
+                await bench.registration.waitOnce(.write)
             }
             await bench.settle()
             bench.poller.report(ReadyEvent(key: bench.key, readiness: .write))
-            #expect(await writer.value == .ready)
+            #expect(await writer.value == nil)
         }
         let expected: [FakePoller.Request] = [
             .update(bench.number, key: bench.key, [.read, .write])
@@ -88,7 +80,7 @@ struct LoopContractTests {
         for _ in 0..<3 {
             let reader = await bench.startReading()
             bench.poller.report(ReadyEvent(key: bench.key, readiness: .read))
-            #expect(await reader.value == .ready)
+            #expect(await reader.value == nil)
         }
         let expected: [FakePoller.Request] = [.update(bench.number, key: bench.key, .read)]
         #expect(bench.poller.takeRequests() == expected)
@@ -100,7 +92,7 @@ struct LoopContractTests {
         let bench = try Bench(isEdgeTriggered: false)
         let reader = await bench.startReading()
         bench.poller.report(ReadyEvent(key: bench.key, readiness: .read))
-        #expect(await reader.value == .ready)
+        #expect(await reader.value == nil)
         _ = bench.poller.takeRequests()
         for _ in 0..<2 {
             bench.poller.report(ReadyEvent(key: bench.key, readiness: [.read, .eagerRead]))
@@ -116,14 +108,11 @@ struct LoopContractTests {
         let bench = try Bench(isEdgeTriggered: false)
         let reader = await bench.startReading()
         let writer = Task(executorPreference: bench.group) {
-            _ = bench.registration.begin(.write)
-            let outcome = await bench.registration.wait(.write)
-            bench.registration.end(.write, leaving: .nothing)
-            return outcome
+            await bench.registration.waitOnce(.write)
         }
         await bench.settle()
         bench.poller.report(ReadyEvent(key: bench.key, readiness: .write))
-        #expect(await writer.value == .ready)
+        #expect(await writer.value == nil)
         bench.poller.report(ReadyEvent(key: bench.key, readiness: .write))
         await bench.settle()
         let expected: [FakePoller.Request] = [
@@ -133,7 +122,7 @@ struct LoopContractTests {
         ]
         #expect(bench.poller.takeRequests() == expected)
         bench.poller.report(ReadyEvent(key: bench.key, readiness: .read))
-        #expect(await reader.value == .ready)
+        #expect(await reader.value == nil)
         await bench.group.shutdown()
     }
 
@@ -157,12 +146,7 @@ struct LoopContractTests {
         while !bench.group.loops[0].isParked { await Task.yield() }
         let polls = bench.poller.polls
         // On the global executor, so that the loop is inside its poll.
-        let reader = Task {
-            _ = registration.begin(.read)
-            let outcome = await registration.wait(.read)
-            registration.end(.read, leaving: .nothing)
-            return outcome
-        }
+        let reader = Task { await registration.waitOnce(.read) }
         while bench.poller.polls == polls { await Task.yield() }
         #expect(
             bench.poller.takeRequests() == [.update(bench.number, key: bench.key, .read)]

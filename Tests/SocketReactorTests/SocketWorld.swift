@@ -1,10 +1,10 @@
 @testable import SocketReactor
 
-/// One direction of a socket, a kernel and some tasks, as a value: each `step` is something that
-/// one thread does at once, so the set of all paths is the set of all interleavings.
+/// The reading direction of a socket, a kernel and some tasks, as a value: each `step` is something
+/// that one thread does at once, so the set of all paths is the set of all interleavings.
 ///
-/// The steps of a task follow `Operation` and `Registration` line by line; what is true to life is
-/// `RegistrationState`, which decides.
+/// It carries out the actions of `RegistrationState`, as the driver does: what a task does next is
+/// what the last step's actions say.
 struct SocketWorld: Hashable {
     /// What a world begins with.
     struct Plan: Sendable, CustomStringConvertible {
@@ -19,40 +19,35 @@ struct SocketWorld: Hashable {
         /// Whether the poller repeats what is so, until an event that finds nobody waiting.
         var levelTriggered = false
         var description: String {
-            "\(tasks) arrivals \(arrivals) closes \(closes) drains \(drains) detaches \(detaches)"
-                + (levelTriggered ? " level-triggered" : "")
+            "\(tasks.map(\.name)) arrivals \(arrivals) closes \(closes) drains \(drains) "
+                + "detaches \(detaches) uses \(uses)" + (levelTriggered ? " level-triggered" : "")
         }
 
         struct Task: Sendable, Hashable {
-            var policy = TurnPolicy.exclusive
-            /// Takes one item a call, like accept(2), or all, like a read that comes back short.
-            var takesOne = false
-            /// Takes all there is and hands out one a call, like recvmmsg(2): the others are stock.
-            var stocks = false
+            var name = "reader"
+            var contention = Operation.Contention.fails
+            var takes = Takes.all
             /// Whether somebody may cancel it.
             var isCancellable = false
+            /// Whether it has a deadline that may pass.
+            var hasDeadline = false
+            /// Whether it owns the socket: one handler speaks for all of its waits.
+            var isOwner = false
             /// How many operations it does, one after the other.
             var operations = 1
-            /// Whether it has a deadline, and when a wait sets the timer for it.
-            var deadline = DeadlineTimer.none
-            /// Whether it owns the socket: one handler tells all its waits of its cancellation.
-            var isOwner = false
         }
-    }
 
-    /// When a wait sets the timer for its task's deadline.
-    enum DeadlineTimer: Hashable {
-        case none
-        /// Before it is known to wait: `waitByContinuation`.
-        case beforehand
-        /// Afterwards, still on the loop's thread, which runs no timer meanwhile: `beginWait`.
-        case afterwards
+        enum Takes { case one, all, stock }
     }
 
     enum Phase: Hashable {
-        case begins, takesTurn, standsInLine, isInLine, leftLine(WaitOutcome)
-        case calls, installsHandler, arms, setsTimer, waits, looks, isSuspended, woke(WaitOutcome)
-        case ends(leaving: Remainder, Result), handsOn(Result), closesDescriptor(Result)
+        /// Between two operations.
+        case begins
+        /// Does what actions say: one of those that an operation's beginning returns.
+        case does(Actions)
+        case checksCancellation, calls, failsOrParks, parks, looks, isSuspended, woke(Actions)
+        case isInLine, leftLine(Actions), wasLetGo(Result)
+        case ends(leaving: Remainder, Result), finishes(Actions, Result)
         case done(Result)
     }
 
@@ -62,21 +57,19 @@ struct SocketWorld: Hashable {
         var plan: Plan.Task
         var phase = Phase.begins
         var isCancelled = false
-        /// The handler of `wait` is installed.
-        var hasHandler = false
-        /// The cancelling thread is inside the handler.
-        var handlerRuns = false
-        /// The timer of its wait is set.
-        var hasTimer = false
-        /// It is about to set the timer, suspended as it is.
-        var setsTimerLate = false
-        /// Its deadline has passed.
+        /// The deadline has passed.
         var hasExpired = false
-        /// It was woken before it had looked whether it is cancelled, and suspended.
-        var wokenEarly: WaitOutcome?
+        /// Since then the call was tried.
+        var isLastTry = false
+        /// What will interrupt its wait: set up before it parks, taken back after.
+        var isGuarded = false
+        /// The canceller, or the timer, is about to interrupt.
+        var interruptions = 0
+        /// It was resumed before it had looked around, and suspended.
+        var resumedEarly: Actions?
     }
 
-    enum Closer: Hashable { case idle, marked, emptiesLine, endsUse, done }
+    enum Closer: Hashable { case idle, marked, forgotten, emptiedLine, done }
 
     /// What is tested.
     var state = RegistrationState()
@@ -89,15 +82,16 @@ struct SocketWorld: Hashable {
     var stock = 0
     /// The kernel has an edge that the loop has not seen.
     var hasEdge = false
-    var isArmed: Bool
+    /// What the poller watches, in this direction.
+    var isWatched: Bool
     var arrivals: Int
     var drains: Int
     var detaches: Int
     var levelTriggered: Bool
-    /// Calls outside the turns, such as getsockname(2): how many may begin, how many are inside.
+    /// Calls outside the locks, such as getsockname(2): how many may begin, how many are inside.
     var uses: Int
     var usesInside = 0
-    /// No task was told `.cancelled`, `.closed` or `.busy` without a reason.
+    /// No task was told an end without a reason.
     var tellsTruth = true
     /// How often the descriptor was closed or given away.
     var gone = 0
@@ -110,8 +104,8 @@ struct SocketWorld: Hashable {
         detaches = plan.detaches
         uses = plan.uses
         levelTriggered = plan.levelTriggered
-        isArmed = !plan.levelTriggered
-        if isArmed { state[.read].arm() }
+        isWatched = !plan.levelTriggered
+        if isWatched { state[.read].arm() }
     }
 
     /// A rule that was broken.
@@ -120,196 +114,217 @@ struct SocketWorld: Hashable {
     static func require(_ condition: Bool, _ text: String) throws {
         if !condition { throw Violation(text: text) }
     }
+}
 
-    // MARK: - What may happen next
+// MARK: - Carrying out actions
 
-    /// A step that some thread could make now.
-    struct Step {
-        let name: String
-        /// The world after it.
-        let world: SocketWorld
-        /// Nobody has to make it, ever: what waits only for such steps is quiet.
-        let isOptional: Bool
+extension SocketWorld {
+    /// Does what a step asks of whoever made it, but what only the operation itself can do.
+    mutating func carryOut(_ actions: Actions, resuming outcome: Actions) throws {
+        let handled: Actions = [.resumeReader, .unpark, .closeDescriptor, .watch]
+        try Self.require(actions.isSubset(of: handled), "nobody carries out \(actions)")
+        if actions.has(.resumeReader) { try resumeWaiter(outcome) }
+        if actions.has(.watch) { watch() }
+        if actions.has(.unpark) { try unparkLine() }
+        if actions.has(.closeDescriptor) { try descriptorGoes() }
     }
 
-    /// Every step that some thread could make now.
-    func steps() throws -> [Step] {
-        var all: [Step] = []
-        func add(
-            _ name: String,
-            isOptional: Bool = false,
-            _ step: (inout SocketWorld) throws -> Void
-        ) rethrows {
-            var world = self
-            try step(&world)
-            all.append(Step(name: name, world: world, isOptional: isOptional))
-        }
-        for index in tasks.indices {
-            if try canStep(index) {
-                try add("task \(index) \(tasks[index].phase)") { try $0.step(index) }
-            }
-            if tasks[index].setsTimerLate {
-                add("timer \(index)") { world in
-                    world.tasks[index].setsTimerLate = false
-                    world.tasks[index].hasTimer = true
-                }
-            }
-            if tasks[index].plan.deadline != .none, !tasks[index].hasExpired {
-                try add("deadline \(index)", isOptional: true) { try $0.expire(index) }
-            } else if tasks[index].hasExpired, tasks[index].hasTimer {
-                try add("ring \(index)") { try $0.ring(index) }
-            }
-            if tasks[index].handlerRuns {
-                try add("handler \(index)") { try $0.runHandler(index) }
-            } else if tasks[index].plan.isCancellable, !tasks[index].isCancelled {
-                try add("cancel \(index)", isOptional: true) { try $0.cancel(index) }
-            }
-        }
-        if arrivals > 0 { add("arrival", isOptional: true) { $0.arrive() } }
-        // A level-triggered poller repeats what is so; an edge is told once.
-        let reports = levelTriggered ? items > 0 || hasEdge : hasEdge
-        if reports, isArmed { try add("event") { try $0.deliver() } }
-        for index in closers.indices where closers[index] != .done {
-            let isOptional = closers[index] == .idle
-            try add("close \(index) \(closers[index])", isOptional: isOptional) {
-                try $0.stepCloser(index)
-            }
-        }
-        if drains > 0 { try add("drain", isOptional: true) { try $0.drain() } }
-        if detaches > 0 { try add("detach", isOptional: true) { try $0.detach() } }
-        if uses > 0 { add("use", isOptional: true) { $0.beginUse() } }
-        if usesInside > 0 { try add("end of use") { try $0.endUse() } }
-        return all
-    }
-
-    private func canStep(_ index: Int) throws -> Bool {
-        switch tasks[index].phase {
-        case .isSuspended, .isInLine, .done: false
-        // Removing a handler waits until it has run.
-        case .woke:
-            (!tasks[index].handlerRuns || tasks[index].plan.isOwner)
-                && !tasks[index].setsTimerLate
-        default: true
-        }
-    }
-
-    // MARK: - The kernel and the loop
-
-    private mutating func arrive() {
-        arrivals -= 1
-        items += 1
-        hasEdge = true
-    }
-
-    private mutating func deliver() throws {
-        hasEdge = false
-        // The table no longer knows a registration that was taken out.
-        if gone > 0 { return }
-        if state[.read].kernelReady(eager: false, repeats: levelTriggered) {
-            try wakeWaiter(.ready)
-        } else if levelTriggered {
-            isArmed = false
-        }
-    }
-
-    mutating func wakeWaiter(_ outcome: WaitOutcome) throws {
+    private mutating func resumeWaiter(_ outcome: Actions) throws {
         let waiters = tasks.indices.filter {
             tasks[$0].phase == .isSuspended || tasks[$0].phase == .looks
         }
-        try Self.require(waiters.count == 1, "\(waiters.count) tasks were suspended when one woke")
+        try Self.require(waiters.count == 1, "\(waiters.count) waiters when one was resumed")
         let waiter = waiters[0]
-        if tasks[waiter].phase == .looks {
-            try Self.require(tasks[waiter].wokenEarly == nil, "a task was woken twice")
-            tasks[waiter].wokenEarly = outcome
-        } else {
+        guard tasks[waiter].phase == .looks else {
             tasks[waiter].phase = .woke(outcome)
+            return
         }
+        try Self.require(tasks[waiter].resumedEarly == nil, "a waiter was resumed twice")
+        tasks[waiter].resumedEarly = outcome
     }
 
-    mutating func resumeFromLine(_ index: Int, _ outcome: WaitOutcome) throws {
-        try Self.require(tasks[index].phase == .isInLine, "resumed outside the line")
-        tasks[index].phase = .leftLine(outcome)
+    /// Tells the poller what to watch; an `update` reports readiness that is there already.
+    mutating func watch() {
+        isWatched = state.armed.contains(.read) && !state.isClosed
+        if isWatched, items > 0 { hasEdge = true }
     }
 
-    // MARK: - Ends
-
-    private mutating func cancel(_ index: Int) throws {
-        tasks[index].isCancelled = true
-        if tasks[index].hasHandler || tasks[index].plan.isOwner { tasks[index].handlerRuns = true }
-        if let place = line.firstIndex(of: index) {
-            line.remove(at: place)
-            try resumeFromLine(index, .cancelled)
+    /// Under the line's lock: the conditions of all that wait, in order.
+    mutating func unparkLine() throws {
+        for waiter in line {
+            let actions = state.beginInLine(.read)
+            if actions == .standInLine { continue }
+            line.removeAll { $0 == waiter }
+            try Self.require(tasks[waiter].phase == .isInLine, "resumed outside the line")
+            tasks[waiter].phase = .leftLine(actions)
         }
-    }
-
-    private mutating func runHandler(_ index: Int) throws {
-        tasks[index].handlerRuns = false
-        let wakes = tasks[index].plan.isOwner ? state[.read].cancelOwner() : state[.read].cancel()
-        if wakes { try wakeWaiter(.cancelled) }
-    }
-
-    /// The moment comes; who stands in line is let go.
-    private mutating func expire(_ index: Int) throws {
-        tasks[index].hasExpired = true
-        if let place = line.firstIndex(of: index) {
-            line.remove(at: place)
-            try resumeFromLine(index, .timedOut)
-        }
-    }
-
-    /// The loop rings a timer that is due.
-    private mutating func ring(_ index: Int) throws {
-        tasks[index].hasTimer = false
-        if state[.read].expire() { try wakeWaiter(.timedOut) }
-    }
-
-    private mutating func drain() throws {
-        drains -= 1
-        if state[.read].drain() { try wakeWaiter(.ready) }
-    }
-
-    private mutating func detach() throws {
-        detaches -= 1
-        if state.detach() { try descriptorGoes() }
-    }
-
-    private mutating func beginUse() {
-        uses -= 1
-        if state.beginUse() { usesInside += 1 }
-    }
-
-    private mutating func endUse() throws {
-        usesInside -= 1
-        if state.endUse() { try descriptorGoes() }
-    }
-
-    private mutating func stepCloser(_ index: Int) throws {
-        switch closers[index] {
-        case .idle:
-            guard let wakes = state.close() else {
-                closers[index] = .done
-                return
-            }
-            if wakes.wakeReader { try wakeWaiter(.closed) }
-            try Self.require(!wakes.wakeWriter, "a writer woke where none waited")
-            closers[index] = .marked
-        case .marked:
-            closers[index] = .emptiesLine
-        case .emptiesLine:
-            for waiter in line { try resumeFromLine(waiter, .closed) }
-            line = []
-            state[.read].queueEmptied()
-            closers[index] = .endsUse
-        case .endsUse:
-            if state.endUse() { try descriptorGoes() }
-            closers[index] = .done
-        case .done: break
-        }
+        if line.isEmpty { state[.read].lineIsEmpty() }
     }
 
     mutating func descriptorGoes() throws {
         gone += 1
         try Self.require(gone == 1, "the descriptor was closed twice")
         try Self.require(usesInside == 0, "the descriptor was closed under a call")
+    }
+}
+
+// MARK: - A task
+
+extension SocketWorld {
+    /// Whether a task can make a step.
+    func canStep(_ index: Int) -> Bool {
+        switch tasks[index].phase {
+        case .isSuspended, .isInLine, .done: false
+        // To take an interruption back is to wait until it is over.
+        case .woke, .wasLetGo: tasks[index].interruptions == 0 || tasks[index].plan.isOwner
+        default: true
+        }
+    }
+
+    mutating func step(_ index: Int) throws {
+        switch tasks[index].phase {
+        case .begins: tasks[index].phase = .does(state.begin(.read))
+        case .does(let actions): try take(actions, index)
+        case .checksCancellation:
+            let isCancelled = tasks[index].isCancelled
+            tasks[index].phase = isCancelled ? .ends(leaving: .unknown, .cancelled) : .calls
+        case .calls: try call(index)
+        case .failsOrParks: failOrPark(index)
+        case .parks: try park(index, state.park(.read))
+        case .looks: try look(index)
+        case .woke(let outcome):
+            tasks[index].isGuarded = false
+            lookAround(index, outcome)
+        case .leftLine(let actions):
+            if actions == .refuse {
+                finish(index, .closed)
+            } else {
+                lookAround(index, [])
+            }
+        case .wasLetGo(let result): finish(index, result)
+        case .ends(let remainder, let result):
+            tasks[index].phase = .finishes(state.end(.read, leaving: remainder), result)
+        case .finishes(let actions, let result):
+            try carryOut(actions, resuming: [])
+            finish(index, result)
+        case .isInLine, .isSuspended, .done: break
+        }
+    }
+
+    /// What the beginning of an operation asks for.
+    private mutating func take(_ actions: Actions, _ index: Int) throws {
+        switch actions {
+        case .call: tasks[index].phase = .checksCancellation
+        case .wait: tasks[index].phase = .failsOrParks
+        case .refuse: finish(index, .closed)
+        case .standInLine:
+            if tasks[index].plan.contention == .fails { return finish(index, .busy) }
+            // Under the line's lock.
+            try unparkLine()
+            if tasks[index].isCancelled { return finish(index, .cancelled) }
+            if tasks[index].hasExpired { return finish(index, .timedOut) }
+            let answer = state.beginInLine(.read)
+            if answer == .standInLine {
+                line.append(index)
+                tasks[index].phase = .isInLine
+            } else {
+                tasks[index].phase = .leftLine(answer)
+            }
+        default: throw Violation(text: "no operation can do \(actions)")
+        }
+    }
+
+    private mutating func failOrPark(_ index: Int) {
+        if tasks[index].plan.isOwner { return tasks[index].phase = .parks }
+        if tasks[index].hasExpired, !tasks[index].isLastTry {
+            tasks[index].isLastTry = true
+            tasks[index].phase = .calls
+        } else if tasks[index].isCancelled {
+            tasks[index].phase = .ends(leaving: .unknown, .cancelled)
+        } else if tasks[index].hasExpired {
+            tasks[index].phase = .ends(leaving: .unknown, .timedOut)
+        } else {
+            tasks[index].isGuarded = true
+            tasks[index].phase = .parks
+        }
+    }
+
+    private mutating func park(_ index: Int, _ actions: Actions) throws {
+        switch actions {
+        case .park: tasks[index].phase = tasks[index].plan.isOwner ? .isSuspended : .looks
+        case .watch:
+            // Under the loop's lock.
+            if state.isClosed { return tasks[index].phase = .woke(.call) }
+            state[.read].arm()
+            watch()
+        case .call, .refuse: tasks[index].phase = .woke(actions)
+        default: throw Violation(text: "no wait can do \(actions)")
+        }
+    }
+
+    /// After it has parked: an interruption before that has found nobody.
+    private mutating func look(_ index: Int) throws {
+        if tasks[index].isCancelled || tasks[index].hasExpired {
+            let actions = state.interrupt(.read)
+            if actions.has(.resumeReader) {
+                try Self.require(tasks[index].resumedEarly == nil, "a waiter was resumed twice")
+                tasks[index].resumedEarly = []
+            }
+        }
+        guard let outcome = tasks[index].resumedEarly.take() else {
+            return tasks[index].phase = .isSuspended
+        }
+        tasks[index].phase = .woke(outcome)
+    }
+
+    private mutating func lookAround(_ index: Int, _ outcome: Actions) {
+        if outcome == .call {
+            tasks[index].phase = .calls
+        } else if state.isClosed {
+            tasks[index].phase = .ends(leaving: .unknown, .closed)
+        } else if tasks[index].isCancelled || outcome == .refuse {
+            tasks[index].phase = .ends(leaving: .unknown, .cancelled)
+        } else {
+            tasks[index].phase = .calls
+        }
+    }
+
+    /// The system call.
+    private mutating func call(_ index: Int) throws {
+        try Self.require(gone == 0, "a system call on a descriptor that is gone")
+        let others = tasks.indices.contains { $0 != index && tasks[$0].phase == .calls }
+        try Self.require(!others, "two operations hold one lock")
+        if stock > 0 {
+            stock -= 1
+            tasks[index].phase = .ends(leaving: stock > 0 ? .stock : .nothing, .value)
+            return
+        }
+        if items == 0 { return tasks[index].phase = .failsOrParks }
+        let takes = tasks[index].plan.takes
+        let taken = takes == .one ? 1 : items
+        items -= taken
+        if takes == .stock { stock = taken - 1 }
+        let remainder: Remainder = takes == .one ? .unknown : stock > 0 ? .stock : .nothing
+        tasks[index].phase = .ends(leaving: remainder, .value)
+    }
+
+    private mutating func finish(_ index: Int, _ result: Result) {
+        tellsTruth = tellsTruth && isTrue(result, for: tasks[index])
+        tasks[index].plan.operations -= 1
+        tasks[index].isLastTry = false
+        let goesOn = result == .value && tasks[index].plan.operations > 0
+        tasks[index].phase = goesOn ? .begins : .done(result)
+    }
+
+    /// Whether a task may be told what it is told.
+    private func isTrue(_ result: Result, for task: Task) -> Bool {
+        switch result {
+        case .value: true
+        case .cancelled: task.isCancelled || state[.read].has(Slot.draining)
+        case .closed: state.isClosed
+        case .busy: task.plan.contention == .fails && tasks.count > 1
+        // What had arrived before the deadline was seen before it.
+        case .timedOut: task.hasExpired
+        }
     }
 }

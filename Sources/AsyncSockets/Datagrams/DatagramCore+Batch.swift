@@ -6,15 +6,23 @@ extension DatagramCore {
     /// Waits until a datagram has arrived, and receives as many as have arrived and fit.
     func receive(into batch: DatagramBatch) async throws(OperationFailure) -> Int {
         batch.removeAll()
-        var operation = try Operation(registration, .read, .inLine)
-        while true {
-            try await operation.ready()
-            let attempt = takeOrReceive(operation.descriptor, into: batch)
-            if try operation.result(of: attempt) != nil { return batch.count }
+        var operation = Operation(.read, .standsInLine)
+        while try !tryReceive(into: batch, &operation) {
+            try await operation.wait(for: registration)
         }
+        return batch.count
     }
 
-    private func takeOrReceive(_ socket: CInt, into batch: DatagramBatch) -> Attempt<Void> {
+    private func tryReceive(
+        into batch: DatagramBatch,
+        _ operation: inout Operation
+    ) throws(OperationFailure) -> Bool {
+        guard try operation.begins(on: registration) else { return false }
+        let attempt = takeOrReceive(registration.descriptor, into: batch)
+        return try operation.ends(attempt, on: registration)
+    }
+
+    private func takeOrReceive(_ socket: CInt, into batch: DatagramBatch) -> Attempt {
         // Datagrams that an earlier receive left over come first.
         if !queue.isEmpty {
             takeQueued(into: batch)
@@ -36,7 +44,7 @@ extension DatagramCore {
         batch.received(count)
     }
 
-    private func receive(from socket: CInt, into batch: DatagramBatch) -> Attempt<Void> {
+    private func receive(from socket: CInt, into batch: DatagramBatch) -> Attempt {
         // Joined datagrams may be longer than an entry; then they are taken apart.
         if batch.datagramSize < 65_535, joinsSegments.load(ordering: .relaxed),
             let attempt = fillQueue(from: socket, always: true)
@@ -47,20 +55,25 @@ extension DatagramCore {
         let transfer = batch.messages.receive(from: socket)
         guard let count = transfer.count else { return Attempt(failureOf: transfer) }
         batch.received(count)
-        return Attempt((), drained: count < batch.capacity)
+        return .done(leaving: count < batch.capacity ? .nothing : .unknown)
     }
 
     /// Sends the entries of a batch from its `sentCount` on.
     func send(_ batch: DatagramBatch) async throws(OperationFailure) {
-        var operation = try Operation(registration, .write, .inLine)
-        while true {
-            try await operation.ready()
-            let attempt = send(batch, from: operation.descriptor)
-            if try operation.result(of: attempt) != nil { return }
-        }
+        var operation = Operation(.write, .standsInLine)
+        while try !trySend(batch, &operation) { try await operation.wait(for: registration) }
     }
 
-    private func send(_ batch: DatagramBatch, from socket: CInt) -> Attempt<Void> {
+    private func trySend(
+        _ batch: DatagramBatch,
+        _ operation: inout Operation
+    ) throws(OperationFailure) -> Bool {
+        guard try operation.begins(on: registration) else { return false }
+        let attempt = send(batch, from: registration.descriptor)
+        return try operation.ends(attempt, on: registration)
+    }
+
+    private func send(_ batch: DatagramBatch, from socket: CInt) -> Attempt {
         var excuse = SendExcuse()
         while batch.sentCount < batch.count {
             let transfer = batch.messages.send(batch.sentCount..<batch.count, to: socket)
@@ -69,9 +82,9 @@ extension DatagramCore {
                 excuse = SendExcuse()
                 continue
             }
-            let failure = Attempt<Void>(failureOf: transfer)
+            let failure = Attempt(failureOf: transfer)
             if !errors.excusesSend(failure, of: socket, &excuse) { return failure }
         }
-        return .undrained(())
+        return .done(leaving: .unknown)
     }
 }

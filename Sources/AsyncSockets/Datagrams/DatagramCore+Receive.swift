@@ -5,52 +5,50 @@ internal import Synchronization
 extension DatagramCore {
     /// Waits for the next datagram.
     func receive() async throws(OperationFailure) -> Datagram {
-        var operation = OngoingOperation()
+        var operation = Operation(.read, .standsInLine)
         while true {
             if let datagram = try tryReceive(&operation) { return datagram }
-            await operation.wait()
+            try await operation.wait(for: registration)
         }
     }
 
-    /// The next datagram, if it is here already.
-    func tryReceive(
-        _ ongoing: inout OngoingOperation
-    ) throws(OperationFailure) -> Datagram? {
-        var operation = try ongoing.begun(registration, .read, .inLine)
+    func tryReceive(_ operation: inout Operation) throws(OperationFailure) -> Datagram? {
+        guard try operation.begins(on: registration) else { return nil }
         var datagram: Datagram?
-        while try operation.mayCall() {
-            let attempt = takeOrReceive(operation.descriptor, &datagram)
-            if try operation.result(of: attempt) != nil { return datagram }
-        }
-        ongoing.keep(operation)
-        return nil
+        let attempt = takeOrReceive(registration.descriptor, &datagram)
+        _ = try operation.ends(attempt, on: registration)
+        return datagram
     }
 
-    /// Puts the next datagram into the caller's memory, if it is here already.
-    func tryReceive(
+    /// Waits for the next datagram and puts it into memory of the caller's.
+    func receive(
+        into buffer: inout MutableSpan<UInt8>
+    ) async throws(OperationFailure) -> DatagramHeader {
+        var header = DatagramHeader()
+        var operation = Operation(.read, .standsInLine)
+        while try !tryReceive(into: &buffer, &header, &operation) {
+            try await operation.wait(for: registration)
+        }
+        return header
+    }
+
+    private func tryReceive(
         into buffer: inout MutableSpan<UInt8>,
         _ header: inout DatagramHeader,
-        _ ongoing: inout OngoingOperation
+        _ operation: inout Operation
     ) throws(OperationFailure) -> Bool {
-        var operation = try ongoing.begun(registration, .read, .inLine)
-        while try operation.mayCall() {
-            let attempt = takeOrReceive(operation.descriptor, into: &buffer, &header)
-            if try operation.result(of: attempt) != nil { return true }
-        }
-        ongoing.keep(operation)
-        return false
+        guard try operation.begins(on: registration) else { return false }
+        let attempt = takeOrReceive(registration.descriptor, into: &buffer, &header)
+        return try operation.ends(attempt, on: registration)
     }
 
-    /// All datagrams that were taken from the kernel and not handed out; nil if the reader's turn
+    /// All datagrams that were taken from the kernel and not handed out; nil if the lock of reading
     /// cannot be had.
     ///
     /// Not an `Operation`, which a cancelled task could not begin: a cancelled task may hand the
     /// socket over, too.
     func takeAllQueued() -> [Datagram]? {
-        switch registration.begin(.read) {
-        case .call, .wait, .suspend, .endWait: break
-        case .contended, .closed: return nil
-        }
+        guard registration.tryLock(.read) else { return nil }
         defer { registration.end(.read, leaving: .unknown) }
         var datagrams: [Datagram] = []
         while let datagram = takeQueued() { datagrams.append(datagram) }
@@ -61,7 +59,7 @@ extension DatagramCore {
 // MARK: - With the reader's turn
 
 extension DatagramCore {
-    private func takeOrReceive(_ socket: CInt, _ datagram: inout Datagram?) -> Attempt<Void> {
+    private func takeOrReceive(_ socket: CInt, _ datagram: inout Datagram?) -> Attempt {
         datagram = takeQueued()
         if datagram != nil { return afterTaking }
         var excuse = ReceiveExcuse()
@@ -75,7 +73,7 @@ extension DatagramCore {
         _ socket: CInt,
         into buffer: inout MutableSpan<UInt8>,
         _ header: inout DatagramHeader
-    ) -> Attempt<Void> {
+    ) -> Attempt {
         if takeQueued(into: &buffer, &header) { return afterTaking }
         var excuse = ReceiveExcuse()
         while true {
@@ -88,7 +86,7 @@ extension DatagramCore {
         from socket: CInt,
         into buffer: inout MutableSpan<UInt8>,
         _ header: inout DatagramHeader
-    ) -> Attempt<Void> {
+    ) -> Attempt {
         // Several by one call, copied once more, are cheaper than one call each, unless they are
         // large. Joined ones must be taken apart.
         let joins = joinsSegments.load(ordering: .relaxed)
@@ -100,13 +98,13 @@ extension DatagramCore {
 
     /// Whether to repeat a receiving call that failed, because the failure belongs to another
     /// datagram.
-    func mustRepeat<Value>(
-        _ attempt: Attempt<Value>,
+    func mustRepeat(
+        _ attempt: Attempt,
         of socket: CInt,
         _ excuse: inout ReceiveExcuse
     ) -> Bool {
         switch attempt {
-        case .drained, .undrained, .stocked: return false
+        case .done: return false
         case .mustWait:
             shrinkQueue()
             errors.drainBeforeWaiting(socket)
@@ -117,12 +115,12 @@ extension DatagramCore {
     }
 
     /// The state of the socket for the next receive, after one that took something.
-    var afterTaking: Attempt<Void> {
-        if !queue.isEmpty { return .stocked(()) }
+    var afterTaking: Attempt {
+        if !queue.isEmpty { return .done(leaving: .stock) }
         // With an error queue, the next receive must check that it is empty before it waits.
-        guard queue.tookAll, !errors.isTurnedOn else { return .undrained(()) }
+        guard queue.tookAll, !errors.isTurnedOn else { return .done(leaving: .unknown) }
         shrinkQueue()
-        return .drained(())
+        return .done(leaving: .nothing)
     }
 
     /// An idle socket holds little memory. Larger memory goes back to the loop, for the next socket
@@ -130,7 +128,7 @@ extension DatagramCore {
     @inline(__always)
     private func shrinkQueue() {
         guard let surplus = queue.takeSurplus() else { return }
-        EventLoop.withCurrent { $0.messages.spare(surplus) }
+        LoopBuffers.current?.messages.spare(surplus)
     }
 
     func takeQueued() -> Datagram? {
@@ -152,12 +150,9 @@ extension DatagramCore {
         return true
     }
 
-    private func receive(from socket: CInt, _ datagram: inout Datagram?) -> Attempt<Void> {
-        let attempt = EventLoop.withCurrent {
-            receive(from: socket, with: $0.messages, &datagram)
-        }
-        if let attempt { return attempt }
-        return receive(from: socket, with: temporaryMessages, &datagram)
+    private func receive(from socket: CInt, _ datagram: inout Datagram?) -> Attempt {
+        let messages = LoopBuffers.current?.messages ?? temporaryMessages
+        return receive(from: socket, with: messages, &datagram)
     }
 
     /// Memory for a thread that is not a loop's: correct, only slower.
@@ -170,12 +165,12 @@ extension DatagramCore {
         from socket: CInt,
         with batch: MessageBatch,
         _ datagram: inout Datagram?
-    ) -> Attempt<Void> {
+    ) -> Attempt {
         if style == .large {
             let transfer = batch.receiveLarge(from: socket)
             if transfer.count == nil { return Attempt(failureOf: transfer) }
             datagram = Datagram(firstOf: batch)
-            return .undrained(())
+            return .done(leaving: .unknown)
         }
         let transfer = batch.receive(from: socket)
         guard let count = transfer.count else { return Attempt(failureOf: transfer) }
@@ -192,13 +187,13 @@ extension DatagramCore {
 
     /// Takes arrived datagrams into the queue; nil if nothing was tried, because the thread is not
     /// a loop's and it need not be done `always`.
-    func fillQueue(from socket: CInt, always: Bool) -> Attempt<Void>? {
-        let attempt = EventLoop.withCurrent { fillQueue(from: socket, with: $0.messages) }
-        if attempt != nil || !always { return attempt }
-        return fillQueue(from: socket, with: temporaryMessages)
+    func fillQueue(from socket: CInt, always: Bool) -> Attempt? {
+        guard let messages = LoopBuffers.current?.messages ?? (always ? temporaryMessages : nil)
+        else { return nil }
+        return fillQueue(from: socket, with: messages)
     }
 
-    private func fillQueue(from socket: CInt, with batch: MessageBatch) -> Attempt<Void> {
+    private func fillQueue(from socket: CInt, with batch: MessageBatch) -> Attempt {
         let transfer = batch.receive(from: socket)
         guard let count = transfer.count else { return Attempt(failureOf: transfer) }
         queue.keep(0..<count, of: batch)
@@ -210,7 +205,7 @@ extension DatagramCore {
         from socket: CInt,
         into buffer: inout MutableSpan<UInt8>,
         _ header: inout DatagramHeader
-    ) -> Attempt<Void> {
+    ) -> Attempt {
         var source = AddressStorage()
         // Room for all the control data that an IP socket can be asked for.
         var control = InlineArray<512, UInt8>(repeating: 0)
@@ -234,7 +229,7 @@ extension DatagramCore {
                 isIncomplete: received.isControlTruncated
             )
         }
-        return .undrained(())
+        return .done(leaving: .unknown)
     }
 }
 

@@ -11,9 +11,9 @@ extension DatagramCore {
         to address: SocketAddress?,
         control: [UInt8] = []
     ) async throws(OperationFailure) {
-        var operation = OngoingOperation()
+        var operation = Operation(.write, .standsInLine)
         while try !trySend(bytes, to: address, control: control, &operation) {
-            await operation.wait()
+            try await operation.wait(for: registration)
         }
     }
 
@@ -23,20 +23,16 @@ extension DatagramCore {
         if registration.isClosed { throw .closed }
     }
 
-    /// Sends one datagram, if that is possible at once.
-    func trySend(
+    /// Sends one datagram if that is possible at once.
+    private func trySend(
         _ bytes: Span<UInt8>,
         to address: SocketAddress?,
-        control: [UInt8] = [],
-        _ ongoing: inout OngoingOperation
+        control: [UInt8],
+        _ operation: inout Operation
     ) throws(OperationFailure) -> Bool {
-        var operation = try ongoing.begun(registration, .write, .inLine)
-        while try operation.mayCall() {
-            let attempt = send(bytes, to: address, control: control, from: operation.descriptor)
-            if try operation.result(of: attempt) != nil { return true }
-        }
-        ongoing.keep(operation)
-        return false
+        guard try operation.begins(on: registration) else { return false }
+        let attempt = send(bytes, to: address, control: control, from: registration.descriptor)
+        return try operation.ends(attempt, on: registration)
     }
 
     private func send(
@@ -44,9 +40,9 @@ extension DatagramCore {
         to address: SocketAddress?,
         control: [UInt8],
         from socket: CInt
-    ) -> Attempt<Void> {
+    ) -> Attempt {
         let transfer = sendOnce(bytes, to: address, control: control, from: socket)
-        if transfer.count != nil { return .undrained(()) }
+        if transfer.count != nil { return .done(leaving: .unknown) }
         return sendAgain(bytes, to: address, control: control, from: socket, after: transfer)
     }
 
@@ -58,12 +54,12 @@ extension DatagramCore {
         control: [UInt8],
         from socket: CInt,
         after transfer: Transfer
-    ) -> Attempt<Void> {
-        var failure = Attempt<Void>(failureOf: transfer)
+    ) -> Attempt {
+        var failure = Attempt(failureOf: transfer)
         var excuse = SendExcuse()
         while errors.excusesSend(failure, of: socket, &excuse) {
             let transfer = sendOnce(bytes, to: address, control: control, from: socket)
-            if transfer.count != nil { return .undrained(()) }
+            if transfer.count != nil { return .done(leaving: .unknown) }
             failure = Attempt(failureOf: transfer)
         }
         return failure

@@ -77,8 +77,8 @@ final class DatagramErrorQueue: Sendable {
     /// An unreachable network or a datagram that is too long may also be this send's own failure.
     /// Then it fails again, and no report of the network has come between; or the kernel itself has
     /// reported it.
-    func excusesSend<Value>(
-        _ attempt: Attempt<Value>,
+    func excusesSend(
+        _ attempt: Attempt,
         of socket: CInt,
         _ excuse: inout SendExcuse
     ) -> Bool {
@@ -126,15 +126,22 @@ final class DatagramErrorQueue: Sendable {
         let watch = try watching()
         // Errors that a receiver took from the kernel before the watch began wake no waiter.
         if let entry = takeFirst() { return entry }
-        // An operation does not keep its registration alive, and `close` releases this one.
-        defer { withExtendedLifetime(watch) {} }
-        var operation = try Operation(watch, .read, .inLine)
+        var operation = Operation(.read, .standsInLine)
         while true {
-            try await operation.ready()
-            drain(operation.descriptor)
-            let attempt = takeFirst().map { Attempt.undrained($0) } ?? .mustWait
-            if let entry = try operation.result(of: attempt) { return entry }
+            if let entry = try tryNext(watch, &operation) { return entry }
+            try await operation.wait(for: watch)
         }
+    }
+
+    private func tryNext(
+        _ watch: Registration,
+        _ operation: inout Operation
+    ) throws(OperationFailure) -> QueuedError? {
+        guard try operation.begins(on: watch) else { return nil }
+        drain(watch.descriptor)
+        let entry = takeFirst()
+        let attempt: Attempt = entry == nil ? .mustWait : .done(leaving: .unknown)
+        return try operation.ends(attempt, on: watch) ? entry : nil
     }
 
     private func takeFirst() -> QueuedError? {

@@ -6,29 +6,25 @@ extension UDPSocket: AsyncSequence {
 
     /// Receives one datagram after another; see ``UDPSocket``.
     public struct AsyncIterator: AsyncIteratorProtocol {
-        @usableFromInline let socket: UDPSocket
+        let socket: UDPSocket
 
         /// Waits for the next datagram.
         ///
         /// - Parameter actor: The actor that the loop is isolated to.
         /// - Returns: The datagram; never nil.
         /// - Throws: As `receive()`. No datagram is lost then, and another loop may go on.
-        @inlinable
-        @inline(__always)
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws -> Datagram? {
-            try await socket.receiveNext()
+            try await socket.receive()
         }
 
         /// The same, for callers without isolation.
         ///
         /// - Returns: The datagram; never nil.
         /// - Throws: As `receive()`.
-        @inlinable
-        @inline(__always)
         public mutating func next() async throws -> Datagram? {
-            try await socket.receiveNext()
+            try await socket.receive()
         }
     }
 
@@ -48,25 +44,9 @@ extension UDPSocket {
     /// - Throws: `SocketError`: `.closed` after `close()`; on a connected socket
     ///   `.connectionRefused` and the like, once for each time that the network reported it.
     ///   `CancellationError` if the task was cancelled: no datagram is lost then.
-    @inlinable
-    @inline(__always)
     public func receive() async throws -> Datagram {
-        var operation = OngoingOperation()
-        while true {
-            if let datagram = try tryReceive(&operation) { return datagram }
-            await operation.wait()
-        }
-    }
-
-    /// The same; not compiled into the loop that iterates, see `StreamConnection.readChunk`.
-    @usableFromInline
-    func receiveNext() async throws -> Datagram { try await receive() }
-
-    /// The next datagram, if it is here already.
-    @usableFromInline
-    func tryReceive(_ operation: inout OngoingOperation) throws -> Datagram? {
         do throws(OperationFailure) {
-            return try core.tryReceive(&operation)
+            return try await core.receive()
         } catch {
             throw self.error(error, .receive)
         }
@@ -94,24 +74,9 @@ extension UDPSocket {
     ///   not fit are lost; the header's `length` is the datagram's whole length.
     /// - Returns: The datagram without its bytes.
     /// - Throws: As `receive()`.
-    @inlinable
-    @inline(__always)
     public func receive(into buffer: inout MutableSpan<UInt8>) async throws -> DatagramHeader {
-        var header = DatagramHeader()
-        var operation = OngoingOperation()
-        while try !tryReceive(into: &buffer, &header, &operation) { await operation.wait() }
-        return header
-    }
-
-    /// Takes the next datagram, if it is here already.
-    @usableFromInline
-    func tryReceive(
-        into buffer: inout MutableSpan<UInt8>,
-        _ header: inout DatagramHeader,
-        _ operation: inout OngoingOperation
-    ) throws -> Bool {
         do throws(OperationFailure) {
-            return try core.tryReceive(into: &buffer, &header, &operation)
+            return try await core.receive(into: &buffer)
         } catch {
             throw self.error(error, .receive)
         }

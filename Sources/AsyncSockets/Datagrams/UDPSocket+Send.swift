@@ -11,16 +11,12 @@ extension UDPSocket {
     ///   - bytes: The content; may be empty. At most 65,507 bytes over IPv4, 65,527 over IPv6.
     ///   - address: The destination.
     /// - Throws: `SocketError`: `.messageTooLong`, `.permissionDenied` for a broadcast address
-    ///   without ``UDPOptions/broadcast``, `.networkUnreachable`, `.wrongAddressFamily`, `.closed`.
-    ///   On a connected socket also `.connectionRefused` and the like, once for each time that the
-    ///   network reported it of an earlier datagram; this one was not sent then.
+    ///   without ``UDPOptions/broadcast``, `.networkUnreachable`, `.wrongAddressFamily`,
+    ///   `.closed`. On a connected socket also `.connectionRefused` and the like, once for each
+    ///   time that the network reported it of an earlier datagram; this one was not sent then.
     ///   `CancellationError` if the task was cancelled; nothing was sent then.
-    @inlinable
-    @inline(__always)
     public func send(_ bytes: Span<UInt8>, to address: SocketAddress) async throws {
-        // The kernel nearly always has room, and then nothing here is asynchronous.
-        var operation = OngoingOperation()
-        while try !trySend(bytes, to: address, &operation) { await operation.wait() }
+        try await sendOne(bytes, to: address)
     }
 
     /// Sends one datagram; see ``send(_:to:)-(Span<UInt8>,_)``.
@@ -29,8 +25,6 @@ extension UDPSocket {
     ///   - bytes: The content.
     ///   - address: The destination.
     /// - Throws: As `send(_:to:)` of a span.
-    @inlinable
-    @inline(__always)
     public func send(_ bytes: [UInt8], to address: SocketAddress) async throws {
         try await send(bytes.span, to: address)
     }
@@ -41,8 +35,6 @@ extension UDPSocket {
     ///   - text: The content.
     ///   - address: The destination.
     /// - Throws: As `send(_:to:)` of a span.
-    @inlinable
-    @inline(__always)
     public func send(_ text: String, to address: SocketAddress) async throws {
         try await send(text.utf8.span, to: address)
     }
@@ -74,19 +66,14 @@ extension UDPSocket {
     ///
     /// - Parameter bytes: The content.
     /// - Throws: As `send(_:to:)`; `.destinationRequired` if the socket is not connected.
-    @inlinable
-    @inline(__always)
     public func send(_ bytes: Span<UInt8>) async throws {
-        var operation = OngoingOperation()
-        while try !trySend(bytes, to: nil, &operation) { await operation.wait() }
+        try await sendOne(bytes, to: nil)
     }
 
     /// Sends one datagram to the connected peer.
     ///
     /// - Parameter bytes: The content.
     /// - Throws: As `send(_:)` of a span.
-    @inlinable
-    @inline(__always)
     public func send(_ bytes: [UInt8]) async throws { try await send(bytes.span) }
 
     /// Sends a text as UTF-8 in one datagram to the connected peer.
@@ -95,15 +82,9 @@ extension UDPSocket {
     /// - Throws: As `send(_:)` of a span.
     public func send(_ text: String) async throws { try await send(text.utf8.span) }
 
-    /// Sends one datagram, if that is possible at once.
-    @usableFromInline
-    func trySend(
-        _ bytes: Span<UInt8>,
-        to address: SocketAddress?,
-        _ operation: inout OngoingOperation
-    ) throws -> Bool {
+    private func sendOne(_ bytes: Span<UInt8>, to address: SocketAddress?) async throws {
         do throws(OperationFailure) {
-            return try core.trySend(bytes, to: address, &operation)
+            try await core.send(bytes, to: address)
         } catch {
             throw self.error(error, .send, remote: address, count: bytes.count)
         }

@@ -102,7 +102,7 @@ struct ConnectionRace {
         then event: HappyEyeballs.Event
     ) async -> Report {
         // A loop that was shut down ends the attempts too, with an error that says so.
-        await loop.sleep(until: moment) == .cancelled ? .cancelled : .event(event)
+        (try? await loop.sleep(until: moment)) == nil ? .cancelled : .event(event)
     }
 
     private func lookUp(_ version: IPAddress.Version) async -> Report {

@@ -86,10 +86,7 @@ public final class ReadinessSource: Sendable {
 
     private func wait(_ direction: SocketReactor.Direction) async throws {
         do throws(OperationFailure) {
-            switch direction {
-            case .read: try await untilReadable(registration)
-            case .write: try await untilWritable(registration)
-            }
+            try await untilReady(registration, for: direction)
         } catch {
             throw error.error(.watch)
         }

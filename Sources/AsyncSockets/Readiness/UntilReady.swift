@@ -1,34 +1,34 @@
 internal import SocketReactor
 internal import SocketSystem
 
-/// Waits until a descriptor is readable, and takes nothing: the next wait returns at once unless
-/// somebody has read meanwhile.
-func untilReadable(_ registration: Registration) async throws(OperationFailure) {
-    var operation = try Operation(registration, .read, .inLine)
-    while true {
-        try await operation.ready()
-        let attempt = look(operation.descriptor) { socket throws(Errno) in try isReadable(socket) }
-        if try operation.result(of: attempt) != nil { return }
-    }
+/// Waits until a descriptor is readable, or writable, and takes nothing: the next wait returns at once
+/// unless somebody has read meanwhile.
+func untilReady(
+    _ registration: Registration,
+    for direction: SocketReactor.Direction
+) async throws(OperationFailure) {
+    var operation = Operation(direction, .standsInLine)
+    while try !tryLook(registration, &operation) { try await operation.wait(for: registration) }
 }
 
-/// Waits until a descriptor is writable; as `untilReadable`.
-func untilWritable(_ registration: Registration) async throws(OperationFailure) {
-    var operation = try Operation(registration, .write, .inLine)
-    while true {
-        try await operation.ready()
-        let attempt = look(operation.descriptor) { socket throws(Errno) in try isWritable(socket) }
-        if try operation.result(of: attempt) != nil { return }
+private func tryLook(
+    _ registration: Registration,
+    _ operation: inout Operation
+) throws(OperationFailure) -> Bool {
+    guard try operation.begins(on: registration) else { return false }
+    let attempt = look(registration.descriptor) { (socket) throws(Errno) in
+        operation.direction == .read ? try isReadable(socket) : try isWritable(socket)
     }
+    return try operation.ends(attempt, on: registration)
 }
 
 /// What a look means: undrained, for whatever is done afterwards, the next wait has to look again.
 private func look(
     _ descriptor: CInt,
     _ isReady: (CInt) throws(Errno) -> Bool
-) -> Attempt<Void> {
+) -> Attempt {
     do throws(Errno) {
-        return try isReady(descriptor) ? .undrained(()) : .mustWait
+        return try isReady(descriptor) ? .done(leaving: .unknown) : .mustWait
     } catch {
         return .failed(error)
     }

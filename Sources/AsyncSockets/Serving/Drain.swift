@@ -63,7 +63,7 @@ final class Drain: Sendable {
             if state.isFinished { return }
             state.timer = Task { [self] in
                 // A loop that was shut down keeps no time, and its sockets are closed anyway.
-                if await loop?.sleep(until: deadline) != .cancelled { expire() }
+                if (try? await loop?.sleep(until: deadline)) != nil { expire() }
             }
         }
     }

@@ -257,9 +257,8 @@ private final class ClientServing<Connection: ServedConnection>: Sendable {
     }
 
     private func serve(_ connection: Connection, _ ticket: UInt64) async {
-        let ownership = connection.registration.own()
         do {
-            try await handler(connection)
+            try await connection.registration.withOwner { try await handler(connection) }
         } catch is CancellationError {
             // The server is leaving.
         } catch {
@@ -267,7 +266,6 @@ private final class ClientServing<Connection: ServedConnection>: Sendable {
             let isReset = code == .connectionReset || code == .brokenPipe
             if !isReset || reportsResets { failed(connection, error) }
         }
-        connection.registration.disown(ownership)
         connection.close()
         clients.remove(ticket)
     }

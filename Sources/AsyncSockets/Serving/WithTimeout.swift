@@ -42,7 +42,7 @@ public func withTimeout<Success>(
         keeper: try group.loops(for: .timeout).leastLoadedLoop
     )
     let deadline = Deadline.current.flatMap { $0.moment < own.moment ? $0 : nil } ?? own
-    if duration <= .zero || Deadline.hasPassed {
+    if duration <= .zero || deadline.hasPassed {
         throw SocketError(.timeout, code: .timedOut, reason: SocketError.deadlinePassed)
     }
     return try await Deadline.with(deadline, body)

@@ -1,75 +1,38 @@
-internal import SocketSystem
-internal import Synchronization
+internal import SocketReactor
 
 /// One call of `Signal.notifications`: the signals that have come, and its waiters.
 final class SignalObserver: Sendable {
-    private struct State {
-        /// Signals that came and were not taken: each signal once, in the order of their first
-        /// arrival.
-        var pending: [(signal: Signal, count: Int)] = []
-        /// The waiters, in order.
-        var waiters: [(ticket: UInt64, continuation: CheckedContinuation<Signal?, Never>)] = []
-        var nextTicket: UInt64 = 0
+    /// Signals that came and were not taken: each once, in the order of their first arrival.
+    private let pending = WaitList<[Pending]>([])
 
-        mutating func takePending() -> Signal? {
-            guard let first = pending.first else { return nil }
-            if first.count == 1 {
-                pending.removeFirst()
-            } else {
-                pending[0].count -= 1
-            }
-            return first.signal
-        }
+    private struct Pending: Sendable {
+        let signal: Signal
+        var count: Int
     }
 
     /// The observed signals.
     let signals: Set<Signal>
-    private let state = Mutex(State())
+
     init(of signals: Set<Signal>) { self.signals = signals }
 
     /// Takes in a signal. The dispatcher calls it.
     func deliver(_ signal: Signal, count: Int) {
-        let woken = state.withLock { state in
-            let woken = state.waiters.prefix(count).map(\.continuation)
-            state.waiters.removeFirst(woken.count)
-            let left = count - woken.count
-            if left > 0 {
-                if let index = state.pending.firstIndex(where: { $0.signal == signal }) {
-                    state.pending[index].count += left
-                } else {
-                    state.pending.append((signal, left))
-                }
+        pending.unpark { pending in
+            if let index = pending.firstIndex(where: { $0.signal == signal }) {
+                pending[index].count += count
+            } else {
+                pending.append(Pending(signal: signal, count: count))
             }
-            return woken
         }
-        for continuation in woken { continuation.resume(returning: signal) }
     }
 
-    /// Waits for the next signal; nil if the task is cancelled.
+    /// Waits for the next signal; nil if the task is cancelled. Deadlines do not end it.
     func next() async -> Signal? {
-        let ticket = state.withLock { state in
-            defer { state.nextTicket += 1 }
-            return state.nextTicket
-        }
-        return await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let outcome = state.withLock { state -> Signal?? in
-                    // A cancellation handler that ran before we took this lock found no waiter; the
-                    // task's cancelled state is its mark.
-                    if Task.isCancelled { return .some(nil) }
-                    if let signal = state.takePending() { return signal }
-                    state.waiters.append((ticket, continuation))
-                    return nil
-                }
-                if let outcome { continuation.resume(returning: outcome) }
-            }
-        } onCancel: {
-            let waiter = state.withLock { state in
-                state.waiters.firstIndex { $0.ticket == ticket }.map {
-                    state.waiters.remove(at: $0)
-                }
-            }
-            waiter?.continuation.resume(returning: nil)
+        try? await pending.park(deadline: nil) { pending in
+            guard let first = pending.first else { return nil }
+            pending[0].count -= 1
+            if first.count == 1 { pending.removeFirst() }
+            return first.signal
         }
     }
 }

@@ -34,7 +34,13 @@ func connectStream(
         throw SocketError(.connect, error, local: local, remote: remote)
     }
     // Watched only from now on: epoll reports an unconnected socket as hung up.
-    let registration = try group.register(socket, for: .connect, local: local, remote: remote)
+    let registration = try group.register(
+        socket,
+        interest: isConnected ? .read : [.read, .write],
+        for: .connect,
+        local: local,
+        remote: remote
+    )
     if isConnected { return registration }
     do throws(OperationFailure) {
         try await finishConnecting(registration)
@@ -63,16 +69,22 @@ private func startConnecting(
 }
 
 private func finishConnecting(_ registration: Registration) async throws(OperationFailure) {
-    var operation = try Operation(registration, .write, .exclusive)
     // The connection was started before: wait for what comes of it.
-    _ = try operation.result(of: Attempt<Void>.mustWait)
-    while true {
-        try await operation.ready()
-        if try operation.result(of: connected(operation.descriptor)) != nil { return }
+    var operation = Operation(.write, .fails)
+    while try !tryFinish(registration, &operation) {
+        try await operation.wait(for: registration)
     }
 }
 
-private func connected(_ socket: CInt) -> Attempt<Void> {
+private func tryFinish(
+    _ registration: Registration,
+    _ operation: inout Operation
+) throws(OperationFailure) -> Bool {
+    guard try operation.begins(on: registration) else { return false }
+    return try operation.ends(connected(registration.descriptor), on: registration)
+}
+
+private func connected(_ socket: CInt) -> Attempt {
     do throws(Errno) {
         let failure = try pendingError(of: socket)
         if failure.rawValue != 0 { return .failed(failure) }
@@ -82,7 +94,7 @@ private func connected(_ socket: CInt) -> Attempt<Void> {
         if SocketAddress(peer) == SocketAddress(try localAddress(of: socket)) {
             return .failed(.connectionRefused)
         }
-        return .undrained(())
+        return .done(leaving: .unknown)
     } catch {
         return error == .notConnected ? .mustWait : .failed(error)
     }

@@ -11,8 +11,8 @@ final class ListenerCore: Sendable {
     let group: EventLoopGroup
     /// Where it listens.
     let localAddress: SocketAddress
-    /// Tells which shard has a connection; nil where there is but one.
-    private let readyShards: ReadyShards?
+    /// Hands out the connections of all sockets; nil if there is but one.
+    private let queue: AcceptQueue?
     /// Whether a connection stays on the loop that accepted it, see `ListenShards`. Without that
     /// each joins the loop that has the fewest, however many sockets there are.
     private let staysOnLoop: Bool
@@ -32,7 +32,7 @@ final class ListenerCore: Sendable {
         self.staysOnLoop = staysOnLoop
         self.group = group
         self.localAddress = localAddress
-        readyShards = shards.count > 1 ? ReadyShards(shards, on: group) : nil
+        queue = shards.count > 1 ? AcceptQueue() : nil
         parts = []
     }
 
@@ -41,7 +41,7 @@ final class ListenerCore: Sendable {
         shards = parts.flatMap(\.shards)
         group = parts[0].group
         localAddress = parts[0].localAddress
-        readyShards = shards.count > 1 ? ReadyShards(shards, on: group) : nil
+        queue = shards.count > 1 ? AcceptQueue() : nil
         staysOnLoop = parts[0].staysOnLoop
         self.parts = parts
     }
@@ -71,6 +71,7 @@ final class ListenerCore: Sendable {
 
     func close() {
         for shard in shards { shard.close() }
+        queue?.close()
     }
 
     /// Takes the only socket out.
@@ -127,7 +128,7 @@ final class ListenerCore: Sendable {
 
     /// Waits for the next connection, whichever socket has it.
     func accept() async throws -> (Registration, peer: SocketAddress?) {
-        try await accept(from: readyShards == nil ? registration : nil)
+        try await accept(from: nil)
     }
 
     /// Waits for the next connection of one socket, or of any of them for nil.
@@ -138,20 +139,19 @@ final class ListenerCore: Sendable {
         var hindrance = AcceptHindrance()
         while true {
             do throws(OperationFailure) {
-                let (descriptor, peer, loop) =
-                    if let shard {
-                        try await acceptDescriptor(from: shard)
-                    } else {
-                        try await acceptDescriptorFromAny()
-                    }
-                let home = staysOnLoop ? loop : nil
-                return (try group.register(accepted: descriptor, on: home), peer)
+                let accepted = try await acceptNext(from: shard)
+                let home = staysOnLoop ? accepted.loop : nil
+                let connection = try group.register(accepted: accepted.descriptor, on: home)
+                return (connection, accepted.peer)
             } catch {
                 switch hindrance.answer(to: error) {
                 case .tryAgain: continue
                 case .pause(let duration):
-                    let outcome = await (shard ?? registration).loop.pause(for: duration)
-                    guard outcome == .ready else { throw failure(OperationFailure(outcome)) }
+                    do throws(OperationFailure) {
+                        try await (shard ?? registration).loop.pause(for: duration)
+                    } catch {
+                        throw failure(error)
+                    }
                 case .giveUp:
                     let failure = failure(error)
                     if case .system = error { ended.withLock { $0 = failure as? SocketError } }
@@ -165,100 +165,18 @@ final class ListenerCore: Sendable {
         failure.error(.accept, local: localAddress)
     }
 
-    /// What `acceptDescriptor` answers: the number of a connection's descriptor, its peer, and the
-    /// loop that it came by.
-    private typealias Accepted = (CInt, SocketAddress?, EventLoop)
-
-    private func acceptDescriptor(
-        from shard: Registration
-    ) async throws(OperationFailure) -> Accepted {
-        var operation = try Operation(shard, .read, .inLine)
+    private func acceptNext(
+        from shard: Registration?
+    ) async throws(OperationFailure) -> AcceptQueue.Accepted {
+        if shard == nil, let queue { return try await queue.next(of: shards, on: group) }
+        let socket = shard ?? registration
+        var operation = Operation(.read, .standsInLine)
         while true {
-            try await operation.ready()
-            if let (descriptor, peer) = try operation.result(
-                of: accept(from: operation.descriptor)
-            ) {
-                return (descriptor, peer, shard.loop)
-            }
-        }
-    }
-
-    private func acceptDescriptorFromAny() async throws(OperationFailure) -> Accepted {
-        guard let readyShards else { throw .closed }
-        while true {
-            guard await yieldThreadIfDue() else { throw .cancelled }
-            let index = try await readyShards.next()
-            let shard = shards[index]
-            switch shard.use({ accept(from: $0) }) {
-            case .drained(let (descriptor, peer)), .undrained(let (descriptor, peer)),
-                .stocked(let (descriptor, peer)):
-                readyShards.taken(from: index)
-                return (descriptor, peer, shard.loop)
-            case .mustWait: readyShards.drained(index)
-            case .failed(let errno):
-                readyShards.taken(from: index)
-                throw .system(errno)
-            case nil: throw .closed
-            }
-        }
-    }
-
-    private func accept(from socket: CInt) -> Attempt<(CInt, SocketAddress?)> {
-        var peer = AddressStorage()
-        do throws(Errno) {
-            let accepted = try acceptSocket(socket, peer: &peer)
-            // One edge may stand for many connections.
-            return .undrained((accepted.release(), SocketAddress(peer)))
-        } catch {
-            return error == .again ? .mustWait : .failed(error)
+            if let accepted = try tryAccept(socket, &operation) { return accepted }
+            try await operation.wait(for: socket)
         }
     }
 
     /// The kernel cuts it down to net.core.somaxconn.
     private static var maximumBacklog: Int { Int(CInt.max) }
-}
-
-extension EventLoopGroup {
-    /// Takes a new socket into the loop that has the fewest.
-    func register(
-        _ socket: consuming Descriptor,
-        for operation: SocketError.Operation,
-        local: SocketAddress? = nil,
-        remote: SocketAddress? = nil
-    ) throws(SocketError) -> Registration {
-        let loop = try loops(for: operation).leastLoadedLoop
-        return try register(socket, on: loop, for: operation, local: local, remote: remote)
-    }
-
-    /// Takes a new socket into a loop of this group.
-    func register(
-        _ socket: consuming Descriptor,
-        on loop: EventLoop,
-        for operation: SocketError.Operation,
-        local: SocketAddress? = nil,
-        remote: SocketAddress? = nil
-    ) throws(SocketError) -> Registration {
-        do throws(OperationFailure) {
-            return try loop.register(socket)
-        } catch {
-            throw SocketError(unwatched: error, operation, local: local, remote: remote)
-        }
-    }
-
-    /// The same for a connection that was just accepted. Where it cannot be watched, it is handed
-    /// out all the same, for its own operations to say so: the others must not suffer.
-    ///
-    /// - Parameters:
-    ///   - descriptor: The connection.
-    ///   - loop: The loop that accepted it, where it must stay there.
-    /// - Returns: The connection's membership in its loop.
-    /// - Throws: `.closed` where the loops were shut down.
-    func register(
-        accepted descriptor: CInt,
-        on loop: EventLoop?
-    ) throws(OperationFailure) -> Registration {
-        let socket = Descriptor(owning: descriptor)
-        guard case .success(let loops) = started else { throw .closed }
-        return try (loop ?? loops.leastLoadedLoop).register(socket, failsLate: true)
-    }
 }

@@ -16,7 +16,7 @@ extension StreamConnection {
     /// about to, for which it still holds its turn. Without a failure a connection is as closed when
     /// both have finished.
     final func failureAtEnd(_ socket: CInt) -> Errno? {
-        let isWriting = registration.isHeld(.write)
+        let isWriting = registration.isLocked(.write)
         guard isWriting || toldFailure.load(ordering: .relaxed) != 0 else { return nil }
         let state = try? OptionCalls.tcpState(of: socket)
         guard state == TCPInfo.State.closed.rawValue else { return nil }

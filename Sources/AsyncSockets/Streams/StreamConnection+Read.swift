@@ -40,35 +40,26 @@ extension StreamConnection: AsyncSequence {
 
 extension StreamConnection {
     /// The next chunk; nil at the end.
-    ///
-    /// Not compiled into the loop that iterates, where its tries, being synchronous, would have to
-    /// be preceded by a look whether the task is on the right executor.
     @usableFromInline
     final func readChunk() async throws -> [UInt8]? {
-        var operation = OngoingOperation()
-        while true {
-            if let chunk = try tryReadChunk(&operation) { return chunk.isEmpty ? nil : chunk }
-            await operation.wait()
-        }
-    }
-
-    /// What is left over, or what the kernel has, empty at the end; nil where neither has anything.
-    @usableFromInline
-    final func tryReadChunk(_ ongoing: inout OngoingOperation) throws -> [UInt8]? {
         do throws(OperationFailure) {
-            var operation = try ongoing.begun(reading: registration)
-            while try operation.mayCall() {
-                if let chunk = try operation.result(
-                    of: takeLeftover() ?? receive(from: operation.descriptor)
-                ) {
-                    return chunk
-                }
+            var operation = Operation(.read, .fails)
+            while true {
+                if let chunk = try tryReadChunk(&operation) { return chunk.isEmpty ? nil : chunk }
+                try await operation.wait(for: registration)
             }
-            ongoing.keep(operation)
-            return nil
         } catch {
             throw self.error(error, .read)
         }
+    }
+
+    /// What is left over, or what the kernel has, empty at the end; nil if neither has anything.
+    private final func tryReadChunk(
+        _ operation: inout Operation
+    ) throws(OperationFailure) -> [UInt8]? {
+        guard try operation.begins(on: registration) else { return nil }
+        let (chunk, attempt) = takeLeftover() ?? receive(from: registration.descriptor)
+        return try operation.ends(attempt, on: registration) ? chunk : nil
     }
 
     /// Reads what has arrived, at most the span's length, without allocating.
@@ -77,43 +68,35 @@ extension StreamConnection {
     ///
     /// - Parameter buffer: Where the bytes go, from its beginning.
     /// - Returns: How many bytes were read, at least 1; 0 when the peer has finished sending, or
-    ///   where the span is empty.
+    ///   if the span is empty.
     /// - Throws: `SocketError`: `.busy` while another task reads, `.connectionReset`, `.closed`.
-    ///   `CancellationError` where the task was cancelled: nothing was read then.
-    @inlinable
-    @inline(__always)
+    ///   `CancellationError` if the task was cancelled: nothing was read then.
     public final func read(into buffer: inout MutableSpan<UInt8>) async throws -> Int {
-        var operation = OngoingOperation()
-        while true {
-            if let count = try tryRead(into: &buffer, &operation) { return count }
-            await operation.wait()
+        // Nothing is no reason to wait.
+        if buffer.isEmpty {
+            try readNothing()
+            return 0
         }
-    }
-
-    /// How many bytes were read, 0 at the end; nil where there are none yet.
-    @usableFromInline
-    final func tryRead(
-        into buffer: inout MutableSpan<UInt8>,
-        _ ongoing: inout OngoingOperation
-    ) throws -> Int? {
         do throws(OperationFailure) {
-            if buffer.isEmpty {
-                // Nothing is no reason to wait.
-                try beginReading()
-                return 0
+            var operation = Operation(.read, .fails)
+            while true {
+                if let count = try tryRead(into: &buffer, &operation) { return count }
+                try await operation.wait(for: registration)
             }
-            var operation = try ongoing.begun(reading: registration)
-            while try operation.mayCall() {
-                let attempt =
-                    takeLeftover(into: &buffer)
-                    ?? receive(from: operation.descriptor, into: &buffer)
-                if let count = try operation.result(of: attempt) { return count }
-            }
-            ongoing.keep(operation)
-            return nil
         } catch {
             throw self.error(error, .read)
         }
+    }
+
+    /// How many bytes were read, 0 at the end; nil if there are none yet.
+    private final func tryRead(
+        into buffer: inout MutableSpan<UInt8>,
+        _ operation: inout Operation
+    ) throws(OperationFailure) -> Int? {
+        guard try operation.begins(on: registration) else { return nil }
+        let (count, attempt) =
+            takeLeftover(into: &buffer) ?? receive(from: registration.descriptor, into: &buffer)
+        return try operation.ends(attempt, on: registration) ? count : nil
     }
 
     /// Reads what has arrived, at most `count` bytes.
@@ -202,15 +185,13 @@ extension StreamConnection {
         atEnd: (Leftover) throws -> Value
     ) async throws -> Value {
         do {
-            var operation = try Operation(registration, .read, .exclusive)
+            var operation = Operation(.read, .fails)
             while true {
-                try await operation.ready()
-                let attempt = collect(from: operation.descriptor, upTo: limit, extract)
-                switch try operation.result(of: attempt) {
+                switch try tryCollect(&operation, upTo: limit, extract) {
                 case .found(let value): return value
                 case .failed(let error): throw error
                 case .needsMore: return try atEnd(leftover.withLock { $0 })
-                case nil: continue
+                case nil: try await operation.wait(for: registration)
                 }
             }
         } catch let failure as OperationFailure {
@@ -218,12 +199,22 @@ extension StreamConnection {
         }
     }
 
+    private final func tryCollect<Value: Sendable>(
+        _ operation: inout Operation,
+        upTo limit: Int,
+        _ extract: (inout Leftover) -> BufferedRead<Value>
+    ) throws(OperationFailure) -> BufferedRead<Value>? {
+        guard try operation.begins(on: registration) else { return nil }
+        let (answer, attempt) = collect(from: registration.descriptor, upTo: limit, extract)
+        return try operation.ends(attempt, on: registration) ? answer : nil
+    }
+
     /// Receives until `extract` is content; `.needsMore` at the end of the stream.
     private final func collect<Value: Sendable>(
         from socket: CInt,
         upTo limit: Int,
         _ extract: (inout Leftover) -> BufferedRead<Value>
-    ) -> Attempt<BufferedRead<Value>> {
+    ) -> (BufferedRead<Value>, Attempt) {
         var isDrained = false
         while true {
             let (answer, isEmpty) = leftover.withLock { kept in
@@ -234,45 +225,36 @@ extension StreamConnection {
             // Even after a short read: only the kernel knows whether the end is already there.
             case .needsMore: break
             // What is left over must be looked at by the next read before it waits.
-            case _ where isEmpty && isDrained: return .drained(answer)
-            case _: return .undrained(answer)
+            case _ where isEmpty && isDrained: return (answer, .done(leaving: .nothing))
+            case _: return (answer, .done(leaving: .unknown))
             }
-            switch receiveLeftover(from: socket, upTo: limit) {
-            case .drained(true): isDrained = true
-            case .undrained(true): isDrained = false
-            case .drained(false), .undrained(false), .stocked: return .undrained(.needsMore)
-            case .mustWait: return .mustWait
-            case .failed(let errno): return .failed(errno)
-            }
+            let (isMore, attempt) = receiveLeftover(from: socket, upTo: limit)
+            guard isMore else { return (.needsMore, attempt) }
+            isDrained = attempt == .done(leaving: .nothing)
         }
     }
 
-    /// Adds bytes to what is left over; an empty array is the end of the stream.
-    final func keep(
-        _ chunk: [UInt8],
-        with passed: PassedAlong? = nil,
-        drained: Bool
-    ) -> Attempt<Bool> {
-        if chunk.isEmpty { return .undrained(false) }
+    /// Adds bytes to what is left over.
+    final func keep(_ chunk: [UInt8], with passed: PassedAlong? = nil) {
+        if chunk.isEmpty { return }
         hasLeftover.store(true, ordering: .relaxed)
         leftover.withLock { kept in
             if let passed { kept.append(chunk, with: passed) } else { kept.append(chunk) }
         }
-        return Attempt(true, drained: drained)
     }
 
-    private final func takeLeftover() -> Attempt<[UInt8]>? {
+    private final func takeLeftover() -> ([UInt8], Attempt)? {
         guard hasLeftover.load(ordering: .relaxed) else { return nil }
         hasLeftover.store(false, ordering: .relaxed)
-        return leftover.withLock { $0.isEmpty ? nil : .undrained($0.takeAll()) }
+        return leftover.withLock { $0.isEmpty ? nil : ($0.takeAll(), .done(leaving: .unknown)) }
     }
 
-    private final func takeLeftover(into buffer: inout MutableSpan<UInt8>) -> Attempt<Int>? {
+    private final func takeLeftover(into buffer: inout MutableSpan<UInt8>) -> (Int, Attempt)? {
         guard hasLeftover.load(ordering: .relaxed) else { return nil }
         let room = buffer.count
         guard let kept = leftover.withLock({ $0.isEmpty ? nil : $0.take(room) }) else { return nil }
         for index in kept.indices { buffer[index] = kept[index] }
-        return .undrained(kept.count)
+        return (kept.count, .done(leaving: .unknown))
     }
 
     private final var readStyle: ReadStyle {
@@ -282,33 +264,30 @@ extension StreamConnection {
     private final func receive(
         from socket: CInt,
         into buffer: inout MutableSpan<UInt8>
-    ) -> Attempt<Int> {
+    ) -> (Int, Attempt) {
         let transfer = SocketSystem.receive(from: socket, into: &buffer, readStyle)
-        guard let count = transfer.count else { return Attempt(failureOf: transfer) }
-        if count == 0, let failure = failureAtEnd(socket) { return .failed(failure) }
-        return Attempt(count, drained: transfer.emptied(buffer.count))
+        guard let count = transfer.count else { return (0, Attempt(failureOf: transfer)) }
+        if count == 0, let failure = failureAtEnd(socket) { return (0, .failed(failure)) }
+        return (count, .done(leaving: transfer.emptied(buffer.count) ? .nothing : .unknown))
     }
 
-    final func receive(from socket: CInt) -> Attempt<[UInt8]> {
+    final func receive(from socket: CInt) -> ([UInt8], Attempt) {
         let expected = lastChunkSize.load(ordering: .relaxed)
         let (chunk, transfer, isDrained) = receiveChunk(from: socket, expected: expected, readStyle)
-        guard let count = transfer.count else { return Attempt(failureOf: transfer) }
-        if count == 0, let failure = failureAtEnd(socket) { return .failed(failure) }
+        guard let count = transfer.count else { return ([], Attempt(failureOf: transfer)) }
+        if count == 0, let failure = failureAtEnd(socket) { return ([], .failed(failure)) }
         lastChunkSize.store(count, ordering: .relaxed)
-        return Attempt(chunk, drained: isDrained)
+        return (chunk, .done(leaving: isDrained ? .nothing : .unknown))
     }
 
     /// Throws what a read would throw that need not wait, and takes nothing.
-    private final func beginReading() throws(OperationFailure) {
-        if currentTaskIsCancelled() { throw .cancelled }
-        var operation = try Operation(registration, .read, .exclusive)
-        _ = try operation.result(of: Attempt.undrained(()))
-    }
-
-    /// The same, with what users catch.
     final func readNothing() throws {
         do throws(OperationFailure) {
-            try beginReading()
+            if Task.isCancelled { throw .cancelled }
+            guard registration.tryLock(.read) else {
+                throw registration.isClosed ? .closed : .busy
+            }
+            registration.end(.read, leaving: .unknown)
         } catch {
             throw self.error(error, .read)
         }

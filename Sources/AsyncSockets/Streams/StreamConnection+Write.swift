@@ -16,11 +16,11 @@ extension StreamConnection {
     ///   task was cancelled; then the connection's `bytesWritten` tells. A stream that has sent a
     ///   part of a message is of no use for another message.
     @inlinable
-    @inline(__always)
     public final func write(_ bytes: Span<UInt8>) async throws {
-        var operation = OngoingOperation()
-        var sent = 0
-        while try !tryWrite(bytes, &sent, &operation) { await operation.wait() }
+        // Most often the kernel takes all at once, and then nothing here is asynchronous.
+        var write = OngoingWrite()
+        if try writeAtOnce(bytes, &write) { return }
+        try await writeOn(bytes, write)
     }
 
     /// Sends bytes; see `write(_:)` of a span.
@@ -28,7 +28,6 @@ extension StreamConnection {
     /// - Parameter bytes: What to send.
     /// - Throws: As `write(_:)` of a span.
     @inlinable
-    @inline(__always)
     public final func write(_ bytes: [UInt8]) async throws {
         try await write(bytes.span)
     }
@@ -38,7 +37,6 @@ extension StreamConnection {
     /// - Parameter bytes: What to send.
     /// - Throws: As `write(_:)` of a span.
     @inlinable
-    @inline(__always)
     public final func write(_ bytes: ArraySlice<UInt8>) async throws {
         try await write(bytes.span)
     }
@@ -48,7 +46,6 @@ extension StreamConnection {
     /// - Parameter text: What to send.
     /// - Throws: As `write(_:)` of a span.
     @inlinable
-    @inline(__always)
     public final func write(_ text: String) async throws {
         try await write(text.utf8.span)
     }
@@ -64,16 +61,9 @@ extension StreamConnection {
         var sent = 0
         var position = BufferPosition()
         do throws(OperationFailure) {
-            var operation = try Operation(registration, .write, .inLine)
-            while true {
-                try await operation.ready()
-                let attempt = send(
-                    buffers,
-                    from: &position,
-                    counting: &sent,
-                    to: operation.descriptor
-                )
-                if try operation.result(of: attempt) != nil { return }
+            var operation = Operation(.write, .standsInLine)
+            while try !tryWrite(buffers, &position, &sent, &operation) {
+                try await operation.wait(for: registration)
             }
         } catch {
             throw self.error(error, .write, bytesWritten: sent)
@@ -84,37 +74,65 @@ extension StreamConnection {
 extension StreamConnection {
     /// Sends what the kernel takes at once; whether that was all.
     @usableFromInline
-    final func tryWrite(
-        _ bytes: Span<UInt8>,
-        _ sent: inout Int,
-        _ ongoing: inout OngoingOperation
-    ) throws -> Bool {
+    final func writeAtOnce(_ bytes: Span<UInt8>, _ write: inout OngoingWrite) throws -> Bool {
         do throws(OperationFailure) {
-            var operation = try ongoing.begun(registration, .write, .inLine)
-            while try operation.mayCall() {
-                let attempt = send(bytes, from: &sent, to: operation.descriptor)
-                if try operation.result(of: attempt) != nil { return true }
-            }
-            ongoing.keep(operation)
-            return false
+            return try tryWrite(bytes, &write)
         } catch {
-            throw self.error(error, .write, bytesWritten: sent)
+            throw self.error(error, .write, bytesWritten: write.sent)
         }
+    }
+
+    /// Goes on with a write that could not be done at once.
+    @usableFromInline
+    final func writeOn(_ bytes: Span<UInt8>, _ write: OngoingWrite) async throws {
+        var write = write
+        do throws(OperationFailure) {
+            repeat {
+                try await write.operation.wait(for: registration)
+            } while try !tryWrite(bytes, &write)
+        } catch {
+            throw self.error(error, .write, bytesWritten: write.sent)
+        }
+    }
+
+    private final func tryWrite(
+        _ bytes: Span<UInt8>,
+        _ write: inout OngoingWrite
+    ) throws(OperationFailure) -> Bool {
+        guard try write.operation.begins(on: registration) else { return false }
+        let attempt = send(bytes, from: &write.sent, to: registration.descriptor)
+        return try write.operation.ends(attempt, on: registration)
+    }
+
+    private final func tryWrite(
+        _ buffers: [[UInt8]],
+        _ position: inout BufferPosition,
+        _ sent: inout Int,
+        _ operation: inout Operation
+    ) throws(OperationFailure) -> Bool {
+        guard try operation.begins(on: registration) else { return false }
+        let attempt = send(
+            buffers,
+            from: &position,
+            counting: &sent,
+            to: registration.descriptor
+        )
+        return try operation.ends(attempt, on: registration)
     }
 
     private final func send(
         _ bytes: Span<UInt8>,
         from sent: inout Int,
         to socket: CInt
-    ) -> Attempt<Void> {
-        if bytes.isEmpty { return .undrained(()) }
+    ) -> Attempt {
+        if bytes.isEmpty { return .done(leaving: .unknown) }
         let rest = sent == 0 ? bytes : bytes.extracting(sent...)
         let transfer = SocketSystem.send(rest, to: socket)
         guard let count = transfer.count else { return failed(transfer) }
         sent += count
         noteWritten(count)
         // The kernel takes less than all when it has no room: more fits after a wait.
-        return sent == bytes.count ? .undrained(()) : .mustWait
+        return sent == bytes.count ? .done(leaving: .unknown) : .mustWait
     }
 
     /// Only the writer's turn changes it, so no other thread can come between.
@@ -123,7 +141,7 @@ extension StreamConnection {
         totalBytesWritten.store(total &+ count, ordering: .relaxed)
     }
 
-    private final func failed(_ transfer: Transfer) -> Attempt<Void> {
+    private final func failed(_ transfer: Transfer) -> Attempt {
         // Noted before the turn ends: see `failureAtEnd`.
         if !transfer.mustWait, transfer.errno != .brokenPipe { noteFailure(transfer.errno) }
         return Attempt(failureOf: transfer)
@@ -134,7 +152,7 @@ extension StreamConnection {
         from position: inout BufferPosition,
         counting sent: inout Int,
         to socket: CInt
-    ) -> Attempt<Void> {
+    ) -> Attempt {
         while position.skipEmpty(in: buffers) {
             let transfer = SocketSystem.send(
                 buffers,
@@ -147,7 +165,7 @@ extension StreamConnection {
             noteWritten(count)
             position.advance(by: count, in: buffers)
         }
-        return .undrained(())
+        return .done(leaving: .unknown)
     }
 }
 
@@ -179,4 +197,15 @@ private struct BufferPosition {
             }
         }
     }
+}
+
+/// How far a write has come.
+@usableFromInline
+struct OngoingWrite: Sendable {
+    var operation = Operation(.write, .standsInLine)
+    /// How many bytes the kernel has taken.
+    var sent = 0
+
+    @usableFromInline
+    init() {}
 }

@@ -50,7 +50,6 @@ public class StreamConnection: @unchecked Sendable {
         self.registration = registration
         peer = remoteAddress
         self.stopsWithin = Atomic(stopsWithin)
-        registration.prefetches(self)
     }
 
     deinit { registration.close() }
@@ -84,13 +83,10 @@ public class StreamConnection: @unchecked Sendable {
     func willSetOption() {}
 
     /// Takes what the kernel has into `leftover`; false at the end of the stream.
-    func receiveLeftover(from socket: CInt, upTo limit: Int) -> Attempt<Bool> {
-        switch receive(from: socket) {
-        case .drained(let chunk): keep(chunk, drained: true)
-        case .undrained(let chunk), .stocked(let chunk): keep(chunk, drained: false)
-        case .mustWait: .mustWait
-        case .failed(let errno): .failed(errno)
-        }
+    func receiveLeftover(from socket: CInt, upTo limit: Int) -> (isMore: Bool, Attempt) {
+        let (chunk, attempt) = receive(from: socket)
+        if case .done = attempt { keep(chunk) }
+        return (!chunk.isEmpty, attempt)
     }
 
     /// Translates why an operation ended to what users catch.
@@ -115,14 +111,13 @@ extension StreamConnection {
     /// The directions of a connection.
     public struct Direction: Hashable, Sendable {
         let value: ShutdownDirection
-        let turn: [SocketReactor.Direction]
 
         /// What the peer sends to us.
-        public static var read: Direction { Direction(value: .read, turn: []) }
+        public static var read: Direction { Direction(value: .read) }
         /// What we send to the peer.
-        public static var write: Direction { Direction(value: .write, turn: [.write]) }
+        public static var write: Direction { Direction(value: .write) }
         /// Both.
-        public static var both: Direction { Direction(value: .both, turn: [.write]) }
+        public static var both: Direction { Direction(value: .both) }
     }
 
     /// Ends one direction of the connection.
@@ -136,13 +131,11 @@ extension StreamConnection {
     ///
     /// - Parameter direction: Which direction ends.
     /// - Throws: `SocketError`: `.busy` while a write is in progress, `.closed` after `close()`,
-    ///   `.notConnected` where the connection has already ended.
+    ///   `.notConnected` if the connection has already ended.
     public final func shutdown(_ direction: Direction) throws(SocketError) {
-        for turn in direction.turn {
-            switch registration.begin(turn) {
-            case .call, .wait, .suspend, .endWait: break
-            case .closed: throw SocketError(.shutdown, code: .closed, remote: remoteAddress)
-            case .contended:
+        if direction != .read {
+            guard registration.tryLock(.write) else {
+                if isClosed { throw SocketError(.shutdown, code: .closed, remote: remoteAddress) }
                 throw SocketError(
                     .shutdown,
                     code: .busy,
@@ -151,9 +144,9 @@ extension StreamConnection {
                     reason: "a write is in progress"
                 )
             }
+            isFinishing.store(true, ordering: .releasing)
         }
-        defer { for turn in direction.turn { registration.end(turn, leaving: .unknown) } }
-        if !direction.turn.isEmpty { isFinishing.store(true, ordering: .releasing) }
+        defer { if direction != .read { registration.end(.write, leaving: .unknown) } }
         do throws(Errno) {
             let done: Void? = try registration.use { (socket) throws(Errno) in
                 try shutdownSocket(socket, direction.value)

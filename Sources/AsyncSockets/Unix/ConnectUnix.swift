@@ -24,9 +24,10 @@ func connectUnix(
     let loop = try group.loops(for: .connect).leastLoadedLoop
     var pause = Duration.milliseconds(1)
     while try !isConnected(bound.socket.rawValue, to: remote, options) {
-        let outcome = await loop.pause(for: pause)
-        guard outcome == .ready else {
-            throw OperationFailure(outcome).error(.connect, remote: remote)
+        do throws(OperationFailure) {
+            try await loop.pause(for: pause)
+        } catch {
+            throw error.error(.connect, remote: remote)
         }
         pause = min(pause * 2, .milliseconds(50))
     }

@@ -32,12 +32,9 @@ extension UnixConnection {
         }
         var sent = 0
         do throws(OperationFailure) {
-            var operation = try Operation(registration, .write, .inLine)
-            while true {
-                try await operation.ready()
-                let control = sent == 0 ? passed.control : []
-                let attempt = send(bytes, from: &sent, control, to: operation.descriptor)
-                if try operation.result(of: attempt) != nil { return }
+            var operation = Operation(.write, .standsInLine)
+            while try !tryWrite(bytes, &sent, passed.control, &operation) {
+                try await operation.wait(for: registration)
             }
         } catch {
             throw self.error(error, .write, bytesWritten: sent)
@@ -64,20 +61,32 @@ extension UnixConnection {
         try await write(text.utf8.span, passing: descriptors)
     }
 
+    private func tryWrite(
+        _ bytes: Span<UInt8>,
+        _ sent: inout Int,
+        _ control: [UInt8],
+        _ operation: inout Operation
+    ) throws(OperationFailure) -> Bool {
+        guard try operation.begins(on: registration) else { return false }
+        let control = sent == 0 ? control : []
+        let attempt = send(bytes, from: &sent, control, to: registration.descriptor)
+        return try operation.ends(attempt, on: registration)
+    }
+
     private func send(
         _ bytes: Span<UInt8>,
         from sent: inout Int,
         _ control: [UInt8],
         to socket: CInt
-    ) -> Attempt<Void> {
-        if bytes.isEmpty { return .undrained(()) }
+    ) -> Attempt {
+        if bytes.isEmpty { return .done(leaving: .unknown) }
         // Descriptors go with the first bytes that the kernel takes, once.
         let rest = sent == 0 ? bytes : bytes.extracting(sent...)
         let transfer = sendMessage(rest, to: nil, control: control, from: socket)
         guard let count = transfer.count else { return Attempt(failureOf: transfer) }
         sent += count
         noteWritten(count)
-        return sent == bytes.count ? .undrained(()) : .mustWait
+        return sent == bytes.count ? .done(leaving: .unknown) : .mustWait
     }
 }
 

@@ -47,22 +47,26 @@ public final class UnixConnection: StreamConnection, @unchecked Sendable {
 
     /// A buffered read takes bytes from the kernel together with what was passed with them, because
     /// the bytes that it leaves over may be for a read that wants it.
-    override func receiveLeftover(from socket: CInt, upTo limit: Int) -> Attempt<Bool> {
+    override func receiveLeftover(
+        from socket: CInt,
+        upTo limit: Int
+    ) -> (isMore: Bool, Attempt) {
         let room = Swift.min(limit - leftover.withLock { $0.count }, 64 * 1024)
         let (bytes, control, transfer) =
-            EventLoop.withCurrent {
-                receiveUnixMessage(from: socket, through: $0.scratch, atMost: room)
+            if let buffers = LoopBuffers.current {
+                receiveUnixMessage(from: socket, through: buffers.scratch, atMost: room)
+            } else {
+                receiveUnixMessage(
+                    from: socket,
+                    through: ScratchBuffer(size: room),
+                    atMost: room
+                )
             }
-            ?? receiveUnixMessage(
-                from: socket,
-                through: ScratchBuffer(size: room),
-                atMost: room
-            )
-        guard let count = transfer.count else { return Attempt(failureOf: transfer) }
-        // A read ends after passed descriptors, so then a short read does not mean that all was
-        // read.
-        let isDrained = control == nil && count < room
-        return keep(bytes, with: control.map { PassedAlong($0) }, drained: isDrained)
+        guard let count = transfer.count else { return (false, Attempt(failureOf: transfer)) }
+        // A read ends after passed descriptors: then a short one does not mean that all was read.
+        let isDrained = control == nil && count < room && count > 0
+        keep(bytes, with: control.map { PassedAlong($0) })
+        return (count > 0, .done(leaving: isDrained ? .nothing : .unknown))
     }
 
     /// Takes over a connected Unix stream socket that was made elsewhere.
@@ -183,35 +187,5 @@ extension UnixConnection {
     ///   if the process is gone.
     public func peerProcessDescriptor() throws(SocketError) -> OwnedDescriptor {
         try registration.processDescriptor(of: remoteAddress)
-    }
-}
-
-extension EventLoopGroup {
-    /// Registers a descriptor; if that fails, the descriptor stays the caller's.
-    func register(
-        adopting descriptor: CInt,
-        for operation: SocketError.Operation,
-        local: SocketAddress? = nil,
-        remote: SocketAddress? = nil
-    ) throws(SocketError) -> Registration {
-        let loop = try loops(for: operation).leastLoadedLoop
-        do throws(OperationFailure) {
-            return try loop.register(adopting: descriptor)
-        } catch {
-            throw SocketError(unwatched: error, operation, local: local, remote: remote)
-        }
-    }
-
-    /// Two sockets that are connected to each other.
-    func registerPair(_ type: CInt) throws(SocketError) -> (Registration, Registration) {
-        let ends: (CInt, CInt)
-        do throws(Errno) {
-            ends = try openSocketPair(type: type)
-        } catch {
-            throw SocketError(.open, error)
-        }
-        let second = Descriptor(owning: ends.1)
-        let first = try register(Descriptor(owning: ends.0), for: .open)
-        return (first, try register(second, for: .open))
     }
 }

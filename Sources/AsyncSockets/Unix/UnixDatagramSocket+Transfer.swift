@@ -132,8 +132,7 @@ extension DatagramCore {
     ) async throws(OperationFailure) {
         var pause = Duration.milliseconds(1)
         while try await !trySending(bytes, to: address.storage, control: control) {
-            let outcome = await registration.loop.pause(for: pause)
-            guard outcome == .ready else { throw OperationFailure(outcome) }
+            try await registration.loop.pause(for: pause)
             pause = min(pause * 2, .milliseconds(50))
         }
     }
@@ -143,25 +142,27 @@ extension DatagramCore {
         to address: AddressStorage,
         control: [UInt8]
     ) async throws(OperationFailure) -> Bool {
-        var operation = try Operation(registration, .write, .inLine)
+        var operation = Operation(.write, .standsInLine)
         while true {
-            try await operation.ready()
-            let transfer = sendMessage(
-                bytes,
-                to: address,
-                control: control,
-                from: operation.descriptor
-            )
-            let attempt: Attempt<Bool> =
-                if transfer.count != nil {
-                    .undrained(true)
-                } else if transfer.mustWait {
-                    .undrained(false)
-                } else {
-                    .failed(transfer.errno)
-                }
-            if let sent = try operation.result(of: attempt) { return sent }
+            if let isSent = try trySend(bytes, to: address, control, &operation) { return isSent }
+            try await operation.wait(for: registration)
         }
+    }
+
+    private func trySend(
+        _ bytes: Span<UInt8>,
+        to address: AddressStorage,
+        _ control: [UInt8],
+        _ operation: inout Operation
+    ) throws(OperationFailure) -> Bool? {
+        guard try operation.begins(on: registration) else { return nil }
+        let socket = registration.descriptor
+        let transfer = sendMessage(bytes, to: address, control: control, from: socket)
+        let isSent = transfer.count != nil
+        let attempt: Attempt =
+            isSent || transfer.mustWait ? .done(leaving: .unknown) : .failed(transfer.errno)
+        _ = try operation.ends(attempt, on: registration)
+        return isSent
     }
 }
 

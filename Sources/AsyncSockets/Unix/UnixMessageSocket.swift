@@ -142,15 +142,26 @@ extension UnixMessageSocket {
     ) async throws -> ReceivedUnixMessage {
         var message = ReceivedUnixMessage()
         do throws(OperationFailure) {
-            var operation = try Operation(core.registration, .read, .inLine)
-            while true {
-                try await operation.ready()
-                let attempt = message.receive(from: operation.descriptor, into: &buffer)
-                if try operation.result(of: attempt) != nil { return message }
+            var operation = Operation(.read, .standsInLine)
+            while try !tryReceive(&message, into: &buffer, &operation) {
+                try await operation.wait(for: core.registration)
             }
+            return message
         } catch {
             throw core.registration.error(error, .receive, remote: remoteAddress)
         }
+    }
+}
+
+extension UnixMessageSocket {
+    private final func tryReceive(
+        _ message: inout ReceivedUnixMessage,
+        into buffer: inout MutableSpan<UInt8>,
+        _ operation: inout Operation
+    ) throws(OperationFailure) -> Bool {
+        guard try operation.begins(on: core.registration) else { return false }
+        let attempt = message.receive(from: core.registration.descriptor, into: &buffer)
+        return try operation.ends(attempt, on: core.registration)
     }
 }
 
@@ -167,7 +178,7 @@ struct ReceivedUnixMessage {
     fileprivate mutating func receive(
         from socket: CInt,
         into buffer: inout MutableSpan<UInt8>
-    ) -> Attempt<Void> {
+    ) -> Attempt {
         var address = AddressStorage()
         let (transfer, control) = receiveUnixMessage(
             from: socket,
@@ -179,7 +190,7 @@ struct ReceivedUnixMessage {
         count = min(length, buffer.count)
         source = SocketAddress(address)
         self.control = control
-        return .undrained(())
+        return .done(leaving: .unknown)
     }
 
     /// The header; `peer` is its source, if the socket is a connection's.

@@ -7,8 +7,6 @@
 #ifndef CSOCKETSYSTEM_H
 #define CSOCKETSYSTEM_H
 
-#include "cancellation.h"
-#include "suspension.h"
 #include "datagrams.h"
 #include "cores.h"
 #include "processes.h"
@@ -60,13 +58,18 @@ intptr_t csock_send_vector(int descriptor, const struct iovec *buffers, size_t c
 // threads that the program knows. Returns 0 or a negated errno.
 int csock_thread_start(const char *name, void (*body)(void *), void *context);
 int csock_processors_available(void);
-void csock_set_batch_scheduling(int batch);
 
-// The event loop that runs on this thread, or NULL.
+// What the event loop of this thread keeps for it, or NULL.
 extern _Thread_local void *csock_thread_loop __attribute__((tls_model("initial-exec")));
 
 static inline void *csock_current_loop(void) { return csock_thread_loop; }
 static inline void csock_set_current_loop(void *loop) { csock_thread_loop = loop; }
+
+// How many operations in a row have not waited on this thread.
+extern _Thread_local int csock_thread_streak __attribute__((tls_model("initial-exec")));
+
+static inline int csock_lengthen_streak(void) { return ++csock_thread_streak; }
+static inline void csock_end_streak(void) { csock_thread_streak = 0; }
 
 // Whether the program runs under ThreadSanitizer.
 int csock_is_sanitized(void);

@@ -65,7 +65,7 @@ struct DatagramTurnTests {
     }
 
     static func isEager(_ socket: UDPSocket) -> Bool {
-        socket.core.registration.state.load(ordering: .relaxed)[.read].has(ReadinessSlot.eager)
+        socket.core.registration.state.load(ordering: .relaxed)[.read].has(Slot.eager)
     }
 
     @Test("an error that was taken does not make later receives try in vain")
@@ -73,19 +73,19 @@ struct DatagramTurnTests {
         let socket = try UDPSocket.onLoopback()
         let registration = socket.core.registration
         // As if the loop had learned of an error that another task has taken meanwhile.
-        registration.step { _ = $0[.read].kernelReady(eager: true, repeats: false) }
+        _ = registration.step { $0.kernelReady([.read, .eagerRead], repeats: false) }
         #expect(Self.isEager(socket))
-        var operation = OngoingOperation()
-        #expect(try socket.tryReceive(&operation) == nil)
+        var operation = Operation(.read, .standsInLine)
+        #expect(try socket.core.tryReceive(&operation) == nil)
         if Self.isEager(socket) {
             // One of a thread's many operations lets others go first: its call is still to come.
-            await operation.wait()
-            #expect(try socket.tryReceive(&operation) == nil)
+            try await operation.wait(for: registration)
+            #expect(try socket.core.tryReceive(&operation) == nil)
         }
         #expect(!Self.isEager(socket))
         try await socket.send([1], to: socket.here)
-        await operation.wait()
-        #expect(try socket.tryReceive(&operation)?.bytes == [1])
+        try await operation.wait(for: registration)
+        #expect(try socket.core.tryReceive(&operation)?.bytes == [1])
     }
 
     @Test("an error is reported, and the socket then waits as before", arguments: [true, false])
@@ -116,14 +116,14 @@ struct DatagramTurnTests {
                 return !Self.isEager(socket)
             }
         )
-        var operation = OngoingOperation()
-        #expect(try socket.tryReceive(&operation) == nil)
+        var operation = Operation(.read, .standsInLine)
+        #expect(try socket.core.tryReceive(&operation) == nil)
         try await again.send([3], to: socket.here)
         var datagram: Datagram?
         // The first wait may be for others that it lets go first.
         while datagram == nil {
-            await operation.wait()
-            datagram = try socket.tryReceive(&operation)
+            try await operation.wait(for: socket.core.registration)
+            datagram = try socket.core.tryReceive(&operation)
         }
         #expect(datagram?.bytes == [3])
     }

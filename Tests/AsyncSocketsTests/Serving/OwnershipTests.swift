@@ -28,7 +28,7 @@ struct OwnershipTests {
             }
         }
         listener.give()
-        #expect(await eventually { served.registration.isHeld(.read) })
+        #expect(await eventually { served.registration.isLocked(.read) })
         listener.give()
         #expect(await eventually { handlers.load(ordering: .sequentiallyConsistent) == 2 })
         try await client.write("hello")

@@ -105,7 +105,7 @@ struct TCPStreamTests {
         try server.shutdown(.write)
         // The last acknowledgement closes the socket as a reset would.
         #expect(await eventually { (try? server.get(.tcpInfo).state) == .closed })
-        guard case .call = server.registration.begin(.write) else {
+        guard server.registration.tryLock(.write) else {
             Issue.record("the writer's turn cannot be had")
             return
         }

@@ -1,10 +1,13 @@
-package import SocketSystem
+internal import SocketSystem
+
+/// What `receiveChunk` answers.
+typealias ReceivedChunk = (bytes: [UInt8], transfer: Transfer, isDrained: Bool)
 
 /// Reads what has arrived into an array of just that size.
 ///
 /// Small chunks go through the loop's scratch buffer, so that nothing is allocated before the
-/// bytes are there, and no more than they need. Where the last chunk was large, so may this one
-/// be: it is read straight into its array, which saves the copy.
+/// bytes are there, and no more than they need. If the last chunk was large, so may this one be: it
+/// is read straight into its array, which saves the copy.
 ///
 /// - Parameters:
 ///   - socket: The stream.
@@ -12,22 +15,14 @@ package import SocketSystem
 ///   - style: How the socket is read.
 /// - Returns: The chunk, empty at the end of the stream; what the call answered; and whether it
 ///   took all that was there.
-@inline(__always)
-package func receiveChunk(
-    from socket: CInt,
-    expected: Int,
-    _ style: ReadStyle = .plain
-) -> ReceivedChunk {
-    if expected <= largestCopiedChunk,
-        let chunk = EventLoop.withCurrent({ receiveChunk(from: socket, on: $0, style) })
-    {
-        return chunk
+func receiveChunk(from socket: CInt, expected: Int, _ style: ReadStyle) -> ReceivedChunk {
+    guard expected <= largestCopiedChunk, let buffers = LoopBuffers.current else {
+        return receiveLargeChunk(from: socket, expected: expected, style)
     }
-    return receiveLargeChunk(from: socket, expected: expected, style)
+    let transfer = receive(from: socket, into: buffers.scratch, style)
+    let chunk = buffers.chunk.copy(buffers.scratch, first: transfer.count ?? 0)
+    return (chunk, transfer, transfer.emptied(buffers.scratch.size))
 }
-
-/// What `receiveChunk` answers.
-package typealias ReceivedChunk = (bytes: [UInt8], transfer: Transfer, isDrained: Bool)
 
 private func receiveLargeChunk(
     from socket: CInt,
@@ -42,19 +37,6 @@ private func receiveLargeChunk(
     return (bytes, transfer, isDrained)
 }
 
-/// The same on a loop's thread.
-@inline(__always)
-private func receiveChunk(
-    from socket: CInt,
-    on loop: EventLoop,
-    _ style: ReadStyle
-) -> ReceivedChunk {
-    let transfer = receive(from: socket, into: loop.scratch, style)
-    // SAFETY: the loop's own thread.
-    let chunk = unsafe loop.spareChunk.copy(loop.scratch, first: transfer.count ?? 0)
-    return (chunk, transfer, transfer.emptied(loop.scratch.size))
-}
-
 /// Copying this many bytes costs less than what it saves.
 private let largestCopiedChunk = 16 * 1024
 
@@ -64,7 +46,7 @@ private let largestChunk = 256 * 1024
 extension Transfer {
     /// Whether a read into `capacity` bytes left nothing in the socket. The end of a stream stays.
     @inline(__always)
-    package func emptied(_ capacity: Int) -> Bool {
+    func emptied(_ capacity: Int) -> Bool {
         guard let count else { return false }
         return count > 0 && count < capacity && !stoppedEarly
     }

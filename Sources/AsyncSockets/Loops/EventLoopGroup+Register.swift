@@ -1,0 +1,86 @@
+internal import SocketReactor
+internal import SocketSystem
+
+// How sockets join the loops of a group. Whoever registers a socket closes it.
+
+extension EventLoopGroup {
+    /// Takes a new socket into the loop that has the fewest.
+    func register(
+        _ socket: consuming Descriptor,
+        interest: Interest = .read,
+        for operation: SocketError.Operation,
+        local: SocketAddress? = nil,
+        remote: SocketAddress? = nil
+    ) throws(SocketError) -> Registration {
+        let loop = try loops(for: operation).leastLoadedLoop
+        do throws(OperationFailure) {
+            return try loop.register(socket, interest: interest)
+        } catch {
+            throw SocketError(unwatched: error, operation, local: local, remote: remote)
+        }
+    }
+
+    /// Takes a new socket into a loop of this group.
+    func register(
+        _ socket: consuming Descriptor,
+        on loop: EventLoop,
+        for operation: SocketError.Operation,
+        local: SocketAddress? = nil
+    ) throws(SocketError) -> Registration {
+        do throws(OperationFailure) {
+            return try loop.register(socket)
+        } catch {
+            throw SocketError(unwatched: error, operation, local: local, remote: nil)
+        }
+    }
+
+    /// Takes a descriptor in that stays its giver's if that fails.
+    func register(
+        adopting descriptor: CInt,
+        for operation: SocketError.Operation,
+        local: SocketAddress? = nil,
+        remote: SocketAddress? = nil
+    ) throws(SocketError) -> Registration {
+        let loop = try loops(for: operation).leastLoadedLoop
+        do throws(OperationFailure) {
+            return try loop.register(adopting: descriptor)
+        } catch {
+            throw SocketError(unwatched: error, operation, local: local, remote: remote)
+        }
+    }
+
+    /// Takes a connection in that was just accepted. If it cannot be watched, it is handed out all
+    /// the same, for its own operations to say so: the others must not suffer.
+    ///
+    /// - Parameters:
+    ///   - descriptor: The connection.
+    ///   - loop: The loop that accepted it, if it must stay there.
+    /// - Returns: The connection's membership in its loop.
+    /// - Throws: `closed` if the loops were shut down.
+    func register(
+        accepted descriptor: CInt,
+        on loop: EventLoop?
+    ) throws(OperationFailure) -> Registration {
+        let socket = Descriptor(owning: descriptor)
+        guard case .success(let loops) = started else { throw .closed }
+        return try (loop ?? loops.leastLoadedLoop).register(socket, failsLate: true)
+    }
+
+    /// Two sockets that are connected to each other.
+    func registerPair(_ type: CInt) throws(SocketError) -> (Registration, Registration) {
+        let ends: (CInt, CInt)
+        do throws(Errno) {
+            ends = try openSocketPair(type: type)
+        } catch {
+            throw SocketError(.open, error)
+        }
+        let second = Descriptor(owning: ends.1)
+        let first = try register(Descriptor(owning: ends.0), for: .open)
+        do throws(SocketError) {
+            return (first, try register(second, for: .open))
+        } catch {
+            first.close()
+            throw error
+        }
+    }
+}

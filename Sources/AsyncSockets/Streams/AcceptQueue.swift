@@ -1,0 +1,140 @@
+internal import SocketReactor
+internal import SocketSystem
+
+/// Hands the connections of several listening sockets to tasks that accept from all of them.
+///
+/// A task for each socket accepts from it like everybody else, but only while an acceptor waits for
+/// the connection: it *claims* an acceptor for its call. So nothing is accepted that nobody wants, and
+/// a connection whose acceptor was cancelled goes to the next one.
+final class AcceptQueue: Sendable {
+    /// A connection that nobody owns yet, and the loop that it came by.
+    struct Accepted: Sendable {
+        /// Whoever takes it closes it.
+        let descriptor: CInt
+        let peer: SocketAddress?
+        let loop: EventLoop
+    }
+
+    private struct State: Sendable {
+        var isStarted = false
+        var isClosed = false
+        /// How many acceptors wait.
+        var waiting = 0
+        /// How many of them are claimed.
+        var claimed = 0
+        /// What nobody has taken yet.
+        var results: [Result<Accepted, OperationFailure>] = []
+
+        mutating func claim() -> Bool {
+            guard !isClosed, waiting > claimed + results.count else { return false }
+            claimed += 1
+            return true
+        }
+    }
+
+    private let state = WaitList(State())
+
+    /// Waits for a connection of one of the sockets.
+    func next(
+        of shards: [Registration],
+        on group: EventLoopGroup
+    ) async throws(OperationFailure) -> Accepted {
+        let starts = state.unpark { state in
+            state.waiting += 1
+            defer { state.isStarted = true }
+            return !state.isStarted
+        }
+        defer { state.unpark { $0.waiting -= 1 } }
+        if starts {
+            for shard in shards {
+                // Detached: it outlives the deadline of the first acceptor.
+                Task.detached(executorPreference: group.taskExecutor) { [self] in
+                    await serve(shard)
+                }
+            }
+        }
+        let result = try await state.park { state in
+            if !state.results.isEmpty { return state.results.removeFirst() }
+            return state.isClosed ? .failure(.closed) : nil
+        }
+        return try result.get()
+    }
+
+    deinit { close() }
+
+    func close() {
+        let left = state.unpark { state in
+            state.isClosed = true
+            defer { state.results = [] }
+            return state.results
+        }
+        for case .success(let accepted) in left { closeDescriptor(accepted.descriptor) }
+    }
+
+    /// Accepts from a socket, whenever an acceptor waits, until it is closed.
+    private func serve(_ shard: Registration) async {
+        while await claim() {
+            var isClaimed = true
+            do throws(OperationFailure) {
+                var operation = Operation(.read, .standsInLine)
+                while isClaimed {
+                    if let accepted = try tryAccept(shard, &operation) {
+                        deliver(.success(accepted), isClaimed)
+                        break
+                    }
+                    release()
+                    isClaimed = false
+                    try await operation.wait(for: shard)
+                    isClaimed = state.unpark { $0.claim() }
+                    if !isClaimed { shard.end(.read, leaving: .unknown) }
+                }
+            } catch {
+                if error == .closed { return close() }
+                deliver(.failure(error), isClaimed)
+            }
+        }
+    }
+
+    /// Waits until an acceptor waits; false if the queue is closed.
+    private func claim() async -> Bool {
+        let claimed = try? await state.park { state in
+            state.isClosed ? false : state.claim() ? true : nil
+        }
+        return claimed == true
+    }
+
+    private func release() { state.unpark { $0.claimed -= 1 } }
+
+    private func deliver(_ result: Result<Accepted, OperationFailure>, _ isClaimed: Bool) {
+        state.unpark { state in
+            if isClaimed { state.claimed -= 1 }
+            state.results.append(result)
+        }
+    }
+}
+
+/// The next connection of a listening socket if there is one already.
+func tryAccept(
+    _ shard: Registration,
+    _ operation: inout Operation
+) throws(OperationFailure) -> AcceptQueue.Accepted? {
+    guard try operation.begins(on: shard) else { return nil }
+    let (accepted, attempt) = accept(from: shard)
+    return try operation.ends(attempt, on: shard) ? accepted : nil
+}
+
+private func accept(from shard: Registration) -> (AcceptQueue.Accepted?, Attempt) {
+    var peer = AddressStorage()
+    do throws(Errno) {
+        let socket = try acceptSocket(shard.descriptor, peer: &peer)
+        let accepted = AcceptQueue.Accepted(
+            descriptor: socket.release(),
+            peer: SocketAddress(peer),
+            loop: shard.loop
+        )
+        // One edge may stand for many connections.
+        return (accepted, .done(leaving: .unknown))
+    } catch {
+        return (nil, error == .again ? .mustWait : .failed(error))
+    }
+}
