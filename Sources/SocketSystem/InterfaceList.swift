@@ -52,7 +52,7 @@ package enum InterfaceList {
     /// The largest packet that the interface with this name takes, in bytes, netdevice(7).
     package static func mtu(ofName name: String) throws(Errno) -> CInt {
         // SAFETY: Swift lends the string zero-terminated for the call.
-        let mtu = unsafe cs_interface_mtu(name)
+        let mtu = unsafe csock_interface_mtu(name)
         guard mtu >= 0 else { throw Errno(rawValue: -mtu) }
         return mtu
     }

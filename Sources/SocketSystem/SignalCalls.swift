@@ -94,10 +94,5 @@ package func sendSignal(_ signal: SignalNumber, to process: CInt) throws(Errno) 
     try check(csock_kill(process, signal.rawValue))
 }
 
-/// Whether the default action is to be taken on a signal, sigaction(2).
-package func hasDefaultAction(_ signal: SignalNumber) throws(Errno) -> Bool {
-    try check(csock_signal_is_default(signal.rawValue)) != 0
-}
-
 /// This process, getpid(2).
 package var currentProcess: CInt { getpid() }

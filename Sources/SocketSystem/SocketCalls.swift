@@ -100,7 +100,7 @@ package func remoteAddress(of socket: CInt) throws(Errno) -> AddressStorage {
 
 /// What went wrong with a socket since somebody asked last, SO_ERROR in socket(7); 0 for nothing.
 package func pendingError(of socket: CInt) throws(Errno) -> Errno {
-    Errno(rawValue: try integerOption(socket, SOL_SOCKET, SO_ERROR))
+    Errno(rawValue: try OptionCalls.integer(.error, on: socket))
 }
 
 /// Fails unless a descriptor is a socket of a type and one of some families; `proto` is for a type
@@ -111,24 +111,18 @@ package func requireSocket(
     families: [CInt],
     proto: CInt? = nil
 ) throws(Errno) {
-    guard try integerOption(socket, SOL_SOCKET, SO_TYPE) == type else { throw .invalidArgument }
-    let family = try integerOption(socket, SOL_SOCKET, SO_DOMAIN)
+    guard try OptionCalls.integer(.socketType, on: socket) == type else { throw .invalidArgument }
+    let family = try OptionCalls.integer(.domain, on: socket)
     guard families.contains(family) else { throw .wrongAddressFamily }
     guard let proto else { return }
-    guard try integerOption(socket, SOL_SOCKET, SO_PROTOCOL) == proto else {
+    guard try OptionCalls.integer(.protocolNumber, on: socket) == proto else {
         throw .protocolNotSupported
     }
 }
 
 /// Fails unless a socket listens, SO_ACCEPTCONN in socket(7).
 package func requireListening(_ socket: CInt) throws(Errno) {
-    guard try integerOption(socket, SOL_SOCKET, SO_ACCEPTCONN) != 0 else { throw .invalidArgument }
-}
-
-func integerOption(_ socket: CInt, _ level: CInt, _ name: CInt) throws(Errno) -> CInt {
-    var value: CInt = 0
-    var length = socklen_t(MemoryLayout<CInt>.size)
-    // SAFETY: the kernel writes at most `length` bytes to a local of that size.
-    try check(unsafe csock_getsockopt(socket, level, name, &value, &length))
-    return value
+    guard try OptionCalls.integer(.acceptsConnections, on: socket) != 0 else {
+        throw .invalidArgument
+    }
 }
