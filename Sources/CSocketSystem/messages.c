@@ -7,11 +7,11 @@ _Static_assert(offsetof(struct csock_message, length) == offsetof(struct mmsghdr
                "layout of mmsghdr");
 
 intptr_t csock_receive_message(int descriptor, struct msghdr *message, int flags) {
-    return or_errno(recvmsg(descriptor, message, flags | MSG_CMSG_CLOEXEC));
+    return or_errno(recvmsg(descriptor, message, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
 }
 
 intptr_t csock_send_message(int descriptor, const struct msghdr *message, int flags) {
-    return or_errno(sendmsg(descriptor, message, flags | MSG_NOSIGNAL));
+    return or_errno(sendmsg(descriptor, message, flags | MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
 int csock_receive_messages(int descriptor,
@@ -19,7 +19,7 @@ int csock_receive_messages(int descriptor,
                            unsigned int count,
                            int flags) {
     struct mmsghdr *headers = (struct mmsghdr *)messages;
-    return or_errno(recvmmsg(descriptor, headers, count, flags | MSG_CMSG_CLOEXEC, NULL));
+    return or_errno(recvmmsg(descriptor, headers, count, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL));
 }
 
 int csock_send_messages(int descriptor,
@@ -27,7 +27,7 @@ int csock_send_messages(int descriptor,
                         unsigned int count,
                         int flags) {
     struct mmsghdr *headers = (struct mmsghdr *)messages;
-    return or_errno(sendmmsg(descriptor, headers, count, flags | MSG_NOSIGNAL));
+    return or_errno(sendmmsg(descriptor, headers, count, flags | MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
 intptr_t csock_send_to(int descriptor,
@@ -36,5 +36,5 @@ intptr_t csock_send_to(int descriptor,
                        int flags,
                        const struct sockaddr *address,
                        socklen_t length) {
-    return or_errno(sendto(descriptor, bytes, count, flags | MSG_NOSIGNAL, address, length));
+    return or_errno(sendto(descriptor, bytes, count, flags | MSG_DONTWAIT | MSG_NOSIGNAL, address, length));
 }

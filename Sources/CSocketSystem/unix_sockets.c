@@ -14,7 +14,7 @@
 intptr_t csock_unix_receive_stream(int descriptor, void *bytes, size_t count, int *stopped) {
     struct iovec buffer = {.iov_base = bytes, .iov_len = count};
     struct msghdr message = {.msg_iov = &buffer, .msg_iovlen = 1};
-    intptr_t result = or_errno(recvmsg(descriptor, &message, 0));
+    intptr_t result = or_errno(recvmsg(descriptor, &message, MSG_DONTWAIT));
     *stopped = result >= 0 && (message.msg_flags & MSG_CTRUNC) != 0;
     return result;
 }
@@ -32,7 +32,7 @@ intptr_t csock_unix_receive_message(int descriptor,
         .msg_control = control,
         .msg_controllen = *control_count,
     };
-    intptr_t result = or_errno(recvmsg(descriptor, &message, MSG_CMSG_CLOEXEC));
+    intptr_t result = or_errno(recvmsg(descriptor, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
     *control_count = result < 0 ? 0 : message.msg_controllen;
     *truncated = result >= 0 && (message.msg_flags & MSG_CTRUNC) != 0;
     return result;

@@ -1,5 +1,6 @@
 // Messages: datagrams with their addresses and control data, one or many to a system call, never
-// with SIGPIPE. Descriptors that come with a message are close-on-exec.
+// with SIGPIPE and never waiting, see transfer.h. Descriptors that come with a message are
+// close-on-exec.
 
 #ifndef CSOCKET_MESSAGES_H
 #define CSOCKET_MESSAGES_H

@@ -1,4 +1,7 @@
 // The bytes of a stream: received and sent, never with SIGPIPE.
+//
+// Every call has MSG_DONTWAIT: O_NONBLOCK belongs to the open file, so another process that shares it
+// can clear it, and a loop's thread must not wait for that.
 
 #ifndef CSOCKET_TRANSFER_H
 #define CSOCKET_TRANSFER_H

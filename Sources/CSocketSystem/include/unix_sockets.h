@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Neither of the receiving calls waits, see transfer.h.
+
 // recvmsg(2) of a stream without room for control data: the kernel closes descriptors that were
 // passed. `*stopped` is set if the read ended before such a message or behind it, so that a short
 // read does not mean that all was read.
