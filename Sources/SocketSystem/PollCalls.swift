@@ -32,8 +32,6 @@ package struct PollList: Sendable {
 
     package init() {}
 
-    package var count: Int { entries.count }
-
     package mutating func append(_ descriptor: CInt, _ events: PollEvents) {
         entries.append(pollfd(fd: descriptor, events: events.rawValue, revents: 0))
     }

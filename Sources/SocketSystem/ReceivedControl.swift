@@ -41,9 +41,6 @@ package final class ReceivedControl: Sendable {
     /// Gives the pidfd of the sender away; nil where there is none, and the second time.
     package func takeProcessDescriptor() -> CInt? { process.withLock { $0.take() } }
 
-    /// How many descriptors nobody has taken.
-    package var descriptorCount: Int { rights.withLock { $0.count } }
-
     /// Gives all descriptors away, close-on-exec, to be closed by the caller. A second call gives
     /// none.
     package func takeDescriptors() -> [CInt] {
