@@ -1,42 +1,45 @@
-/// Messages that were received together and not handed out yet.
-///
-/// At most one call's yield, so bounded: copies in just as much memory as they need, which stays
-/// for the next ones while it is little. Larger memory goes from one queue of a thread to another:
-/// see `MessageBatch.spare`. Messages that the kernel has joined (UDP_GRO) are taken apart.
-@safe
-package final class MessageQueue: @unchecked Sendable {
-    // SAFETY: (`@unchecked`) touched only by who holds the socket's reading turn; taking and giving
-    // back the turn orders what one holder did before what the next one does.
+internal import SocketSystem
 
-    /// Where they lie; nil until the first call that received several.
+/// Datagrams that were received together and are not handed out yet.
+///
+/// There are at most as many as one call receives, so the queue is bounded. They are copied into just
+/// as much memory as they need. Little memory stays for the next ones; larger memory goes from one
+/// queue of a loop to another, see `MessageBatch.spare`. Messages that the kernel has joined (UDP_GRO)
+/// are taken apart.
+///
+/// `@unchecked`: only the task that has the socket's reading turn touches the queue. Taking and giving
+/// back the turn orders what one task did before what the next one does.
+final class MessageQueue: @unchecked Sendable {
+    /// The copies; nil until the first call that received several.
     private var kept: MessageBatch?
-    /// The oldest.
+    /// The index of the oldest message.
     private var next = 0
-    /// One past the newest.
+    /// One past the index of the newest message.
     private var end = 0
-    /// How many bytes of the oldest were handed out.
+    /// How many bytes of the oldest message were handed out.
     private var offset = 0
-    /// The size of the datagrams that the oldest was joined of; 0 for a single one.
+    /// How many bytes the oldest message has.
+    private var count = 0
+    /// The size of the datagrams that the kernel has joined into the oldest message; 0 if it is a
+    /// single one.
     private var segmentSize = 0
     /// Whether the last datagram had more than 4 KiB.
     private var lastWasLarge = false
-    /// What datagrams are copied into.
-    @exclusivity(unchecked)
-    private var spare = SpareChunk()
+    /// The bytes of the last datagram if they are few: the next one of the same size lies in the same
+    /// memory if its receiver has let go of them.
+    private var last: [UInt8] = []
     /// Whether the last call had room for more than there was, so that the kernel has no more.
-    package private(set) var tookAll = false
+    private(set) var tookAll = false
 
-    package init() {}
+    /// Whether there is nothing to take.
+    var isEmpty: Bool { next == end }
 
-    /// Whether there is nothing to be taken.
-    package var isEmpty: Bool { next == end }
+    /// Whether the last datagram was so large that a call for the next one alone costs less than to
+    /// copy it once more.
+    var expectsLarge: Bool { lastWasLarge }
 
-    /// Whether the last datagram was so large that receiving the next by a call of its own costs
-    /// less than copying it once more.
-    package var expectsLarge: Bool { lastWasLarge }
-
-    /// The messages that `take` speaks of.
-    package var messages: MessageBatch {
+    /// The messages that the facts of `take` refer to.
+    var messages: MessageBatch {
         if let kept { return kept }
         let made = MessageBatch(copies: 16)
         kept = made
@@ -46,7 +49,7 @@ package final class MessageQueue: @unchecked Sendable {
     /// Keeps some of the messages that a call has received; the queue is empty before.
     ///
     /// The last of them is the last that the call has received.
-    package func keep(_ range: Range<Int>, of batch: MessageBatch) {
+    func keep(_ range: Range<Int>, of batch: MessageBatch) {
         tookAll = range.upperBound < batch.capacity
         if range.isEmpty { return }
         if (kept?.capacity ?? 0) < range.count {
@@ -59,48 +62,50 @@ package final class MessageQueue: @unchecked Sendable {
         begin(kept)
     }
 
-    /// Takes the oldest datagram; nil where there is none. What else is asked of `messages` stays
+    /// Takes the oldest datagram; nil if there is none. What else can be asked of `messages` stays
     /// there until the next `keep`.
-    package func take() -> (bytes: [UInt8], facts: MessageFacts)? {
+    func take() -> (bytes: [UInt8], facts: MessageFacts)? {
         guard next < end, let kept else { return nil }
-        let part = take(segmentSize, of: kept)
-        return (copy(part, of: kept), kept.facts(of: part))
+        return copy(part(atMost: segmentSize, of: kept), of: kept)
     }
 
-    /// A copy of a part of a message's bytes, which may lie where the last one did.
+    /// A copy of a part of a message, and its facts.
     @inline(__always)
-    package func copy(_ part: MessagePart, of batch: MessageBatch) -> [UInt8] {
-        // SAFETY: the batch checks the part, and stays as it is meanwhile.
-        unsafe spare.copy(batch.range(of: part))
+    func copy(_ part: MessagePart, of batch: MessageBatch) -> (bytes: [UInt8], facts: MessageFacts) {
+        var spare: [UInt8] = []
+        swap(&spare, &last)
+        let datagram = batch.copy(part, reusing: spare)
+        // If the receiver changes a larger one, it must not have to copy it all first.
+        if part.count <= 2048 { last = datagram.bytes }
+        return datagram
     }
 
     /// Takes the oldest datagram into memory of the caller's: all, or as much as there is room for.
-    package func take(into buffer: inout MutableSpan<UInt8>) -> MessageFacts? {
+    func take(into buffer: inout MutableSpan<UInt8>) -> MessageFacts? {
         guard next < end, let kept else { return nil }
-        let part = take(segmentSize, of: kept)
-        _ = kept.copy(part, into: &buffer)
+        let part = part(atMost: segmentSize, of: kept)
         noteSize(part.count)
-        return kept.facts(of: part)
+        return kept.copy(part, into: &buffer)
     }
 
     /// Notes how large a datagram was.
-    package func noteSize(_ count: Int) { lastWasLarge = count > 4096 }
+    func noteSize(_ count: Int) { lastWasLarge = count > 4096 }
 
-    /// Takes the oldest message as the kernel has joined it, without what was taken of it before;
-    /// where that is more than `limit` bytes, only its first datagram.
-    package func takeJoined(limit: Int) -> MessagePart? {
+    /// Takes the oldest message as the kernel has joined it, without what was taken of it before; if
+    /// that is more than `limit` bytes, only its first datagram.
+    func takeJoined(limit: Int) -> MessagePart? {
         guard next < end, let kept else { return nil }
-        return take(kept.count(of: next) - offset <= limit ? 0 : segmentSize, of: kept)
+        return part(atMost: count - offset <= limit ? 0 : segmentSize, of: kept)
     }
 
-    /// Takes at most so many bytes of the oldest message; 0 for all.
+    /// Moves on by at most so many bytes of the oldest message; 0 for all.
     @inline(__always)
-    private func take(_ most: Int, of kept: MessageBatch) -> MessagePart {
-        let rest = kept.count(of: next) - offset
-        let count = most == 0 ? rest : min(most, rest)
-        let part = MessagePart(index: next, start: offset, count: count)
-        if count < rest {
-            offset += count
+    private func part(atMost most: Int, of kept: MessageBatch) -> MessagePart {
+        let rest = count - offset
+        let length = most == 0 ? rest : min(most, rest)
+        let part = MessagePart(index: next, start: offset, count: length)
+        if length < rest {
+            offset += length
         } else {
             next += 1
             begin(kept)
@@ -111,12 +116,12 @@ package final class MessageQueue: @unchecked Sendable {
     @inline(__always)
     private func begin(_ kept: MessageBatch) {
         offset = 0
-        segmentSize = next < end ? kept.segmentSize(of: next) ?? 0 : 0
+        (count, segmentSize) = next < end ? kept.extent(of: next) : (0, 0)
     }
 
-    /// Gives away memory where that is much and the socket waits: an idle one holds little.
+    /// Gives away the memory if it is much and nothing lies in it: an idle socket holds little.
     @inline(__always)
-    package func takeSurplus() -> MessageBatch? {
+    func takeSurplus() -> MessageBatch? {
         guard next == end, let surplus = kept, surplus.size > 4096 else { return nil }
         kept = nil
         return surplus
