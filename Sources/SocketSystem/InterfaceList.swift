@@ -57,7 +57,7 @@ package enum InterfaceList {
         return mtu
     }
 
-    /// The index of the interface with this name, if_nametoindex(3); nil where there is none.
+    /// The index of the interface with this name, if_nametoindex(3); nil if there is none.
     package static func index(ofName name: String) -> UInt32? {
         // A name with a zero byte would be cut there and could name another interface, and the
         // kernel cuts at a colon.
@@ -68,7 +68,7 @@ package enum InterfaceList {
         return index == 0 ? nil : index
     }
 
-    /// The name of the interface with this index, if_indextoname(3); nil where there is none.
+    /// The name of the interface with this index, if_indextoname(3); nil if there is none.
     package static func name(ofIndex index: UInt32) -> String? {
         // SAFETY: the buffer has the IF_NAMESIZE bytes that the call may write, and one more that
         // stays zero.

@@ -1,8 +1,6 @@
 internal import CSocketSystem
 internal import Glibc
 
-// MARK: - Copies
-
 extension MessageBatch {
     /// All bytes of a message.
     @inline(__always)
@@ -36,12 +34,13 @@ extension MessageBatch {
         )
     }
 
-    /// A copy of a part's bytes, and its facts.
+    /// Copies a part's bytes into an array.
     ///
     /// - Parameters:
     ///   - part: The part.
     ///   - spare: An array that the bytes are copied into if it has as many: nothing is allocated if
     ///     nobody else has it.
+    /// - Returns: The bytes and the facts.
     package func copy(
         _ part: MessagePart,
         reusing spare: consuming [UInt8]

@@ -6,7 +6,7 @@ internal import Glibc
 /// - Parameters:
 ///   - name: What `top -H` shows; cut to 15 bytes.
 ///   - body: What the thread runs.
-/// - Throws: EAGAIN where the system has no room for another thread.
+/// - Throws: EAGAIN if the system has no room for another thread.
 package func startThread(
     name: String,
     _ body: @escaping @Sendable () -> Void
@@ -28,6 +28,11 @@ private final class ThreadBody: Sendable {
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }
 }
 
+/// Lets the calling thread sleep, poll(2) of nothing.
+package func pauseThread(milliseconds: CInt) {
+    _ = csock_poll(nil, 0, milliseconds)
+}
+
 /// Lets another thread that wants this processor have it first, sched_yield(2).
 package func letOthersRun() { sched_yield() }
 
@@ -40,7 +45,7 @@ package var availableProcessors: Int { Int(csock_processors_available()) }
 
 /// An object that belongs to the calling thread: one loop's thread knows its loop.
 ///
-/// The pointer is unowned: who sets it keeps the object alive and clears it before the end.
+/// The pointer is unowned: the code that sets it keeps the object alive and clears it before the end.
 package func threadObject() -> UnsafeMutableRawPointer? { unsafe csock_current_loop() }
 
 /// Sets or clears the calling thread's object.

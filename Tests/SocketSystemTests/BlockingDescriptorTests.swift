@@ -28,7 +28,10 @@ struct BlockingDescriptorTests {
         var peer: CInt { second.rawValue }
     }
 
-    @Test("reading an empty stream does not wait", arguments: [ReadStyle.plain, .stopsAtDescriptors])
+    @Test(
+        "reading an empty stream does not wait",
+        arguments: [ReadStyle.plain, .stopsAtDescriptors]
+    )
     func readStream(style: ReadStyle) throws {
         let pair = try BlockingPair(type: SocketKind.stream)
         let scratch = ScratchBuffer(size: 100)

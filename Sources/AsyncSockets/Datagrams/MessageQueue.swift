@@ -71,7 +71,8 @@ final class MessageQueue: @unchecked Sendable {
 
     /// A copy of a part of a message, and its facts.
     @inline(__always)
-    func copy(_ part: MessagePart, of batch: MessageBatch) -> (bytes: [UInt8], facts: MessageFacts) {
+    func copy(_ part: MessagePart, of batch: MessageBatch) -> (bytes: [UInt8], facts: MessageFacts)
+    {
         var spare: [UInt8] = []
         swap(&spare, &last)
         let datagram = batch.copy(part, reusing: spare)

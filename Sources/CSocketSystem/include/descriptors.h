@@ -1,4 +1,4 @@
-// What every descriptor has, whatever it stands for.
+// What all descriptors have in common.
 
 #ifndef CSOCKET_DESCRIPTORS_H
 #define CSOCKET_DESCRIPTORS_H

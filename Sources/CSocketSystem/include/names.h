@@ -15,11 +15,11 @@ enum csock_lookup_failure {
     CSOCK_LOOKUP_BAD_NAME = 5,   // not a name, or not one that IDNA can encode
 };
 
-// Looks up the addresses of one family, blocking. The name is UTF-8, whatever the program's
-// locale. Returns 0 and a list for freeaddrinfo(3), a csock_lookup_failure, or a negated errno.
+// getaddrinfo(3): the addresses of one family, blocking. The name is UTF-8, also if the program's
+// locale is another. Returns 0 and a list for freeaddrinfo(3), a csock_lookup_failure, or a negated errno.
 int csock_lookup_host(const char *name, int family, struct addrinfo **list);
 
-// Looks up a service's port for a socket type, blocking: the port, or -1 if there is none.
+// getaddrinfo(3): a service's port for a socket type, blocking: the port, or -1 if there is none.
 int csock_lookup_service(const char *name, int type);
 
 #endif

@@ -1,8 +1,8 @@
 // Signals as counts that a thread waits for.
 //
 // A signal's handler adds one to the signal's count and posts a semaphore: both are safe there. One
-// thread, the dispatcher, waits for the semaphore and takes the counts. The dispatcher is the one
-// thread that is sure to have the watched signals unblocked, whatever masks the others have.
+// thread, the dispatcher, waits for the semaphore and takes the counts. Other threads may have any
+// mask: the dispatcher is the one that is sure to have the watched signals unblocked.
 
 #ifndef CSOCKET_SIGNALS_H
 #define CSOCKET_SIGNALS_H
