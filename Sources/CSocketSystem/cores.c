@@ -1,15 +1,26 @@
 #define _GNU_SOURCE
 #include "cores.h"
-#include "raw_syscall.h"
+#include "negated_errno.h"
 
 #include <linux/filter.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #ifndef SO_ATTACH_REUSEPORT_CBPF
 #define SO_ATTACH_REUSEPORT_CBPF 51
 #endif
+
+int csock_processors_available(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) {
+        int count = CPU_COUNT(&set);
+        if (count > 0) return count;
+    }
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (int)online : 1;
+}
 
 int csock_pin_thread(int n) {
     cpu_set_t allowed, one;
@@ -32,6 +43,6 @@ int csock_steer_by_processor(int listener, unsigned count) {
         {BPF_RET | BPF_A, 0, 0, 0},
     };
     struct sock_fprog program = {.len = sizeof code / sizeof *code, .filter = code};
-    return OR_ERRNO(setsockopt(
+    return or_errno(setsockopt(
         listener, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program));
 }

@@ -5,11 +5,11 @@
 #include <errno.h>
 #include <locale.h>
 #include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
-// Lookups
+// IDNA is an extension of glibc; without it, such names are looked up as they are.
+#ifndef AI_IDN
+#define AI_IDN 0
+#endif
 
 static locale_t utf8_locale;
 static pthread_once_t utf8_once = PTHREAD_ONCE_INIT;
@@ -64,58 +64,4 @@ int csock_lookup_service(const char *name, int type) {
     int port = ntohs(((struct sockaddr_in *)list->ai_addr)->sin_port);
     freeaddrinfo(list);
     return port;
-}
-
-// Gates
-
-struct csock_gate {
-    pthread_mutex_t mutex;
-    pthread_cond_t opened;
-    int is_open;
-};
-
-struct csock_gate *csock_gate_create(void) {
-    struct csock_gate *gate = malloc(sizeof *gate);
-    if (!gate) abort();
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_mutex_init(&gate->mutex, NULL);
-    pthread_cond_init(&gate->opened, &attributes);
-    pthread_condattr_destroy(&attributes);
-    gate->is_open = 0;
-    return gate;
-}
-
-void csock_gate_open(struct csock_gate *gate) {
-    pthread_mutex_lock(&gate->mutex);
-    gate->is_open = 1;
-    pthread_cond_signal(&gate->opened);
-    pthread_mutex_unlock(&gate->mutex);
-}
-
-int csock_gate_wait(struct csock_gate *gate, int64_t nanoseconds) {
-    struct timespec deadline;
-    clock_gettime(CLOCK_MONOTONIC, &deadline);
-    deadline.tv_sec += nanoseconds / 1000000000;
-    deadline.tv_nsec += nanoseconds % 1000000000;
-    if (deadline.tv_nsec >= 1000000000) {
-        deadline.tv_sec += 1;
-        deadline.tv_nsec -= 1000000000;
-    }
-    pthread_mutex_lock(&gate->mutex);
-    int error = 0;
-    while (!gate->is_open && error == 0) {
-        error = pthread_cond_timedwait(&gate->opened, &gate->mutex, &deadline);
-    }
-    int was_open = gate->is_open;
-    gate->is_open = 0;
-    pthread_mutex_unlock(&gate->mutex);
-    return was_open;
-}
-
-void csock_gate_destroy(struct csock_gate *gate) {
-    pthread_cond_destroy(&gate->opened);
-    pthread_mutex_destroy(&gate->mutex);
-    free(gate);
 }

@@ -1,6 +1,6 @@
 #define _GNU_SOURCE
 #include "signals.h"
-#include "raw_syscall.h"
+#include "negated_errno.h"
 
 #include <pthread.h>
 #include <semaphore.h>
@@ -28,7 +28,7 @@ int csock_signal_watch(int number) {
     atomic_store(&counts[number], 0);
     struct sigaction action = {.sa_handler = count_signal, .sa_flags = SA_RESTART};
     sigfillset(&action.sa_mask);
-    return OR_ERRNO(sigaction(number, &action, &previous[number]));
+    return or_errno(sigaction(number, &action, &previous[number]));
 }
 
 void csock_signal_unwatch(int number) {
@@ -64,10 +64,4 @@ unsigned csock_signal_take(int number) {
 
 int csock_signal_is_realtime(int number) { return number >= SIGRTMIN && number <= SIGRTMAX; }
 
-int csock_kill(int process, int number) { return OR_ERRNO(kill(process, number)); }
-
-int csock_signal_is_default(int number) {
-    struct sigaction action;
-    int result = OR_ERRNO(sigaction(number, NULL, &action));
-    return result < 0 ? result : action.sa_handler == SIG_DFL;
-}
+int csock_kill(int process, int number) { return or_errno(kill(process, number)); }

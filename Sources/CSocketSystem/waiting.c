@@ -1,40 +1,51 @@
 #define _GNU_SOURCE
 #include "waiting.h"
-#include "raw_syscall.h"
+#include "negated_errno.h"
 
-#include <fcntl.h>
 #include <sys/select.h>
 #include <sys/stat.h>
 #include <time.h>
 
-static struct timespec *timeout(struct timespec *room, int milliseconds) {
-    if (milliseconds < 0) return NULL;
-    room->tv_sec = milliseconds / 1000;
-    room->tv_nsec = (long)(milliseconds % 1000) * 1000000;
-    return room;
+int csock_epoll_create(void) { return or_errno(epoll_create1(EPOLL_CLOEXEC)); }
+
+int csock_epoll_control(int epoll, int operation, int descriptor, uint32_t events, uint64_t key) {
+    struct epoll_event event = {.events = events, .data = {.u64 = key}};
+    return or_errno(epoll_ctl(epoll, operation, descriptor, &event));
 }
 
-// aarch64 has no plain poll and select: the calls with a signal mask, without one.
+int csock_epoll_wait(int epoll, struct epoll_event *events, int capacity, int milliseconds) {
+    return or_errno(epoll_wait(epoll, events, capacity, milliseconds));
+}
 
 int csock_poll(struct pollfd *entries, size_t count, int milliseconds) {
-    struct timespec room;
-    return (int)raw_syscall(
-        SYS_ppoll, (long)entries, (long)count, (long)timeout(&room, milliseconds), 0, 8, 0);
+    return or_errno(poll(entries, count, milliseconds));
 }
+
+int csock_poll_now(int descriptor, int events) {
+    struct pollfd watched = {.fd = descriptor, .events = (short)events};
+    int count;
+    do count = csock_poll(&watched, 1, 0);
+    while (count == -EINTR);
+    return count <= 0 ? count : (unsigned short)watched.revents;
+}
+
+_Static_assert(sizeof(fd_set) == FD_SETSIZE / 8, "an fd_set is its bits");
 
 int csock_select(int count,
                  unsigned long *readable,
                  unsigned long *writable,
                  unsigned long *urgent,
                  int milliseconds) {
-    struct timespec room;
-    return (int)raw_syscall(SYS_pselect6,
-                            count,
-                            (long)readable,
-                            (long)writable,
-                            (long)urgent,
-                            (long)timeout(&room, milliseconds),
-                            0);
+    struct timespec time = {
+        .tv_sec = milliseconds / 1000,
+        .tv_nsec = (long)(milliseconds % 1000) * 1000000,
+    };
+    return or_errno(pselect(count,
+                            (fd_set *)readable,
+                            (fd_set *)writable,
+                            (fd_set *)urgent,
+                            milliseconds < 0 ? NULL : &time,
+                            NULL));
 }
 
 int csock_check_watchable(int descriptor) {
@@ -43,5 +54,3 @@ int csock_check_watchable(int descriptor) {
     mode_t mode = status.st_mode;
     return S_ISREG(mode) || S_ISDIR(mode) || S_ISBLK(mode) ? -EPERM : 0;
 }
-
-int csock_is_open(int descriptor) { return fcntl(descriptor, F_GETFD) >= 0; }

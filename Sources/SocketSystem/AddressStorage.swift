@@ -61,7 +61,7 @@ package struct AddressStorage: Sendable {
         return result
     }
 
-    /// The address family, `AF_INET` and its like; `AF_UNSPEC` where nothing is stored.
+    /// The address family, `AF_INET` and its like; `AF_UNSPEC` if nothing is stored.
     @inlinable
     package var family: CInt {
         guard storedLength >= 2 else { return AF_UNSPEC }
@@ -143,6 +143,12 @@ extension AddressStorage {
             structure.scope
         )
     }
+}
+
+/// Whether an IPv6 address that begins so means something with its interface only: fe80::/10,
+/// ffx1::/16 and ffx2::/16.
+package func isOfLink(_ high: UInt64) -> Bool {
+    high >> 54 == 0xfe80 >> 6 || high >> 56 == 0xff && (1...2).contains(high >> 48 & 0xf)
 }
 
 /// `struct sockaddr_in6` with the address as integers: Swift imports the C library's own with a
@@ -283,7 +289,7 @@ extension AddressStorage {
         storedLength = socklen_t(count)
     }
 
-    /// The same of bytes that were received; empty where they are too few for any address.
+    /// An address in bytes that were received; empty if they are too few for any address.
     package init(copying bytes: Span<UInt8>) {
         self = unsafe bytes.withUnsafeBytes { unsafe AddressStorage(copying: $0) }
     }

@@ -19,7 +19,7 @@ package struct MonotonicTime: Comparable, Hashable, Sendable {
         left.nanoseconds < right.nanoseconds
     }
 
-    /// The moment `duration` later; `never` where the sum would overflow.
+    /// The moment `duration` later; `never` if the sum would overflow.
     package func advanced(by duration: Duration) -> MonotonicTime {
         let (seconds, attoseconds) = duration.components
         let (scaled, tooLong) = seconds.multipliedReportingOverflow(by: 1_000_000_000)

@@ -1,15 +1,15 @@
 internal import Glibc
 
-/// What travels beside a message's bytes: what arrived with it, or how it shall be sent, cmsg(3).
+/// The data beside a message's bytes: what arrived with it, or how it is to be sent, cmsg(3).
 ///
 /// Control data is a row of messages, each a header (length, level, type) and its data, aligned to
-/// a machine word. These functions read it as plain bytes, so whatever it holds, garbage and
-/// half a message included, they stay within its bounds.
+/// a machine word. These functions read it as plain bytes, so they stay within its bounds even if it
+/// is garbage or ends within a message.
 package enum ControlMessage {
     /// How long the header is: `size_t` and two `int`.
     static var headerSize: Int { MemoryLayout<Int>.size + 8 }
 
-    /// A length rounded up to where the next message begins.
+    /// A length rounded up to the beginning of the next message.
     static func aligned(_ length: Int) -> Int {
         let mask = MemoryLayout<Int>.size - 1
         return (length + mask) & ~mask
@@ -56,52 +56,11 @@ extension Span<UInt8> {
     }
 }
 
-/// Control data for a message to be sent.
-package struct ControlBuilder: Sendable {
-    /// What has been put together, for the kernel to read.
-    package private(set) var bytes: [UInt8] = []
-
-    package init() {}
-
-    /// Adds a message with these bytes as its data.
-    package mutating func append(level: CInt, type: CInt, data: [UInt8]) {
-        let start = bytes.count
-        let length = ControlMessage.headerSize + data.count
-        bytes.append(integer: length)
-        bytes.append(integer: level)
-        bytes.append(integer: type)
-        bytes.append(contentsOf: data)
-        let padded = start + ControlMessage.space(for: data.count)
-        bytes.append(contentsOf: repeatElement(0, count: padded - bytes.count))
-    }
-
-    /// Adds a message with an integer in the machine's byte order as its data.
-    package mutating func append<Value: FixedWidthInteger>(
-        level: CInt,
-        type: CInt,
-        integer: Value
-    ) {
-        var data: [UInt8] = []
-        data.append(integer: integer)
-        append(level: level, type: type, data: data)
-    }
-}
-
-extension [UInt8] {
-    /// Adds an integer in the machine's byte order.
-    package mutating func append<Value: FixedWidthInteger>(integer: Value) {
-        let value = integer.littleEndian
-        for index in 0..<MemoryLayout<Value>.size {
-            append(UInt8(truncatingIfNeeded: value >> Value(8 * index)))
-        }
-    }
-}
-
 // MARK: - What Unix sockets pass
 
 extension ControlMessage {
     /// The descriptors that came with a message, SCM_RIGHTS in unix(7). Each is open in this
-    /// process from the moment of the call on, so whoever received it must close every one.
+    /// process from the moment of the receiving call on, so the receiver must close every one.
     package static func rights(in bytes: Span<UInt8>) -> [CInt] {
         var rights: [CInt] = []
         forEach(in: bytes) { level, type, data in
@@ -113,7 +72,7 @@ extension ControlMessage {
         return rights
     }
 
-    /// Who sent a message, SCM_CREDENTIALS in unix(7); nil where it does not say.
+    /// The sender of a message, SCM_CREDENTIALS in unix(7); nil if the message does not say.
     package static func credentials(
         in bytes: Span<UInt8>
     ) -> (process: Int32, user: UInt32, group: UInt32)? {
@@ -128,8 +87,8 @@ extension ControlMessage {
 }
 
 extension ControlMessage {
-    /// A pidfd of the sender, SCM_PIDFD, which a socket with SO_PASSPIDFD gets; the kernel puts a
-    /// negative error number there where it could not make one.
+    /// A pidfd of the sender, SCM_PIDFD in unix(7), which a socket with SO_PASSPIDFD gets; the kernel puts
+    /// a negative error number there if it could not make one.
     static func processDescriptor(in bytes: Span<UInt8>) -> CInt? {
         var found: CInt?
         forEach(in: bytes) { level, type, data in
@@ -141,11 +100,14 @@ extension ControlMessage {
     }
 }
 
-extension ControlBuilder {
-    /// Passes descriptors along with a message. The kernel takes at most 253 of them.
-    package mutating func append(rights: [CInt]) {
-        var data: [UInt8] = []
-        for descriptor in rights { data.append(integer: descriptor) }
-        append(level: SOL_SOCKET, type: CInt(SCM_RIGHTS), data: data)
+extension ControlMessage {
+    /// The most descriptors that the kernel passes with one message, SCM_MAX_FD.
+    package static var maximumRights: Int { 253 }
+
+    /// Room for all that a Unix socket can say at once: descriptors, credentials, a pidfd, a
+    /// security label, time stamps.
+    static var unixSpace: Int {
+        space(for: 4 * maximumRights) + space(for: 12) + space(for: 4) + space(for: 512)
+            + 2 * space(for: 16)
     }
 }

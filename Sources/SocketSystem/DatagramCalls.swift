@@ -1,27 +1,17 @@
 internal import CSocketSystem
 internal import Glibc
 
-/// What one call that receives a message answers, beside the bytes that it wrote.
-package struct ReceivedMessage: Sendable {
-    /// The message's true length, or why there was none.
-    package let transfer: Transfer
-    /// Whether control data was lost for want of room.
-    package let isControlTruncated: Bool
-    /// How many bytes of control data came.
-    package let controlCount: Int
-}
-
 /// Receives a message into memory of the caller's, recvmsg(2), with the address it came from.
 ///
 /// `Transfer.count` is the message's true length, which may be more than the span holds.
 ///
 /// - Parameters:
 ///   - socket: The socket.
-///   - bytes: Where the message goes, from its beginning.
-///   - control: Where the control data goes; it may be empty.
-///   - source: Where the message came from.
-///   - fromErrorQueue: Whether to take it out of the error queue, where each message is a datagram
-///     that was sent, and its source the place that it was sent to.
+///   - bytes: What the message is written to, from its beginning.
+///   - control: What the control data is written to; it may be empty.
+///   - source: The address that the message came from.
+///   - fromErrorQueue: Whether to take it out of the error queue: each message there is a datagram
+///     that was sent, and its source is the address that it was sent to.
 /// - Returns: How long the message and its control data are.
 package func receiveMessage(
     from socket: CInt,
@@ -145,7 +135,7 @@ package func sendMessage(
     }
 }
 
-/// Ends a datagram socket's association with a peer, connect(2) to the family AF_UNSPEC.
+/// Dissolves a datagram socket's association with a peer, connect(2) to the family AF_UNSPEC.
 package func disconnectSocket(_ socket: CInt) throws(Errno) {
     var address = sockaddr()
     address.sa_family = sa_family_t(AF_UNSPEC)

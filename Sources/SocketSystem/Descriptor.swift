@@ -1,6 +1,6 @@
 internal import CSocketSystem
 
-/// A file descriptor with one owner, who closes it once: when the value's life ends.
+/// A file descriptor with one owner. It is closed once: when the value's life ends.
 ///
 /// Everything that is made by this module is close-on-exec and non-blocking from birth.
 package struct Descriptor: ~Copyable, Sendable {
@@ -27,8 +27,8 @@ package func duplicateDescriptor(_ descriptor: CInt) throws(Errno) -> Descriptor
 
 /// Closes a descriptor, close(2).
 ///
-/// Linux frees the number whatever the call answers, EINTR included, so there is nothing to retry
-/// and nothing to report.
+/// Linux frees the number even if the call fails, with EINTR too, so there is nothing to retry and
+/// nothing to report.
 package func closeDescriptor(_ descriptor: CInt) {
     _ = csock_close(descriptor)
 }
@@ -38,10 +38,10 @@ package func adoptDescriptor(_ descriptor: CInt) throws(Errno) {
     try check(csock_set_nonblocking_cloexec(descriptor))
 }
 
-/// Turns the shim's convention, a result or a negated errno, into a result or a thrown `Errno`.
-@discardableResult
-@inline(__always)
-func check(_ result: CInt) throws(Errno) -> CInt {
-    guard result < 0 else { return result }
-    throw Errno(rawValue: -result)
+/// Whether a number is an open descriptor, fcntl(2).
+package func isOpen(_ descriptor: CInt) -> Bool { csock_is_open(descriptor) != 0 }
+
+/// Closes a descriptor at execve(2), and leaves all else as it is, fcntl(2).
+package func closeOnExec(_ descriptor: CInt) throws(Errno) {
+    try check(csock_close_on_exec(descriptor))
 }

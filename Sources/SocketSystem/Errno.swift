@@ -31,7 +31,6 @@ extension Errno {
     package static var ioError: Errno { Errno(rawValue: EIO) }
     package static var interrupted: Errno { Errno(rawValue: EINTR) }
     package static var inProgress: Errno { Errno(rawValue: EINPROGRESS) }
-    package static var alreadyInProgress: Errno { Errno(rawValue: EALREADY) }
     package static var invalidArgument: Errno { Errno(rawValue: EINVAL) }
     package static var badDescriptor: Errno { Errno(rawValue: EBADF) }
     package static var notSupported: Errno { Errno(rawValue: EOPNOTSUPP) }
@@ -42,9 +41,7 @@ extension Errno {
     package static var protocolFamilyNotSupported: Errno { Errno(rawValue: EPFNOSUPPORT) }
     package static var notImplemented: Errno { Errno(rawValue: ENOSYS) }
     package static var noSuchFile: Errno { Errno(rawValue: ENOENT) }
-    package static var fileExists: Errno { Errno(rawValue: EEXIST) }
     package static var noSuchDevice: Errno { Errno(rawValue: ENODEV) }
-    package static var noSuchDeviceOrAddress: Errno { Errno(rawValue: ENXIO) }
     package static var notConnected: Errno { Errno(rawValue: ENOTCONN) }
     package static var alreadyConnected: Errno { Errno(rawValue: EISCONN) }
     package static var notASocket: Errno { Errno(rawValue: ENOTSOCK) }

@@ -52,12 +52,12 @@ package enum InterfaceList {
     /// The largest packet that the interface with this name takes, in bytes, netdevice(7).
     package static func mtu(ofName name: String) throws(Errno) -> CInt {
         // SAFETY: Swift lends the string zero-terminated for the call.
-        let mtu = unsafe cs_interface_mtu(name)
+        let mtu = unsafe csock_interface_mtu(name)
         guard mtu >= 0 else { throw Errno(rawValue: -mtu) }
         return mtu
     }
 
-    /// The index of the interface with this name, if_nametoindex(3); nil where there is none.
+    /// The index of the interface with this name, if_nametoindex(3); nil if there is none.
     package static func index(ofName name: String) -> UInt32? {
         // A name with a zero byte would be cut there and could name another interface, and the
         // kernel cuts at a colon.
@@ -68,7 +68,7 @@ package enum InterfaceList {
         return index == 0 ? nil : index
     }
 
-    /// The name of the interface with this index, if_indextoname(3); nil where there is none.
+    /// The name of the interface with this index, if_indextoname(3); nil if there is none.
     package static func name(ofIndex index: UInt32) -> String? {
         // SAFETY: the buffer has the IF_NAMESIZE bytes that the call may write, and one more that
         // stays zero.

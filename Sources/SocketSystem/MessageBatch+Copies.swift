@@ -1,25 +1,28 @@
 internal import CSocketSystem
 internal import Glibc
 
-// MARK: - Copies
-
 extension MessageBatch {
-    /// All of a message.
+    /// All bytes of a message.
     @inline(__always)
     package func whole(_ index: Int) -> MessagePart {
         MessagePart(index: index, start: 0, count: count(of: index))
     }
 
-    /// How long a part was when it was sent: longer than it is here where the message's end was cut
-    /// off.
+    /// How many bytes of a message are here, and the size of the datagrams that the kernel has joined
+    /// into it; 0 for a single one.
+    package func extent(of index: Int) -> (count: Int, segmentSize: Int) {
+        (count(of: index), segmentSize(of: index) ?? 0)
+    }
+
+    /// How long a part was when it was sent: longer than it is here if the message's end was cut off.
     @inline(__always)
-    package func length(of part: MessagePart) -> Int {
+    func length(of part: MessagePart) -> Int {
         let count = count(of: part.index)
         return part.start + part.count < count
             ? part.count : part.count + length(of: part.index) - count
     }
 
-    /// What is asked of every message that is handed out.
+    /// What is asked about every message that is handed out.
     @inline(__always)
     package func facts(of part: MessagePart) -> MessageFacts {
         MessageFacts(
@@ -31,8 +34,35 @@ extension MessageBatch {
         )
     }
 
-    /// Becomes a copy of some of another's messages, in just as much memory as they need. For a
-    /// batch that was made for copies.
+    /// Copies a part's bytes into an array.
+    ///
+    /// - Parameters:
+    ///   - part: The part.
+    ///   - spare: An array that the bytes are copied into if it has as many: nothing is allocated if
+    ///     nobody else has it.
+    /// - Returns: The bytes and the facts.
+    package func copy(
+        _ part: MessagePart,
+        reusing spare: consuming [UInt8]
+    ) -> (bytes: [UInt8], facts: MessageFacts) {
+        // SAFETY: `range` checks the part, whose bytes stay as they are meanwhile.
+        (unsafe SocketSystem.copy(range(of: part), reusing: spare), facts(of: part))
+    }
+
+    /// Copies a part's bytes into memory of the caller's: all, or as many as there is room for.
+    package func copy(_ part: MessagePart, into buffer: inout MutableSpan<UInt8>) -> MessageFacts {
+        // SAFETY: `range` checks the part; no more is copied than either side has.
+        unsafe buffer.withUnsafeMutableBytes { buffer in
+            let source = unsafe range(of: part)
+            let count = min(source.count, buffer.count)
+            guard count > 0 else { return }
+            unsafe buffer.baseAddress!.copyMemory(from: source.baseAddress!, byteCount: count)
+        }
+        return facts(of: part)
+    }
+
+    /// Becomes a copy of some of another batch's messages, in just as much memory as they need. This
+    /// batch was made for copies.
     package func keep(_ range: Range<Int>, of other: MessageBatch) {
         precondition(messageSize == 0 && range.count <= capacity)
         precondition(range.lowerBound >= 0 && range.upperBound <= other.capacity)
@@ -46,7 +76,7 @@ extension MessageBatch {
         var free = unsafe memory
         for index in range {
             let target = index - range.lowerBound
-            // SAFETY: whatever is copied was counted above; the positions are multiples of 16.
+            // SAFETY: all that is copied was counted above; the positions are multiples of 16.
             let source = unsafe other.headers + index
             let nameLength = unsafe min(Int(source.pointee.header.msg_namelen), Self.nameSize)
             let controlCount = unsafe Int(source.pointee.header.msg_controllen)
@@ -69,16 +99,16 @@ extension MessageBatch {
         }
     }
 
-    /// Keeps a batch for copies, which its user does not need now, for who needs one next: among
-    /// steady traffic no memory is allocated. A megabyte is kept, or one batch that is larger.
+    /// Keeps a batch for copies, which its user does not need now, for the next user: steady traffic
+    /// allocates no memory. A megabyte is kept, or one batch that is larger.
     package func spare(_ batch: MessageBatch) {
         guard spares.isEmpty || spareSize + batch.size <= 1 << 20 else { return }
         spares.append(batch)
         spareSize += batch.size
     }
 
-    /// A batch that was kept and has room for so many messages; nil where there is none.
-    func takeSpare(for count: Int) -> MessageBatch? {
+    /// A batch that was kept and has room for so many messages; nil if there is none.
+    package func takeSpare(for count: Int) -> MessageBatch? {
         guard let last = spares.last, last.capacity >= count else { return nil }
         spareSize -= last.size
         return spares.removeLast()
@@ -92,8 +122,8 @@ extension MessageBatch {
             + Self.aligned(count(of: index))
     }
 
-    /// Makes a message the copy of a part of another batch's, as if it had been received here: what
-    /// does not fit is cut off.
+    /// Makes a message the copy of a part of another batch's message, as if it had been received here:
+    /// what does not fit is cut off.
     package func set(_ index: Int, to part: MessagePart, of other: MessageBatch) {
         precondition(index >= 0 && index < capacity)
         used = max(used, index + 1)
@@ -116,28 +146,4 @@ extension MessageBatch {
     }
 
     private static func aligned(_ count: Int) -> Int { (count + 15) & ~15 }
-}
-
-/// A message's bytes, or some of them: one of several datagrams that the kernel has joined.
-package struct MessagePart: Sendable {
-    /// Which message.
-    package let index: Int
-    /// Where in it the part begins.
-    package let start: Int
-    /// How many bytes it has.
-    package let count: Int
-}
-
-/// What is asked of every message that is handed out, in one piece.
-package struct MessageFacts: Sendable {
-    /// Which message it is, for what else may be asked of its batch.
-    package let index: Int
-    /// How many bytes are here.
-    package let count: Int
-    /// How many bytes were sent.
-    package let length: Int
-    /// Where it came from, in host order; nil for another family than IPv4.
-    package let ipv4: (address: UInt32, port: UInt16)?
-    /// Whether the kernel said anything of it, or had no room to.
-    package let hasControl: Bool
 }

@@ -17,7 +17,7 @@ package final class MessageBatch {
     package let controlSize: Int
     /// How much memory there is for addresses, control data and bytes.
     package internal(set) var size: Int
-    /// Where they lie; the headers and vectors below say what is where.
+    /// That memory; the headers and vectors below say what lies in it, and at which place.
     var memory: UnsafeMutableRawPointer
     let headers: UnsafeMutablePointer<csock_message>
     let vectors: UnsafeMutablePointer<iovec>
@@ -25,7 +25,7 @@ package final class MessageBatch {
     var used: Int
     /// Batches for copies of this one's messages, which nobody uses now; see `spare`.
     var spares: [MessageBatch] = []
-    /// How many bytes they have together.
+    /// How many bytes the spares have together.
     var spareSize = 0
 
     static var nameSize: Int { Int(AddressStorage.capacity) }
@@ -83,8 +83,8 @@ package final class MessageBatch {
 // MARK: - Calls
 
 extension MessageBatch {
-    /// Receives what has arrived, as many messages as fit, recvmmsg(2), with their control data. The
-    /// count is that of the messages: the first ones of the batch.
+    /// Receives what has arrived, as many messages as fit, with their control data, recvmmsg(2). The
+    /// transfer counts messages: the first ones of the batch.
     package func receive(from socket: CInt) -> Transfer {
         // SAFETY: indices are below `capacity`; the kernel writes within what each header says.
         for index in 0..<used { unsafe reset(index, messageSize) }
@@ -99,7 +99,8 @@ extension MessageBatch {
         return transfer
     }
 
-    /// Receives one message into the memory of all of them: for messages larger than one's share.
+    /// Receives one message into the memory of all of them, recvmsg(2): it may be larger than one
+    /// message's share.
     package func receiveLarge(from socket: CInt) -> Transfer {
         // SAFETY: the first message's bytes begin where those of all of them do, which reach to the
         // end of the memory.
@@ -124,7 +125,7 @@ extension MessageBatch {
 
     /// Sends messages of the batch, sendmmsg(2).
     ///
-    /// - Returns: How many were sent, at least one, or why the first could not be.
+    /// - Returns: How many were sent, at least one, or why the first was not.
     package func send(_ range: Range<Int>, to socket: CInt) -> Transfer {
         precondition(range.lowerBound >= 0 && range.upperBound <= capacity)
         // SAFETY: the headers in the range were set up by `init`, `set` or a receive.
@@ -139,7 +140,7 @@ extension MessageBatch {
 // MARK: - Messages
 
 extension MessageBatch {
-    /// The length of a received message as it was sent, also where less of it is here.
+    /// The length of a received message as it was sent, also if less of it is here.
     @inline(__always)
     package func length(of index: Int) -> Int {
         precondition(index >= 0 && index < capacity)
@@ -162,31 +163,18 @@ extension MessageBatch {
     }
 
     /// A copy of a message's bytes.
-    package func copy(_ index: Int) -> [UInt8] { copy(whole(index)) }
-
-    /// A copy of a part of a message's bytes.
-    @inline(__always)
-    package func copy(_ part: MessagePart) -> [UInt8] {
-        // SAFETY: `range` checks the part; its bytes were written by the kernel, `set` or `keep`.
-        // From a typed buffer, because that initialiser is specialised here.
-        let source = unsafe range(of: part)
-        let start = unsafe source.baseAddress?.assumingMemoryBound(to: UInt8.self)
-        return unsafe [UInt8](UnsafeBufferPointer(start: start, count: source.count))
+    package func copy(_ index: Int) -> [UInt8] {
+        // SAFETY: `range` checks the index; the kernel, `set` or `keep` wrote the bytes.
+        unsafe copy(range(of: whole(index)))
     }
 
-    /// Copies a part of a message's bytes into memory of the caller's.
-    ///
-    /// - Returns: How many bytes: all, or as many as there is room for.
+    @unsafe
     @inline(__always)
-    package func copy(_ part: MessagePart, into buffer: inout MutableSpan<UInt8>) -> Int {
-        // SAFETY: as above; no more is copied than either side has.
-        unsafe buffer.withUnsafeMutableBytes { buffer in
-            let source = unsafe range(of: part)
-            let count = min(source.count, buffer.count)
-            guard count > 0 else { return 0 }
-            unsafe buffer.baseAddress!.copyMemory(from: source.baseAddress!, byteCount: count)
-            return count
-        }
+    func copy(_ source: UnsafeRawBufferPointer) -> [UInt8] {
+        // SAFETY: the caller lends bytes that were written.
+        // From a typed buffer, because that initialiser is specialised here.
+        let start = unsafe source.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        return unsafe [UInt8](UnsafeBufferPointer(start: start, count: source.count))
     }
 
     /// Lends a message's bytes.
@@ -203,7 +191,7 @@ extension MessageBatch {
         return try unsafe body(buffer.span)
     }
 
-    /// Where a message came from, or goes to; empty where there is no address.
+    /// The address that a message came from, or goes to; empty if it has none.
     package func address(of index: Int) -> AddressStorage {
         precondition(index >= 0 && index < capacity)
         let length = unsafe min(headers[index].header.msg_namelen, AddressStorage.capacity)
@@ -213,7 +201,7 @@ extension MessageBatch {
         )
     }
 
-    /// The same for IPv4, in host order and with less to copy; nil for another family.
+    /// That address for IPv4, in host order and with less to copy; nil for another family.
     @inline(__always)
     package func ipv4Address(of index: Int) -> (address: UInt32, port: UInt16)? {
         precondition(index >= 0 && index < capacity)
@@ -225,7 +213,7 @@ extension MessageBatch {
         return (UInt32(bigEndian: name.sin_addr.s_addr), UInt16(bigEndian: name.sin_port))
     }
 
-    /// Whether the kernel said anything of a message, or had no room to.
+    /// Whether control data came with a message, or was lost for want of room.
     @inline(__always)
     package func hasControl(_ index: Int) -> Bool {
         precondition(index >= 0 && index < capacity)
@@ -239,7 +227,7 @@ extension MessageBatch {
         return size.flatMap { $0 < count(of: index) ? $0 : nil }
     }
 
-    /// A copy of a message's control data; no memory is taken where there is none.
+    /// A copy of a message's control data; no memory is taken if there is none.
     package func control(of index: Int) -> [UInt8] {
         let control = unsafe controlBytes(of: index)
         // SAFETY: the kernel wrote these bytes, or `set` or `keep` did.
@@ -280,7 +268,7 @@ extension MessageBatch {
         return true
     }
 
-    /// Makes a received message one to be sent, to where it came from.
+    /// Makes a received message one to be sent, to the address that it came from.
     package func prepare(_ index: Int, count: Int, control: [UInt8]) {
         precondition(index >= 0 && index < capacity)
         precondition(count <= messageSize && control.count <= controlSize)
@@ -295,7 +283,7 @@ extension MessageBatch {
         }
     }
 
-    /// Sets where a message goes; nil for the peer that the socket is connected to.
+    /// Sets the address that a message goes to; nil for the peer that the socket is connected to.
     package func set(address: AddressStorage?, of index: Int) {
         precondition(index >= 0 && index < capacity)
         guard let address else {

@@ -1,7 +1,7 @@
 internal import CSocketSystem
 internal import Glibc
 
-/// Looks up names, getaddrinfo(3): in the hosts file, by DNS, and where else nsswitch.conf(5) says.
+/// Looks up names, getaddrinfo(3): in the hosts file, by DNS, and in what else nsswitch.conf(5) lists.
 ///
 /// The calls block, for as long as the name service takes; never call them on a loop's thread.
 package enum NameLookup {
@@ -21,8 +21,8 @@ package enum NameLookup {
         case system(Errno)
     }
 
-    /// The addresses of a host, of one family, in the order in which RFC 6724 wants them tried.
-    /// Their port is 0.
+    /// The addresses of a host, of one family, in the order in which RFC 6724 wants them tried,
+    /// getaddrinfo(3). Their port is 0.
     ///
     /// A name with letters beyond ASCII is encoded by IDNA, if the C library finds libidn2.
     package static func addresses(
@@ -51,7 +51,7 @@ package enum NameLookup {
         return addresses
     }
 
-    /// The port of a service such as `https` for a socket type, services(5).
+    /// The port of a service such as `https` for a socket type, getaddrinfo(3) and services(5).
     package static func port(ofService name: String, type: CInt) throws(Failure) -> UInt16 {
         guard !name.isEmpty, !name.utf8.contains(0) else { throw .malformed }
         // SAFETY: Swift lends the string zero-terminated.

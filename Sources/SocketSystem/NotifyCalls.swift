@@ -3,7 +3,7 @@ internal import Glibc
 
 /// The receiving end of sd_notify(3) messages: a Unix datagram socket with an abstract name.
 ///
-/// - Returns: The descriptor, which the caller must close, and what NOTIFY_SOCKET must say.
+/// - Returns: The descriptor, which the caller must close, and the value for NOTIFY_SOCKET.
 /// - Throws: Lack of descriptors.
 package func openNotifySocket() throws(Errno) -> (descriptor: CInt, name: String) {
     var result: CInt = 0
@@ -16,8 +16,8 @@ package func openNotifySocket() throws(Errno) -> (descriptor: CInt, name: String
     return (try check(result), name)
 }
 
-/// The next sd_notify(3) message and the number of its sender's process, which the kernel vouches
-/// for; nil if there is none. The sender's user does not matter: a child may have become another.
+/// The next sd_notify(3) message and the number of its sender's process, for which the kernel vouches,
+/// recvmsg(2); nil if there is none. The sender's user does not matter: a child may have become another.
 package func receiveNotification(
     _ socket: CInt
 ) throws(Errno) -> (lines: [Substring], process: CInt)? {
@@ -39,13 +39,13 @@ package func receiveNotification(
     return (text.split(separator: "\n"), process)
 }
 
-/// Sends an sd_notify(3) message to a path, or to an abstract name that begins with `@`.
+/// Sends an sd_notify(3) message to a path, or to an abstract name that begins with `@`, sendto(2).
 ///
 /// - Parameters:
 ///   - text: The message.
-///   - name: Where it goes.
+///   - name: The path or name.
 ///   - patience: How long the calling thread may wait for the receiver to take others.
-/// - Throws: EAGAIN where too many messages were not taken by then.
+/// - Throws: EAGAIN if too many messages were not taken by then.
 package func sendNotification(
     _ text: String,
     to name: String,

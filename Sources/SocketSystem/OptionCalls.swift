@@ -2,7 +2,8 @@ internal import Glibc
 
 /// getsockopt(2) and setsockopt(2), one function for each form of value.
 package enum OptionCalls {
-    /// A value of integers without padding, written to the kernel as it lies in memory.
+    /// Sets a value of integers without padding, which the kernel reads as it lies in memory,
+    /// setsockopt(2).
     package static func set<Value: BitwiseCopyable>(
         _ option: OptionName,
         to value: Value,
@@ -21,7 +22,7 @@ package enum OptionCalls {
         guard result == 0 else { throw Errno(rawValue: Glibc.errno) }
     }
 
-    /// A value whose length is its own, such as the name of an algorithm.
+    /// Sets a value that has a length of its own, such as the name of an algorithm, setsockopt(2).
     package static func set(
         _ option: OptionName,
         to bytes: [UInt8],
@@ -40,8 +41,8 @@ package enum OptionCalls {
         guard result == 0 else { throw Errno(rawValue: Glibc.errno) }
     }
 
-    /// Reads a value over `initial`, of which the kernel may leave the end as it is: it writes one
-    /// byte where some options were asked for an integer.
+    /// Reads a value over `initial`, getsockopt(2). The kernel may leave the end as it is: for some
+    /// options it writes one byte although an integer was asked for.
     package static func get<Value: BitwiseCopyable>(
         _ option: OptionName,
         over initial: Value,
@@ -64,7 +65,7 @@ package enum OptionCalls {
         return value
     }
 
-    /// Reads a value of at most `capacity` bytes, as many as the kernel has.
+    /// Reads a value of at most `capacity` bytes, as many as the kernel has, getsockopt(2).
     package static func getBytes(
         _ option: OptionName,
         capacity: Int,
@@ -93,27 +94,29 @@ package enum OptionCalls {
 // MARK: - Forms of value
 
 extension OptionCalls {
+    /// Reads an `int`, getsockopt(2).
     package static func integer(_ option: OptionName, on descriptor: CInt) throws(Errno) -> CInt {
         try get(option, over: CInt(0), on: descriptor)
     }
 
-    /// The state of a TCP connection, the first byte of `TCP_INFO`.
+    /// Reads the state of a TCP connection, the first byte of `TCP_INFO`, tcp(7).
     package static func tcpState(of descriptor: CInt) throws(Errno) -> UInt8 {
         try get(.tcpInfo, over: UInt8(0), on: descriptor)
     }
 
-    /// `SO_LINGER`; nil where it is off.
+    /// Reads `SO_LINGER`, socket(7); nil if it is off.
     package static func lingerSeconds(on descriptor: CInt) throws(Errno) -> CInt? {
         let value = try get(.linger, over: linger(), on: descriptor)
         return value.l_onoff == 0 ? nil : value.l_linger
     }
 
+    /// Sets `SO_LINGER`, socket(7); nil turns it off.
     package static func setLinger(seconds: CInt?, on descriptor: CInt) throws(Errno) {
         let value = linger(l_onoff: seconds == nil ? 0 : 1, l_linger: seconds ?? 0)
         try set(.linger, to: value, on: descriptor)
     }
 
-    /// A text that the kernel fills up with zero bytes.
+    /// Reads a text that the kernel fills up with zero bytes, getsockopt(2).
     package static func string(
         _ option: OptionName,
         capacity: Int,
@@ -123,6 +126,9 @@ extension OptionCalls {
         return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
     }
 
+    /// Sets a text, setsockopt(2).
+    ///
+    /// - Throws: `.invalidArgument` for a text with a zero byte in it.
     package static func setString(
         _ option: OptionName,
         to text: String,
@@ -133,7 +139,8 @@ extension OptionCalls {
         try set(option, to: Array(text.utf8), on: descriptor)
     }
 
-    /// Outgoing multicast by an interface's index, `IP_MULTICAST_IF` with a `struct ip_mreqn`.
+    /// Sets the interface of outgoing multicast by its index, `IP_MULTICAST_IF` in ip(7) with a
+    /// `struct ip_mreqn`.
     package static func setMulticastInterface(
         index: UInt32,
         on descriptor: CInt

@@ -1,11 +1,11 @@
 internal import Glibc
 
-/// What the kernel says of a received IP datagram, as far as the socket asked for it.
+/// What the kernel says about a received IP datagram, as far as the socket asked for it.
 package struct PacketControl: Sendable {
     /// The address that the datagram was sent to; its port is 0.
     package var destination: AddressStorage?
     /// The address of this machine that an answer comes from: the same, or for a group or a
-    /// broadcast one of the interface, where the kernel says which; its port is 0.
+    /// broadcast one of the interface, if the kernel says which; its port is 0.
     package var local: AddressStorage?
     /// The interface that it came in by.
     package var interface: UInt32?

@@ -1,28 +1,6 @@
 internal import CSocketSystem
 internal import Glibc
 
-/// A program to start as a child process.
-package struct ProgramStart: Sendable {
-    package var path: String
-    /// With the program's own name as the first.
-    package var arguments: [String]
-    package var environment: [String: String]
-    /// What the child has as descriptors 3, 4, …
-    package var descriptors: [CInt]
-    /// The environment variables that get the child's number.
-    package var numberVariables: [String]
-    /// What the child gets when the calling thread ends.
-    package var signalAtParentsEnd: SignalNumber?
-
-    package init(path: String, arguments: [String], environment: [String: String]) {
-        self.path = path
-        self.arguments = arguments
-        self.environment = environment
-        descriptors = []
-        numberVariables = []
-    }
-}
-
 /// Starts a program, vfork(2) and execve(2); returns the process's number.
 ///
 /// The child has default signal actions, an empty mask, and no descriptors but 0 to 2 and those
@@ -93,11 +71,11 @@ private func freeAll(_ strings: CStrings) {
     unsafe strings.deallocate()
 }
 
-/// Lets this process get a signal when its parent ends, PR_SET_PDEATHSIG in prctl(2); at once where
+/// Lets this process get a signal when its parent ends, PR_SET_PDEATHSIG in prctl(2); at once if
 /// the parent that it had has ended already.
 ///
-/// To be called on a thread that stays, after the last change of the process's user or group: with
-/// either, the kernel forgets it.
+/// Call it on a thread that stays, and after the last change of the process's user or group: with the
+/// thread's end or such a change the kernel forgets it.
 package func receive(
     _ signal: SignalNumber,
     atEndOfParent parent: CInt
@@ -118,14 +96,6 @@ package func sendSignal(_ signal: SignalNumber, toProcessOf pidfd: CInt) throws(
     try check(csock_pidfd_signal(pidfd, signal.rawValue))
 }
 
-/// How a process ended.
-package enum ProcessEnd: Hashable, Sendable {
-    case exited(CInt)
-    case killed(SignalNumber)
-    /// Somebody else has asked first.
-    case unknown
-}
-
 /// How the child of a pidfd ended, waitid(2); nil while it has not. After that it is gone.
 package func reapProcess(_ pidfd: CInt) throws(Errno) -> ProcessEnd? {
     var status: CInt = 0
@@ -134,36 +104,4 @@ package func reapProcess(_ pidfd: CInt) throws(Errno) -> ProcessEnd? {
     if result == -ECHILD { return .unknown }
     guard try check(result) == 1 else { return nil }
     return status >= 0 ? .exited(status) : .killed(SignalNumber(rawValue: -status))
-}
-
-/// The path that this process was started from, readlink(2) of /proc/self/exe: where its file is, or
-/// where the file is that has replaced it.
-package var executablePath: String? {
-    // SAFETY: the kernel writes at most `count` bytes.
-    let link = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) {
-        buffer -> String? in
-        let count = unsafe readlink("/proc/self/exe", buffer.baseAddress!, buffer.count)
-        guard count > 0 else { return nil }
-        return unsafe String(decoding: UnsafeRawBufferPointer(buffer).prefix(count), as: UTF8.self)
-    }
-    return link.map { pathOfProgram(link: $0, fileExists: fileExists) }
-}
-
-/// What a link in /proc to a program's file means: the kernel appends ` (deleted)` where the file
-/// was removed or replaced, proc(5), and a file may have such a name itself.
-package func pathOfProgram(link: String, fileExists: (String) -> Bool) -> String {
-    let mark = " (deleted)"
-    guard link.hasSuffix(mark), !fileExists(link) else { return link }
-    return String(link.dropLast(mark.count))
-}
-
-/// Whether there is a file of any kind, access(2).
-private func fileExists(_ path: String) -> Bool {
-    // SAFETY: the path is valid during the call.
-    unsafe access(path, F_OK) == 0
-}
-
-/// Closes a descriptor at execve(2), and leaves all else as it is, fcntl(2).
-package func closeOnExec(_ descriptor: CInt) throws(Errno) {
-    try check(csock_close_on_exec(descriptor))
 }

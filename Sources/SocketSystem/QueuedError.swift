@@ -1,19 +1,18 @@
-internal import CSocketSystem
 internal import Glibc
 
-/// An entry of a socket's error queue, MSG_ERRQUEUE in recv(2): what became of something sent.
+/// An entry of a socket's error queue, MSG_ERRQUEUE in recv(2): what became of a datagram sent.
 package struct QueuedError: Sendable {
     /// What went wrong.
     package let errno: Errno
-    /// Who says so.
+    /// The source of the report: one of the `Origin` numbers below.
     package let origin: UInt8
-    /// ICMP's type, where ICMP says so.
+    /// ICMP's type, if the report came by ICMP.
     package let type: UInt8
-    /// ICMP's code, where ICMP says so.
+    /// ICMP's code, if the report came by ICMP.
     package let code: UInt8
     /// More about it: the path MTU for EMSGSIZE.
     package let info: UInt32
-    /// Where the failed datagram was sent to.
+    /// The address that the failed datagram was sent to.
     package let destination: AddressStorage?
     /// The host that reported the failure.
     package let offender: AddressStorage?
@@ -28,7 +27,8 @@ package struct QueuedError: Sendable {
     package static var icmpv6Origin: UInt8 { 3 }
 }
 
-/// Takes the oldest entry out of a socket's error queue; nil where it is empty.
+/// Takes the oldest entry out of a socket's error queue, recvmsg(2) with MSG_ERRQUEUE; nil if it is
+/// empty.
 package func takeQueuedError(from socket: CInt) throws(Errno) -> QueuedError? {
     var destination = AddressStorage()
     var payload = [UInt8](repeating: 0, count: 1024)

@@ -24,3 +24,9 @@ private func pollNow(_ descriptor: CInt, _ events: CInt) throws(Errno) -> Bool {
         }
     }
 }
+
+/// Throws what epoll_ctl(2) would for a descriptor that cannot be waited for, fstat(2): EPERM for
+/// files and directories, which poll(2) and select(2) call ready at all times.
+package func checkWatchable(_ descriptor: CInt) throws(Errno) {
+    try check(csock_check_watchable(descriptor))
+}

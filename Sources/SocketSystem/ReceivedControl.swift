@@ -2,7 +2,7 @@ internal import Synchronization
 
 /// The control data of one received message, and the owner of the descriptors that came in it.
 ///
-/// Whatever nobody has taken is closed with this object.
+/// The descriptors that nobody has taken are closed with this object.
 package final class ReceivedControl: Sendable {
     /// The control data as the kernel wrote it, for `ControlMessage` and `PacketControl` to read.
     package let bytes: [UInt8]
@@ -13,7 +13,7 @@ package final class ReceivedControl: Sendable {
     /// A pidfd of the sender that nobody has taken.
     private let process: Mutex<CInt?>
 
-    /// Takes over control data, whose descriptors nobody else will close.
+    /// Takes over control data and its descriptors, which nobody else will close.
     package init(_ bytes: [UInt8], isTruncated: Bool) {
         self.bytes = bytes
         self.isTruncated = isTruncated
@@ -26,23 +26,20 @@ package final class ReceivedControl: Sendable {
         if let descriptor = process.withLock({ $0 }) { closeDescriptor(descriptor) }
     }
 
-    /// What the kernel says of an IP datagram.
+    /// What the kernel says about an IP datagram.
     package var packet: PacketControl {
         let bytes = bytes
         return PacketControl(bytes.span)
     }
 
-    /// Who sent a Unix message, where the socket asks for that.
+    /// The sender of a Unix message; nil unless the socket asks for it.
     package var credentials: ProcessCredentials? {
         let bytes = bytes
         return ControlMessage.credentials(in: bytes.span).map { ProcessCredentials($0) }
     }
 
-    /// Gives the pidfd of the sender away; nil where there is none, and the second time.
+    /// Gives the pidfd of the sender away; nil if there is none, and the second time.
     package func takeProcessDescriptor() -> CInt? { process.withLock { $0.take() } }
-
-    /// How many descriptors nobody has taken.
-    package var descriptorCount: Int { rights.withLock { $0.count } }
 
     /// Gives all descriptors away, close-on-exec, to be closed by the caller. A second call gives
     /// none.

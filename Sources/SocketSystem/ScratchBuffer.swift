@@ -19,12 +19,14 @@ package struct ScratchBuffer: ~Copyable, @unchecked Sendable {
     /// How many bytes fit.
     package var size: Int { unsafe bytes.count }
 
-    /// A copy of the first `count` bytes, which a call has just filled.
-    package func copy(first count: Int) -> [UInt8] {
+    /// A copy of the first `count` bytes, which a call has just filled; perhaps in the memory of
+    /// another array, if nobody else has it.
+    @inline(__always)
+    package func copy(first count: Int, reusing spare: consuming [UInt8] = []) -> [UInt8] {
         // SAFETY: the kernel wrote `count` bytes, which it was told to be within the buffer.
-        // From a typed buffer, because that initialiser is specialised here: others look their
-        // metadata up each time.
-        let start = unsafe bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
-        return unsafe [UInt8](UnsafeBufferPointer(start: start, count: count))
+        unsafe SocketSystem.copy(
+            UnsafeRawBufferPointer(rebasing: bytes[..<count]),
+            reusing: spare
+        )
     }
 }

@@ -1,31 +1,6 @@
 internal import CSocketSystem
 internal import Glibc
 
-/// What a socket is made of: the three arguments of socket(2).
-package struct SocketKind: Hashable, Sendable {
-    package let family: CInt
-    package let type: CInt
-    package let proto: CInt
-
-    package init(family: CInt, type: CInt, proto: CInt = 0) {
-        self.family = family
-        self.type = type
-        self.proto = proto
-    }
-
-    package static func tcp(_ family: CInt) -> SocketKind {
-        SocketKind(family: family, type: stream, proto: CInt(IPPROTO_TCP))
-    }
-
-    /// The number of UDP, RFC 768.
-    package static var udpProtocol: CInt { CInt(IPPROTO_UDP) }
-
-    package static var stream: CInt { CInt(SOCK_STREAM.rawValue) }
-    package static var datagram: CInt { CInt(SOCK_DGRAM.rawValue) }
-    package static var sequencedPacket: CInt { CInt(SOCK_SEQPACKET.rawValue) }
-    package static var internetFamilies: [CInt] { [AF_INET, AF_INET6] }
-}
-
 /// Makes a socket, socket(2).
 package func openSocket(_ kind: SocketKind) throws(Errno) -> Descriptor {
     Descriptor(owning: try check(csock_socket(kind.family, kind.type, kind.proto)))
@@ -56,21 +31,13 @@ package func acceptSocket(
     return Descriptor(owning: accepted)
 }
 
-/// Starts or finishes a connection, connect(2). `EINPROGRESS` means: wait until writable.
+/// Starts or finishes a connection, connect(2). `EINPROGRESS` means: wait until the socket is
+/// writable.
 package func connectSocket(_ socket: CInt, to address: AddressStorage) throws(Errno) {
     try unsafe address.withSockaddr { (pointer, length) throws(Errno) in
         // SAFETY: the pointer is valid for `length` bytes during the call.
         _ = try check(unsafe csock_connect(socket, pointer, length))
     }
-}
-
-/// The directions that `shutdownSocket` ends.
-package struct ShutdownDirection: Hashable, Sendable {
-    package let rawValue: CInt
-
-    package static var read: ShutdownDirection { .init(rawValue: CInt(SHUT_RD)) }
-    package static var write: ShutdownDirection { .init(rawValue: CInt(SHUT_WR)) }
-    package static var both: ShutdownDirection { .init(rawValue: CInt(SHUT_RDWR)) }
 }
 
 /// Ends one or both directions of a connection, shutdown(2).
@@ -98,37 +65,31 @@ package func remoteAddress(of socket: CInt) throws(Errno) -> AddressStorage {
     return address
 }
 
-/// What went wrong with a socket since somebody asked last, SO_ERROR in socket(7); 0 for nothing.
+/// What went wrong with a socket since the last such call, SO_ERROR in socket(7); 0 for nothing.
 package func pendingError(of socket: CInt) throws(Errno) -> Errno {
-    Errno(rawValue: try integerOption(socket, SOL_SOCKET, SO_ERROR))
+    Errno(rawValue: try OptionCalls.integer(.error, on: socket))
 }
 
-/// Fails unless a descriptor is a socket of a type and one of some families; `proto` is for a type
-/// that several protocols have.
+/// Fails unless a descriptor is a socket of a type and one of some families, SO_TYPE, SO_DOMAIN and
+/// SO_PROTOCOL in socket(7); `proto` is for a type that several protocols have.
 package func requireSocket(
     _ socket: CInt,
     type: CInt,
     families: [CInt],
     proto: CInt? = nil
 ) throws(Errno) {
-    guard try integerOption(socket, SOL_SOCKET, SO_TYPE) == type else { throw .invalidArgument }
-    let family = try integerOption(socket, SOL_SOCKET, SO_DOMAIN)
+    guard try OptionCalls.integer(.socketType, on: socket) == type else { throw .invalidArgument }
+    let family = try OptionCalls.integer(.domain, on: socket)
     guard families.contains(family) else { throw .wrongAddressFamily }
     guard let proto else { return }
-    guard try integerOption(socket, SOL_SOCKET, SO_PROTOCOL) == proto else {
+    guard try OptionCalls.integer(.protocolNumber, on: socket) == proto else {
         throw .protocolNotSupported
     }
 }
 
 /// Fails unless a socket listens, SO_ACCEPTCONN in socket(7).
 package func requireListening(_ socket: CInt) throws(Errno) {
-    guard try integerOption(socket, SOL_SOCKET, SO_ACCEPTCONN) != 0 else { throw .invalidArgument }
-}
-
-func integerOption(_ socket: CInt, _ level: CInt, _ name: CInt) throws(Errno) -> CInt {
-    var value: CInt = 0
-    var length = socklen_t(MemoryLayout<CInt>.size)
-    // SAFETY: the kernel writes at most `length` bytes to a local of that size.
-    try check(unsafe csock_getsockopt(socket, level, name, &value, &length))
-    return value
+    guard try OptionCalls.integer(.acceptsConnections, on: socket) != 0 else {
+        throw .invalidArgument
+    }
 }

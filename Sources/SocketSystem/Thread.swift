@@ -6,7 +6,7 @@ internal import Glibc
 /// - Parameters:
 ///   - name: What `top -H` shows; cut to 15 bytes.
 ///   - body: What the thread runs.
-/// - Throws: EAGAIN where the system has no room for another thread.
+/// - Throws: EAGAIN if the system has no room for another thread.
 package func startThread(
     name: String,
     _ body: @escaping @Sendable () -> Void
@@ -26,6 +26,11 @@ private final class ThreadBody: Sendable {
     let run: @Sendable () -> Void
 
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+}
+
+/// Lets the calling thread sleep, poll(2) of nothing.
+package func pauseThread(milliseconds: CInt) {
+    _ = csock_poll(nil, 0, milliseconds)
 }
 
 /// How many processors this process may run on, sched_getaffinity(2).

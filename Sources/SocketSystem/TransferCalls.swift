@@ -1,52 +1,6 @@
 internal import CSocketSystem
 internal import Glibc
 
-/// What a non-blocking transfer answered: how many bytes moved, or why none did.
-public struct Transfer: Hashable, Sendable {
-    /// The kernel's answer: a count, or a negated errno.
-    @usableFromInline let answer: Int
-    /// Whether the kernel ended a read before the bytes it has were all taken; see `ReadStyle`.
-    package let stoppedEarly: Bool
-
-    @inlinable
-    init(answer: Int) { self.init(answer: answer, stoppedEarly: false) }
-
-    @usableFromInline
-    init(answer: Int, stoppedEarly: Bool) {
-        self.answer = answer
-        self.stoppedEarly = stoppedEarly
-    }
-
-    /// The bytes moved, or nil if the call failed.
-    @inlinable
-    public var count: Int? { answer >= 0 ? answer : nil }
-
-    /// Whether the call would have had to wait.
-    public var mustWait: Bool { answer == -Int(EAGAIN) }
-
-    /// Why the call failed; meaningful only where `count` is nil.
-    @inlinable
-    public var errno: Errno { Errno(rawValue: CInt(truncatingIfNeeded: -answer)) }
-}
-
-/// Repeats a call for as long as a signal interrupts it: no signal means anything here.
-@inline(__always)
-func uninterrupted(_ call: () -> Int) -> Transfer {
-    while true {
-        let answer = call()
-        if answer != -Int(EINTR) { return Transfer(answer: answer) }
-    }
-}
-
-/// How a stream is read.
-package enum ReadStyle: Sendable {
-    /// recv(2): fewer bytes than asked for are all there were.
-    case plain
-    /// recvmsg(2): the kernel ends a read of a Unix stream at a message that carries descriptors,
-    /// and only this call tells that it did.
-    case stopsAtDescriptors
-}
-
 /// One read into memory that is writable for `count` bytes.
 @inline(__always)
 private func receive(
@@ -64,7 +18,7 @@ private func receive(
     return Transfer(answer: transfer.answer, stoppedEarly: stopped != 0)
 }
 
-/// Reads what has arrived, at most the span's length, recv(2).
+/// Reads what has arrived, at most the span's length, recv(2) or recvmsg(2).
 package func receive(
     from socket: CInt,
     into bytes: inout MutableSpan<UInt8>,
@@ -75,7 +29,7 @@ package func receive(
     }
 }
 
-/// Reads into a scratch buffer of the caller's.
+/// Reads what has arrived into a scratch buffer of the caller's, recv(2) or recvmsg(2).
 package func receive(
     from socket: CInt,
     into scratch: borrowing ScratchBuffer,
@@ -86,9 +40,9 @@ package func receive(
     return unsafe receive(from: socket, bytes.baseAddress, bytes.count, style)
 }
 
-/// Reads at most `capacity` bytes into a new array.
+/// Reads at most `capacity` bytes into a new array, recv(2) or recvmsg(2).
 ///
-/// The array is empty at the end of the stream and where the transfer failed.
+/// The array is empty at the end of the stream and if the transfer failed.
 package func receiveArray(
     from socket: CInt,
     capacity: Int,
@@ -117,7 +71,7 @@ package func send(_ bytes: Span<UInt8>, to socket: CInt) -> Transfer {
 ///   - buffers: All the buffers of the message.
 ///   - first: The first buffer that is not wholly sent.
 ///   - offset: How many bytes of that buffer are sent.
-///   - socket: Where they go.
+///   - socket: The socket that they go to.
 /// - Returns: How many bytes moved, of all the buffers together.
 package func send(
     _ buffers: [[UInt8]],

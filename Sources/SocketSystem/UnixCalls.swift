@@ -1,14 +1,6 @@
 internal import CSocketSystem
 internal import Glibc
 
-extension SocketKind {
-    package static func unix(_ type: CInt) -> SocketKind {
-        SocketKind(family: AF_UNIX, type: type)
-    }
-
-    package static var unixFamilies: [CInt] { [AF_UNIX] }
-}
-
 /// Makes two sockets that are connected to each other, socketpair(2).
 package func openSocketPair(type: CInt) throws(Errno) -> (CInt, CInt) {
     var ends: (CInt, CInt) = (-1, -1)
@@ -22,25 +14,14 @@ package func openSocketPair(type: CInt) throws(Errno) -> (CInt, CInt) {
 }
 
 /// Gives each packet of a socket something beside its bytes, so that an empty one is told apart
-/// from the end of the connection, which recvmsg(2) answers with 0 as well.
+/// from the end of the connection, for which recvmsg(2) answers 0 as well; SO_TIMESTAMPNS in socket(7).
 package func markPackets(of socket: CInt) throws(Errno) {
     try check(csock_mark_packets(socket))
 }
 
 // MARK: - The peer
 
-/// Who a process is, as the kernel vouches for it.
-package struct ProcessCredentials: Hashable, Sendable {
-    package let process: Int32
-    package let user: UInt32
-    package let group: UInt32
-
-    init(_ credentials: (process: Int32, user: UInt32, group: UInt32)) {
-        (process, user, group) = credentials
-    }
-}
-
-/// Who the peer was when it connected or began to listen, SO_PEERCRED in unix(7).
+/// The peer's process when it connected or began to listen, SO_PEERCRED in unix(7).
 package func peerCredentials(of socket: CInt) throws(Errno) -> ProcessCredentials {
     var (process, user, group): (Int32, UInt32, UInt32) = (0, 0, 0)
     // SAFETY: each pointer is to a local of its type.
@@ -48,12 +29,12 @@ package func peerCredentials(of socket: CInt) throws(Errno) -> ProcessCredential
     return ProcessCredentials((process, user, group))
 }
 
-/// A pidfd of the peer, SO_PEERPIDFD; since Linux 6.5.
+/// A pidfd of the peer, SO_PEERPIDFD in unix(7); since Linux 6.5.
 package func peerProcessDescriptor(of socket: CInt) throws(Errno) -> Descriptor {
     Descriptor(owning: try check(csock_peer_process_descriptor(socket)))
 }
 
-/// The peer's supplementary groups, SO_PEERGROUPS.
+/// The peer's supplementary groups, SO_PEERGROUPS in unix(7).
 package func peerGroups(of socket: CInt) throws(Errno) -> [UInt32] {
     // NGROUPS_MAX: no process has more.
     let capacity = 65_536

@@ -1,5 +1,4 @@
 internal import CSocketSystem
-internal import Glibc
 
 /// Reads what a Unix stream has, with what was passed along, recvmsg(2).
 ///
@@ -7,7 +6,7 @@ internal import Glibc
 ///
 /// - Parameters:
 ///   - socket: The stream.
-///   - scratch: Where the bytes go before they are copied.
+///   - scratch: What the bytes are read into before they are copied.
 ///   - limit: How many bytes are taken at most; positive.
 /// - Returns: The bytes; the control data, if there was any; and how it went.
 package func receiveUnixMessage(
@@ -51,7 +50,7 @@ package func receiveUnixMessage(
 /// passed along and the address it came from.
 ///
 /// - Returns: The message's true length, which may be more than the span holds; and the control
-///   data, nil where nothing came beside the bytes.
+///   data, nil if nothing came beside the bytes.
 package func receiveUnixMessage(
     from socket: CInt,
     into bytes: inout MutableSpan<UInt8>,
@@ -66,16 +65,4 @@ package func receiveUnixMessage(
     copy.reserveCapacity(received.controlCount)
     for index in 0..<received.controlCount { copy.append(control[index]) }
     return (received.transfer, ReceivedControl(copy, isTruncated: received.isControlTruncated))
-}
-
-extension ControlMessage {
-    /// The most descriptors that the kernel passes with one message, SCM_MAX_FD.
-    package static var maximumRights: Int { 253 }
-
-    /// Room for all that a Unix socket can say at once: descriptors, credentials, a pidfd, a
-    /// security label, time stamps.
-    static var unixSpace: Int {
-        space(for: 4 * maximumRights) + space(for: 12) + space(for: 4) + space(for: 512)
-            + 2 * space(for: 16)
-    }
 }

@@ -1,12 +1,12 @@
 internal import CSocketSystem
 internal import Glibc
 
-/// A counter whose writing makes it readable, eventfd(2).
+/// Makes a counter that a write makes readable, eventfd(2).
 package func openEventCounter() throws(Errno) -> Descriptor {
     Descriptor(owning: try check(csock_eventfd()))
 }
 
-/// A pipe, pipe2(2): where eventfd is not to be had.
+/// Makes a pipe, pipe2(2): for systems without eventfd.
 package func openPipe() throws(Errno) -> (reader: CInt, writer: CInt) {
     var ends: (CInt, CInt) = (-1, -1)
     try unsafe withUnsafeMutablePointer(to: &ends) { pointer throws(Errno) in
@@ -18,14 +18,14 @@ package func openPipe() throws(Errno) -> (reader: CInt, writer: CInt) {
     return ends
 }
 
-/// Makes the other end readable. A full counter or pipe is readable already.
+/// Makes the other end readable, write(2). A full counter or pipe is readable already.
 package func signalWakeDescriptor(_ descriptor: CInt) {
     var one: UInt64 = 1
     // SAFETY: eight bytes of a local; eventfd wants exactly eight.
     while unsafe csock_write(descriptor, &one, 8) == -Int(EINTR) {}
 }
 
-/// Empties a counter or a pipe, so that it is no longer readable.
+/// Empties a counter or a pipe, so that it is no longer readable, read(2).
 package func drainWakeDescriptor(_ descriptor: CInt) {
     // SAFETY: the kernel writes at most the buffer's size.
     unsafe withUnsafeTemporaryAllocation(byteCount: 512, alignment: 8) { buffer in

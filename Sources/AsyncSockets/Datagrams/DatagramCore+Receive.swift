@@ -178,8 +178,8 @@ extension DatagramCore {
             queue.keep(0..<count, of: batch)
             datagram = takeQueued()
         } else {
-            let first = batch.whole(0)
-            datagram = Datagram(queue.copy(first, of: batch), batch.facts(of: first), of: batch)
+            let (bytes, facts) = queue.copy(batch.whole(0), of: batch)
+            datagram = Datagram(bytes, facts, of: batch)
             queue.keep(1..<count, of: batch)
         }
         return afterTaking

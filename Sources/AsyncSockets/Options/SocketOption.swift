@@ -41,15 +41,6 @@ public struct SocketOption<Value: Sendable>: Sendable {
         try setter(descriptor, value)
     }
 
-    /// The error of a failed read, with the option's name.
-    func readError(
-        _ errno: Errno,
-        local: SocketAddress? = nil,
-        remote: SocketAddress? = nil
-    ) -> SocketError {
-        SocketError(.getOption, errno, local: local, remote: remote, reason: name)
-    }
-
     /// The error of a failed write, with the option's name and the value.
     func writeError(
         _ errno: Errno,

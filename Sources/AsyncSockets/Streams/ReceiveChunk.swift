@@ -20,7 +20,7 @@ func receiveChunk(from socket: CInt, expected: Int, _ style: ReadStyle) -> Recei
         return receiveLargeChunk(from: socket, expected: expected, style)
     }
     let transfer = receive(from: socket, into: buffers.scratch, style)
-    let chunk = buffers.chunk.copy(buffers.scratch, first: transfer.count ?? 0)
+    let chunk = buffers.chunk(first: transfer.count ?? 0)
     return (chunk, transfer, transfer.emptied(buffers.scratch.size))
 }
 

@@ -1,10 +1,9 @@
-// Names: getaddrinfo(3) with what its GNU extensions offer, and a gate for a thread to wait at.
+// Names: getaddrinfo(3) with what its GNU extensions offer.
 
 #ifndef CSOCKET_NAMES_H
 #define CSOCKET_NAMES_H
 
 #include <netdb.h>
-#include <stdint.h>
 
 // Why a lookup found nothing: the EAI_ numbers, some of which are hidden without _GNU_SOURCE, by
 // what they mean to the caller.
@@ -16,19 +15,11 @@ enum csock_lookup_failure {
     CSOCK_LOOKUP_BAD_NAME = 5,   // not a name, or not one that IDNA can encode
 };
 
-// Looks up the addresses of one family, blocking. The name is UTF-8, whatever the program's
-// locale. Returns 0 and a list for freeaddrinfo(3), a csock_lookup_failure, or a negated errno.
+// getaddrinfo(3): the addresses of one family, blocking. The name is UTF-8, also if the program's
+// locale is another. Returns 0 and a list for freeaddrinfo(3), a csock_lookup_failure, or a negated errno.
 int csock_lookup_host(const char *name, int family, struct addrinfo **list);
 
-// Looks up a service's port for a socket type, blocking: the port, or -1 if there is none.
+// getaddrinfo(3): a service's port for a socket type, blocking: the port, or -1 if there is none.
 int csock_lookup_service(const char *name, int type);
-
-// A gate that one thread waits at and others open; waiting closes it again.
-struct csock_gate;
-struct csock_gate *csock_gate_create(void);
-void csock_gate_open(struct csock_gate *gate);
-// 1 if the gate was opened within the time, 0 if not.
-int csock_gate_wait(struct csock_gate *gate, int64_t nanoseconds);
-void csock_gate_destroy(struct csock_gate *gate);
 
 #endif

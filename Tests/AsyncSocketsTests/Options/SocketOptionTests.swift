@@ -223,9 +223,5 @@ struct SocketOptionTests {
             "\(SocketOption.keepAliveCount.writeError(.invalidArgument, value: 0, local: address))"
                 == "set option 127.0.0.1:80: invalid argument (EINVAL): keepAliveCount = 0"
         )
-        #expect(
-            "\(SocketOption.noDelay.readError(.noSuchOption))"
-                == "get option: protocol not available (ENOPROTOOPT): noDelay"
-        )
     }
 }

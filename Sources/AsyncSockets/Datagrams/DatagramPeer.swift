@@ -1,8 +1,10 @@
+internal import SocketSystem
+
 /// Gives an IP datagram socket a peer, connect(2).
 ///
-/// - Returns: The interface that this has bound the socket to, as the kernel does where the peer's
+/// - Returns: The interface that this has bound the socket to, as the kernel does if the peer's
 ///   address belongs to a link; 0 for none.
-package func connectDatagramSocket(
+func connectDatagramSocket(
     _ socket: CInt,
     to address: AddressStorage
 ) throws(Errno) -> CInt {
@@ -24,9 +26,8 @@ package func connectDatagramSocket(
 /// - Parameters:
 ///   - socket: The socket.
 ///   - bound: What `connectDatagramSocket` has returned: that interface goes with the peer.
-/// - Throws: `.addressInUse` where somebody else has got the port meanwhile; the socket has none
-///   then.
-package func dissolveDatagramSocket(_ socket: CInt, boundTo bound: CInt) throws(Errno) {
+/// - Throws: `.addressInUse` if another socket has got the port meanwhile; this one has none then.
+func dissolveDatagramSocket(_ socket: CInt, boundTo bound: CInt) throws(Errno) {
     let before = try localAddress(of: socket)
     let interface = boundInterface(of: socket)
     try disconnectSocket(socket)
@@ -50,10 +51,4 @@ package func dissolveDatagramSocket(_ socket: CInt, boundTo bound: CInt) throws(
 /// The interface that a socket is bound to; 0 for none.
 private func boundInterface(of socket: CInt) -> CInt {
     (try? OptionCalls.integer(.bindToInterface, on: socket)) ?? 0
-}
-
-/// Whether an IPv6 address that begins so means something with its interface only: fe80::/10,
-/// ffx1::/16 and ffx2::/16.
-func isOfLink(_ high: UInt64) -> Bool {
-    high >> 54 == 0xfe80 >> 6 || high >> 56 == 0xff && (1...2).contains(high >> 48 & 0xf)
 }

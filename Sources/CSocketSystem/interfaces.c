@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "values.h"
+#include "interfaces.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-int cs_interface_mtu(const char *name) {
+int csock_interface_mtu(const char *name) {
     struct ifreq request;
     memset(&request, 0, sizeof request);
     size_t length = strlen(name);

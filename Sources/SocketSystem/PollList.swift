@@ -1,38 +1,11 @@
 internal import CSocketSystem
 internal import Glibc
 
-/// What a descriptor is ready for, or watched for, in poll's own bits, poll(2).
-package struct PollEvents: Hashable, Sendable {
-    package let rawValue: Int16
-
-    package init(rawValue: Int16) { self.rawValue = rawValue }
-
-    package static var readable: PollEvents { .init(rawValue: Int16(POLLIN)) }
-    package static var writable: PollEvents { .init(rawValue: Int16(POLLOUT)) }
-    package static var priority: PollEvents { .init(rawValue: Int16(POLLPRI)) }
-    package static var error: PollEvents { .init(rawValue: Int16(POLLERR)) }
-    package static var hangUp: PollEvents { .init(rawValue: Int16(POLLHUP)) }
-    /// The number is no open descriptor.
-    package static var invalid: PollEvents { .init(rawValue: Int16(POLLNVAL)) }
-    /// None.
-    package static var nothing: PollEvents { .init(rawValue: 0) }
-
-    /// What is in either.
-    package static func | (first: PollEvents, second: PollEvents) -> PollEvents {
-        PollEvents(rawValue: first.rawValue | second.rawValue)
-    }
-
-    /// Whether any of some events is among these.
-    package func hasAny(of events: PollEvents) -> Bool { rawValue & events.rawValue != 0 }
-}
-
-/// The list that goes to the kernel, whole, with every poll(2).
+/// The list of descriptors that goes to the kernel, whole, with every poll(2).
 package struct PollList: Sendable {
     private var entries: [pollfd] = []
 
     package init() {}
-
-    package var count: Int { entries.count }
 
     package mutating func append(_ descriptor: CInt, _ events: PollEvents) {
         entries.append(pollfd(fd: descriptor, events: events.rawValue, revents: 0))
@@ -52,7 +25,7 @@ package struct PollList: Sendable {
         return last.fd
     }
 
-    /// Waits as many milliseconds, -1 for as long as it takes.
+    /// Waits until an entry is ready, poll(2): for so many milliseconds, or for ever if they are -1.
     ///
     /// - Returns: How many entries are ready; zero after the time-out and after a signal.
     /// - Throws: What poll(2) fails with.
@@ -75,9 +48,4 @@ package struct PollList: Sendable {
         }
         return nil
     }
-}
-
-/// Lets the thread sleep.
-package func pauseThread(milliseconds: CInt) {
-    _ = csock_poll(nil, 0, milliseconds)
 }

@@ -1,0 +1,40 @@
+#define _GNU_SOURCE
+#include "messages.h"
+#include "negated_errno.h"
+
+_Static_assert(sizeof(struct csock_message) == sizeof(struct mmsghdr), "layout of mmsghdr");
+_Static_assert(offsetof(struct csock_message, length) == offsetof(struct mmsghdr, msg_len),
+               "layout of mmsghdr");
+
+intptr_t csock_receive_message(int descriptor, struct msghdr *message, int flags) {
+    return or_errno(recvmsg(descriptor, message, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
+}
+
+intptr_t csock_send_message(int descriptor, const struct msghdr *message, int flags) {
+    return or_errno(sendmsg(descriptor, message, flags | MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+int csock_receive_messages(int descriptor,
+                           struct csock_message *messages,
+                           unsigned int count,
+                           int flags) {
+    struct mmsghdr *headers = (struct mmsghdr *)messages;
+    return or_errno(recvmmsg(descriptor, headers, count, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL));
+}
+
+int csock_send_messages(int descriptor,
+                        struct csock_message *messages,
+                        unsigned int count,
+                        int flags) {
+    struct mmsghdr *headers = (struct mmsghdr *)messages;
+    return or_errno(sendmmsg(descriptor, headers, count, flags | MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+intptr_t csock_send_to(int descriptor,
+                       const void *bytes,
+                       size_t count,
+                       int flags,
+                       const struct sockaddr *address,
+                       socklen_t length) {
+    return or_errno(sendto(descriptor, bytes, count, flags | MSG_DONTWAIT | MSG_NOSIGNAL, address, length));
+}

@@ -1,0 +1,31 @@
+#define _GNU_SOURCE
+#include "sockets.h"
+#include "negated_errno.h"
+
+int csock_socket(int family, int type, int protocol) {
+    return or_errno(socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
+}
+
+int csock_bind(int descriptor, const struct sockaddr *address, socklen_t length) {
+    return or_errno(bind(descriptor, address, length));
+}
+
+int csock_listen(int descriptor, int backlog) { return or_errno(listen(descriptor, backlog)); }
+
+int csock_accept(int descriptor, struct sockaddr *address, socklen_t *length) {
+    return or_errno(accept4(descriptor, address, length, SOCK_CLOEXEC | SOCK_NONBLOCK));
+}
+
+int csock_connect(int descriptor, const struct sockaddr *address, socklen_t length) {
+    return or_errno(connect(descriptor, address, length));
+}
+
+int csock_shutdown(int descriptor, int how) { return or_errno(shutdown(descriptor, how)); }
+
+int csock_getsockname(int descriptor, struct sockaddr *address, socklen_t *length) {
+    return or_errno(getsockname(descriptor, address, length));
+}
+
+int csock_getpeername(int descriptor, struct sockaddr *address, socklen_t *length) {
+    return or_errno(getpeername(descriptor, address, length));
+}
