@@ -62,35 +62,36 @@ public struct Operation: Sendable {
 
     public let direction: Direction
     private let contention: Contention
+    /// Whether the task is known to be the socket's owner, see `Registration.withOwner`.
+    private let isOwner: Bool
     /// What comes next: empty before the beginning, then `call`, `wait`, `yield` or `standInLine`.
     private var next: Actions = []
     /// The deadline has passed, and the call was tried once more since.
     private var isLastTry = false
 
     @inline(__always)
-    package init(_ direction: Direction, _ contention: Contention) {
+    package init(_ direction: Direction, _ contention: Contention, asOwner isOwner: Bool = false) {
         self.direction = direction
         self.contention = contention
+        self.isOwner = isOwner
     }
 
     /// Whether the system call may be tried now; if not, `wait(for:)` comes first.
-    @inline(__always)
     package mutating func begins(
         on registration: borrowing Registration
     ) throws(OperationFailure) -> Bool {
-        if next.isEmpty { try begin(on: registration) }
-        return next == .call
-    }
-
-    private mutating func begin(on registration: borrowing Registration) throws(OperationFailure) {
+        if next == .call { return true }
         next = registration.begin(direction, yields: EventLoop.yieldIsDue())
         switch next {
         case .call, .yield:
+            // Before an owner is cancelled, its socket drains.
+            if isOwner, !registration.isDraining(direction) { break }
             if Task.isCancelled { throw registration.abandon(direction, .cancelled) }
         case .refuse: throw registration.closedFailure
         case .standInLine: if contention == .fails { throw .busy }
         default: break
         }
+        return next == .call
     }
 
     /// Ends the operation with what a try answered; false if it must wait and try again.
@@ -117,25 +118,24 @@ public struct Operation: Sendable {
     @inlinable
     @inline(__always)
     public mutating func wait(for registration: Registration) async throws(OperationFailure) {
-        if suspendsPlainly(on: registration) {
+        switch waitsAsOwner(for: registration) {
+        case true?:
             let outcome = await unsafe withUnsafeContinuation { waiter in
                 unsafe registration.park(direction, waiter)
             }
             try goesOn(outcome, registration)
-        } else {
-            try await waitOtherwise(for: registration)
+        case false?: try await registration.waitUntilReady(direction)
+        case nil: try await waitOtherwise(for: registration)
         }
     }
 
-    /// Whether it waits for readiness, and nothing must be set up for its task's cancellation and
-    /// deadline.
-    public mutating func suspendsPlainly(on registration: borrowing Registration) -> Bool {
-        guard next == .wait else { return false }
+    /// Whether it waits for readiness as the owner, for whose cancellation nothing must be set up; nil
+    /// if it waits for something else, or has a deadline.
+    public mutating func waitsAsOwner(for registration: borrowing Registration) -> Bool? {
+        guard next == .wait, Deadline.current == nil else { return nil }
         endStreak()
         next = .call
-        if Deadline.current == nil, registration.isOwnedByCurrentTask { return true }
-        next = .wait
-        return false
+        return isOwner || registration.isOwnedByCurrentTask
     }
 
     public func goesOn(
@@ -149,13 +149,6 @@ public struct Operation: Sendable {
         for registration: Registration
     ) async throws(OperationFailure) {
         switch next {
-        case .wait:
-            let deadline = Deadline.current
-            if deadline?.hasPassed == true, !isLastTry {
-                isLastTry = true
-            } else {
-                try await registration.waitUntilReady(direction, deadline)
-            }
         case .standInLine: try await registration.standInLine(direction)
         case .yield:
             await EventLoop.yield()
@@ -163,7 +156,14 @@ public struct Operation: Sendable {
                 throw registration.abandon(direction, failure)
             }
             try registration.look(direction)
-        default: break
+        default:
+            endStreak()
+            let deadline = Deadline.current
+            if deadline?.hasPassed == true, !isLastTry {
+                isLastTry = true
+            } else {
+                try await registration.waitUntilReady(direction, deadline)
+            }
         }
         next = .call
     }

@@ -138,6 +138,12 @@ extension Registration {
         return actions == .call || actions == .wait
     }
 
+    /// Whether nobody waits for more in a direction.
+    @inline(__always)
+    func isDraining(_ direction: Direction) -> Bool {
+        state.load(ordering: .acquiring)[direction].has(Slot.draining)
+    }
+
     /// Whether an operation holds a direction's lock.
     package func isLocked(_ direction: Direction) -> Bool {
         state.load(ordering: .acquiring)[direction].has(Slot.locked)
@@ -168,23 +174,29 @@ extension Registration {
 extension Registration {
     /// Waits until the call of an operation, which holds the lock, is worth another try: for a task
     /// that has no handler for its cancellation, or a deadline.
-    func waitUntilReady(
-        _ direction: Direction,
-        _ deadline: Deadline?
-    ) async throws(OperationFailure) {
-        if let failure = deadline.failure { throw abandon(direction, failure) }
-        let timer = deadline?.setTimer { [self] in interrupt(direction) }
-        defer { timer?.cancel() }
+    public func waitUntilReady(_ direction: Direction) async throws(OperationFailure) {
         let outcome = await withTaskCancellationHandler {
             await unsafe withUnsafeContinuation { waiter in
                 unsafe park(direction, waiter)
-                // An interruption that came before the slot had a waiter has found nobody.
-                if deadline.failure != nil { interrupt(direction) }
+                // A cancellation that came before the slot had a waiter has found nobody.
+                if Task.isCancelled { interrupt(direction) }
             }
         } onCancel: {
             interrupt(direction)
         }
         if outcome != .call { try look(direction, outcome) }
+    }
+
+    /// The same, until a deadline at the most.
+    func waitUntilReady(
+        _ direction: Direction,
+        _ deadline: Deadline?
+    ) async throws(OperationFailure) {
+        guard let deadline else { return try await waitUntilReady(direction) }
+        if deadline.hasPassed { throw abandon(direction, .timedOut) }
+        let timer = deadline.setTimer { [self] in interrupt(direction) }
+        defer { timer?.cancel() }
+        try await waitUntilReady(direction)
     }
 
     /// Lets a waiter stay suspended until its slot is ready, or interrupted.
@@ -305,8 +317,8 @@ extension Registration {
         }
     }
 
-    @inline(__always)
-    var isOwnedByCurrentTask: Bool {
+    /// Whether the current task is the owner. Its identity has its price, so a loop asks once.
+    package var isOwnedByCurrentTask: Bool {
         let owner = owner.load(ordering: .relaxed)
         return owner != 0 && owner == currentTaskHash
     }

@@ -10,8 +10,12 @@ func copy(_ bytes: UnsafeRawBufferPointer, reusing spare: consuming [UInt8]) -> 
     // up each time.
     let start = unsafe bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
     let typed = unsafe UnsafeBufferPointer(start: start, count: bytes.count)
-    // An array that its user may keep must not hold much more memory than it shows. ThreadSanitizer
-    // does not see that its release by the last other owner comes before its reuse.
+    // ThreadSanitizer does not see that its release by the last other owner comes before its reuse.
+    if spare.count == bytes.count, csock_is_sanitized() == 0 {
+        unsafe spare.withUnsafeMutableBytes { unsafe $0.copyMemory(from: bytes) }
+        return spare
+    }
+    // An array that its user may keep must not hold much more memory than it shows.
     guard bytes.count <= spare.capacity, spare.capacity <= 2 * bytes.count + 32,
         csock_is_sanitized() == 0
     else { return unsafe [UInt8](typed) }

@@ -40,7 +40,7 @@ public func serve(
     options: ServeOptions = ServeOptions(),
     on group: EventLoopGroup = .shared,
     ready: @Sendable (SocketAddress) -> Void = { _ in },
-    _ handler: @escaping @Sendable (StreamConnection) async throws -> Void
+    _ handler: @escaping @Sendable @concurrent (StreamConnection) async throws -> Void
 ) async throws(SocketError) {
     let endpoint = try Endpoint(address)
     if case .address(let address) = endpoint.host, address.family == .unix {
@@ -66,7 +66,7 @@ public func serve(
     options: ServeOptions = ServeOptions(),
     on group: EventLoopGroup = .shared,
     ready: @Sendable (SocketAddress) -> Void = { _ in },
-    _ handler: @escaping @Sendable (StreamConnection) async throws -> Void
+    _ handler: @escaping @Sendable @concurrent (StreamConnection) async throws -> Void
 ) async throws(SocketError) {
     if address.family == .unix {
         let listener = try UnixListener.bind(
@@ -113,7 +113,7 @@ public func serve<Listener: StreamListener>(
     _ listener: Listener,
     options: ServeOptions = ServeOptions(),
     on group: EventLoopGroup? = nil,
-    _ handler: @escaping @Sendable (Listener.Element) async throws -> Void
+    _ handler: @escaping @Sendable @concurrent (Listener.Element) async throws -> Void
 ) async throws(SocketError) {
     try await serveClients(
         of: makeAcceptors(listener),
@@ -141,7 +141,7 @@ func serveClients<Connection: ServedConnection>(
     on group: EventLoopGroup,
     close: @escaping @Sendable () -> Void,
     clientFailed: @escaping @Sendable (Connection, any Error) -> Void,
-    _ handler: @escaping @Sendable (Connection) async throws -> Void
+    _ handler: @escaping @Sendable @concurrent (Connection) async throws -> Void
 ) async throws(SocketError) {
     defer { close() }
     try options.check()
@@ -184,7 +184,7 @@ extension StreamListener {
     public func serve(
         options: ServeOptions = ServeOptions(),
         on group: EventLoopGroup? = nil,
-        _ handler: @escaping @Sendable (Element) async throws -> Void
+        _ handler: @escaping @Sendable @concurrent (Element) async throws -> Void
     ) async throws(SocketError) {
         try await AsyncSockets.serve(self, options: options, on: group, handler)
     }
@@ -216,14 +216,14 @@ private final class ClientServing<Connection: ServedConnection>: Sendable {
     let drain: Drain
     let reportsResets: Bool
     let failed: @Sendable (Connection, any Error) -> Void
-    let handler: @Sendable (Connection) async throws -> Void
+    let handler: @Sendable @concurrent (Connection) async throws -> Void
 
     init(
         clients: ClientList,
         drain: Drain,
         reportsResets: Bool,
         failed: @escaping @Sendable (Connection, any Error) -> Void,
-        handler: @escaping @Sendable (Connection) async throws -> Void
+        handler: @escaping @Sendable @concurrent (Connection) async throws -> Void
     ) {
         self.clients = clients
         self.drain = drain

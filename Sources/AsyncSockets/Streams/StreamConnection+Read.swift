@@ -9,6 +9,8 @@ extension StreamConnection: AsyncSequence {
     /// Reads chunk after chunk; see `StreamConnection`.
     public struct AsyncIterator: AsyncIteratorProtocol {
         @usableFromInline let connection: StreamConnection
+        /// Whether the task that made it has a cancellation handler for the connection already.
+        @usableFromInline let isOwner: Bool
 
         /// Waits for the next chunk.
         ///
@@ -21,7 +23,7 @@ extension StreamConnection: AsyncSequence {
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws -> [UInt8]? {
-            try await connection.readChunk()
+            try await connection.readChunk(asOwner: isOwner)
         }
 
         /// The same, for callers without isolation.
@@ -34,16 +36,16 @@ extension StreamConnection: AsyncSequence {
 
     /// Begins to read. Iterators share the connection: each chunk goes to one of them.
     public nonisolated final func makeAsyncIterator() -> AsyncIterator {
-        AsyncIterator(connection: self)
+        AsyncIterator(connection: self, isOwner: registration.isOwnedByCurrentTask)
     }
 }
 
 extension StreamConnection {
     /// The next chunk; nil at the end.
     @usableFromInline
-    final func readChunk() async throws -> [UInt8]? {
+    final func readChunk(asOwner isOwner: Bool = false) async throws -> [UInt8]? {
         do throws(OperationFailure) {
-            var operation = Operation(.read, .fails)
+            var operation = Operation(.read, .fails, asOwner: isOwner)
             while true {
                 if let chunk = try tryReadChunk(&operation) { return chunk.isEmpty ? nil : chunk }
                 try await operation.wait(for: registration)

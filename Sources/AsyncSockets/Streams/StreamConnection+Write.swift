@@ -15,39 +15,30 @@ extension StreamConnection {
     ///   `.closed`; its `bytesWritten` says how many bytes went out. `CancellationError` where the
     ///   task was cancelled; then the connection's `bytesWritten` tells. A stream that has sent a
     ///   part of a message is of no use for another message.
-    @inlinable
-    public final func write(_ bytes: Span<UInt8>) async throws {
-        // Most often the kernel takes all at once, and then nothing here is asynchronous.
-        var write = OngoingWrite()
-        if try writeAtOnce(bytes, &write) { return }
-        try await writeOn(bytes, write)
-    }
+    public final func write(_ bytes: Span<UInt8>) async throws { try await writeAll(bytes) }
 
     /// Sends bytes; see `write(_:)` of a span.
     ///
     /// - Parameter bytes: What to send.
     /// - Throws: As `write(_:)` of a span.
-    @inlinable
     public final func write(_ bytes: [UInt8]) async throws {
-        try await write(bytes.span)
+        try await writeAll(bytes.span)
     }
 
     /// Sends bytes; see `write(_:)` of a span.
     ///
     /// - Parameter bytes: What to send.
     /// - Throws: As `write(_:)` of a span.
-    @inlinable
     public final func write(_ bytes: ArraySlice<UInt8>) async throws {
-        try await write(bytes.span)
+        try await writeAll(bytes.span)
     }
 
     /// Sends a text as UTF-8; see `write(_:)` of a span.
     ///
     /// - Parameter text: What to send.
     /// - Throws: As `write(_:)` of a span.
-    @inlinable
     public final func write(_ text: String) async throws {
-        try await write(text.utf8.span)
+        try await writeAll(text.utf8.span)
     }
 
     /// Sends several buffers, one after the other, without copying them together.
@@ -72,36 +63,28 @@ extension StreamConnection {
 }
 
 extension StreamConnection {
+    @inline(__always)
+    private final func writeAll(_ bytes: Span<UInt8>) async throws {
+        var sent = 0
+        do throws(OperationFailure) {
+            var operation = Operation(.write, .standsInLine)
+            while try !tryWrite(bytes, &sent, &operation) {
+                try await operation.wait(for: registration)
+            }
+        } catch {
+            throw self.error(error, .write, bytesWritten: sent)
+        }
+    }
+
     /// Sends what the kernel takes at once; whether that was all.
-    @usableFromInline
-    final func writeAtOnce(_ bytes: Span<UInt8>, _ write: inout OngoingWrite) throws -> Bool {
-        do throws(OperationFailure) {
-            return try tryWrite(bytes, &write)
-        } catch {
-            throw self.error(error, .write, bytesWritten: write.sent)
-        }
-    }
-
-    /// Goes on with a write that could not be done at once.
-    @usableFromInline
-    final func writeOn(_ bytes: Span<UInt8>, _ write: OngoingWrite) async throws {
-        var write = write
-        do throws(OperationFailure) {
-            repeat {
-                try await write.operation.wait(for: registration)
-            } while try !tryWrite(bytes, &write)
-        } catch {
-            throw self.error(error, .write, bytesWritten: write.sent)
-        }
-    }
-
     private final func tryWrite(
         _ bytes: Span<UInt8>,
-        _ write: inout OngoingWrite
+        _ sent: inout Int,
+        _ operation: inout Operation
     ) throws(OperationFailure) -> Bool {
-        guard try write.operation.begins(on: registration) else { return false }
-        let attempt = send(bytes, from: &write.sent, to: registration.descriptor)
-        return try write.operation.ends(attempt, on: registration)
+        guard try operation.begins(on: registration) else { return false }
+        let attempt = send(bytes, from: &sent, to: registration.descriptor)
+        return try operation.ends(attempt, on: registration)
     }
 
     private final func tryWrite(
@@ -197,15 +180,4 @@ private struct BufferPosition {
             }
         }
     }
-}
-
-/// How far a write has come.
-@usableFromInline
-struct OngoingWrite: Sendable {
-    var operation = Operation(.write, .standsInLine)
-    /// How many bytes the kernel has taken.
-    var sent = 0
-
-    @usableFromInline
-    init() {}
 }

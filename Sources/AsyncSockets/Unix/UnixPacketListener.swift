@@ -79,7 +79,7 @@ extension UnixPacketListener {
         options: ServeOptions = ServeOptions(),
         on group: EventLoopGroup? = nil,
         clientFailed: @escaping @Sendable (UnixPacketConnection, any Error) -> Void = { _, _ in },
-        _ handler: @escaping @Sendable (UnixPacketConnection) async throws -> Void
+        _ handler: @escaping @Sendable @concurrent (UnixPacketConnection) async throws -> Void
     ) async throws(SocketError) {
         try await serveClients(
             of: [{ try await self.accept() }],
