@@ -62,7 +62,7 @@ package final class EpollPoller: Poller {
 
 @inline(__always)
 private func readiness(from events: EpollEvents) -> Readiness {
-    events == .readable ? .read : rarerReadiness(from: events)
+    events.rawValue == EpollEvents.readable.rawValue ? .read : rarerReadiness(from: events)
 }
 
 private func rarerReadiness(from events: EpollEvents) -> Readiness {

@@ -147,7 +147,7 @@ extension EventLoop {
             }
         }
         unsafe thread.pointee.events.removeAll(keepingCapacity: true)
-        for unsafe waiter in unsafe thread.pointee.woken { unsafe waiter.resume(returning: .call) }
+        for unsafe waiter in unsafe thread.pointee.woken { unsafe waiter.resume(returning: true) }
         unsafe thread.pointee.woken.removeAll(keepingCapacity: true)
     }
 

@@ -60,12 +60,16 @@ public struct Operation: Sendable {
         case standsInLine
     }
 
-    public let direction: Direction
+    package let direction: Direction
     private let contention: Contention
     /// Whether the task is known to be the socket's owner, see `Registration.withOwner`.
     private let isOwner: Bool
     /// What comes next: empty before the beginning, then `call`, `wait`, `yield` or `standInLine`.
     private var next: Actions = []
+    /// Its wait has ended with something else than readiness: it must look around.
+    private var isInterrupted = false
+    /// Its wait was refused.
+    private var isRefused = false
     /// The deadline has passed, and the call was tried once more since.
     private var isLastTry = false
 
@@ -76,10 +80,11 @@ public struct Operation: Sendable {
         self.isOwner = isOwner
     }
 
-    /// Whether the system call may be tried now; if not, `wait(for:)` comes first.
+    /// Whether the system call may be tried now; if not, it must wait first.
     package mutating func begins(
         on registration: borrowing Registration
     ) throws(OperationFailure) -> Bool {
+        if isInterrupted { try look(registration) }
         if next == .call { return true }
         next = registration.begin(direction, yields: EventLoop.yieldIsDue())
         switch next {
@@ -112,39 +117,55 @@ public struct Operation: Sendable {
         }
     }
 
+    private mutating func look(
+        _ registration: borrowing Registration
+    ) throws(OperationFailure) {
+        isInterrupted = false
+        try registration.look(direction, isRefused: isRefused)
+    }
+}
+
+// MARK: - Waiting
+
+extension Operation {
     /// Does what must come before the next try.
     ///
     /// Compiled into its callers: an asynchronous function of its own costs each wait a frame.
     @inlinable
     @inline(__always)
-    public mutating func wait(for registration: Registration) async throws(OperationFailure) {
-        switch waitsAsOwner(for: registration) {
-        case true?:
-            let outcome = await unsafe withUnsafeContinuation { waiter in
-                unsafe registration.park(direction, waiter)
-            }
-            try goesOn(outcome, registration)
-        case false?: try await registration.waitUntilReady(direction)
-        case nil: try await waitOtherwise(for: registration)
+    public mutating func wait(
+        for registration: Registration
+    ) async throws(OperationFailure) {
+        if waitsAsOwner(for: registration) {
+            let isReady = await unsafe withUnsafeContinuation { unsafe park(on: registration, $0) }
+            resumed(isReady)
+        } else {
+            try await waitOtherwise(for: registration)
         }
     }
 
-    /// Whether it waits for readiness as the owner, for whose cancellation nothing must be set up; nil
-    /// if it waits for something else, or has a deadline.
-    public mutating func waitsAsOwner(for registration: borrowing Registration) -> Bool? {
-        guard next == .wait, Deadline.current == nil else { return nil }
+    /// Whether it waits for readiness as the owner: then nothing must be set up for the task's
+    /// cancellation.
+    public mutating func waitsAsOwner(for registration: borrowing Registration) -> Bool {
+        guard next == .wait, isOwner || registration.isOwnedByCurrentTask,
+            Deadline.current == nil
+        else { return false }
         endStreak()
+        return true
+    }
+
+    // SAFETY: the registration sees to it that the waiter is resumed once.
+    @unsafe
+    public mutating func park(on registration: Registration, _ waiter: Registration.Waiter) {
+        isRefused = unsafe registration.park(direction, waiter) == .refuse
+    }
+
+    public mutating func resumed(_ isReady: Bool) {
         next = .call
-        return isOwner || registration.isOwnedByCurrentTask
+        isInterrupted = !isReady
     }
 
-    public func goesOn(
-        _ outcome: Actions,
-        _ registration: borrowing Registration
-    ) throws(OperationFailure) {
-        if outcome != .call { try registration.look(direction, outcome) }
-    }
-
+    /// The same for everybody else, and for other waits.
     public mutating func waitOtherwise(
         for registration: Registration
     ) async throws(OperationFailure) {
@@ -155,16 +176,31 @@ public struct Operation: Sendable {
             if let failure = Deadline.current.failure {
                 throw registration.abandon(direction, failure)
             }
-            try registration.look(direction)
         default:
             endStreak()
             let deadline = Deadline.current
-            if deadline?.hasPassed == true, !isLastTry {
+            if deadline?.hasPassed == true {
+                if isLastTry { throw registration.abandon(direction, .timedOut) }
                 isLastTry = true
             } else {
-                try await registration.waitUntilReady(direction, deadline)
+                let timer = deadline?.setTimer { [direction] in registration.interrupt(direction) }
+                defer { timer?.cancel() }
+                return resumed(await suspendGuarded(on: registration))
             }
         }
-        next = .call
+        resumed(false)
+    }
+
+    /// Suspends a task that has no handler for its cancellation.
+    private mutating func suspendGuarded(on registration: Registration) async -> Bool {
+        await withTaskCancellationHandler {
+            await unsafe withUnsafeContinuation { waiter in
+                unsafe park(on: registration, waiter)
+                // An interruption that came before the slot had a waiter has found nobody.
+                if Deadline.current.failure != nil { registration.interrupt(direction) }
+            }
+        } onCancel: { [direction] in
+            registration.interrupt(direction)
+        }
     }
 }

@@ -50,8 +50,8 @@ public final class Registration: Sendable {
     /// The tasks that stand in line; made when the first does.
     private let lines = Mutex(Lines())
 
-    /// Resumed with `call` to try the call, with nothing to look around, with `refuse` to give up.
-    public typealias Waiter = UnsafeContinuation<Actions, Never>
+    /// A suspended task; resumed with true to try the call, with false to look around.
+    public typealias Waiter = UnsafeContinuation<Bool, Never>
 
     private struct Lines {
         var read: WaitList<Void>?
@@ -103,9 +103,9 @@ public final class Registration: Sendable {
 
     /// Resumes the waiters that a step has ended the wait of. Never under a lock.
     @inline(__always)
-    private func resume(_ actions: Actions, _ outcome: Actions) {
-        if actions.has(.resumeReader) { unsafe reader.unsafelyUnwrapped.resume(returning: outcome) }
-        if actions.has(.resumeWriter) { unsafe writer.unsafelyUnwrapped.resume(returning: outcome) }
+    private func resume(_ actions: Actions, _ isReady: Bool) {
+        if actions.has(.resumeReader) { unsafe reader.unsafelyUnwrapped.resume(returning: isReady) }
+        if actions.has(.resumeWriter) { unsafe writer.unsafelyUnwrapped.resume(returning: isReady) }
     }
 }
 
@@ -159,73 +159,48 @@ extension Registration {
     /// What an operation on a closed socket throws.
     var closedFailure: OperationFailure { watchFailure.map { .system($0) } ?? .closed }
 
-    /// Looks around after a wait that ended with something else than `call`.
-    func look(_ direction: Direction, _ outcome: Actions = []) throws(OperationFailure) {
+    /// Looks around, for an operation that was interrupted.
+    func look(_ direction: Direction, isRefused: Bool) throws(OperationFailure) {
         if isClosed { throw abandon(direction, closedFailure) }
         if Task.isCancelled { throw abandon(direction, .cancelled) }
-        guard outcome == .refuse else { return }
         // It cannot be watched; or it drains, and what had arrived was taken.
-        throw abandon(direction, watchFailure.map { .system($0) } ?? .cancelled)
+        if isRefused { throw abandon(direction, watchFailure.map { .system($0) } ?? .cancelled) }
     }
 }
 
 // MARK: - Waiting
 
 extension Registration {
-    /// Waits until the call of an operation, which holds the lock, is worth another try: for a task
-    /// that has no handler for its cancellation, or a deadline.
-    public func waitUntilReady(_ direction: Direction) async throws(OperationFailure) {
-        let outcome = await withTaskCancellationHandler {
-            await unsafe withUnsafeContinuation { waiter in
-                unsafe park(direction, waiter)
-                // A cancellation that came before the slot had a waiter has found nobody.
-                if Task.isCancelled { interrupt(direction) }
-            }
-        } onCancel: {
-            interrupt(direction)
-        }
-        if outcome != .call { try look(direction, outcome) }
-    }
-
-    /// The same, until a deadline at the most.
-    func waitUntilReady(
-        _ direction: Direction,
-        _ deadline: Deadline?
-    ) async throws(OperationFailure) {
-        guard let deadline else { return try await waitUntilReady(direction) }
-        if deadline.hasPassed { throw abandon(direction, .timedOut) }
-        let timer = deadline.setTimer { [self] in interrupt(direction) }
-        defer { timer?.cancel() }
-        try await waitUntilReady(direction)
-    }
-
-    /// Lets a waiter stay suspended until its slot is ready, or interrupted.
+    /// Lets a waiter, which holds the lock, stay suspended until its slot is ready, or interrupted.
+    ///
+    /// - Returns: `park`; or why the waiter was resumed at once: `call`, `refuse`.
     // SAFETY: the waiter is resumed once: here, or by the step that ends its wait.
     @unsafe
-    public func park(_ direction: Direction, _ waiter: Waiter) {
+    func park(_ direction: Direction, _ waiter: Waiter) -> Actions {
         switch direction {
         case .read: unsafe reader = unsafe waiter
         case .write: unsafe writer = unsafe waiter
         }
         var actions = step { $0.park(direction) }
         if actions == .watch { actions = watch(direction) ?? step { $0.park(direction) } }
-        if actions != .park { unsafe waiter.resume(returning: actions) }
+        if actions != .park { unsafe waiter.resume(returning: actions == .call) }
+        return actions
     }
 
     /// Lets a waiter look around. Any thread may call it, at any time.
-    private func interrupt(_ direction: Direction) {
-        resume(step { $0.interrupt(direction) }, [])
+    func interrupt(_ direction: Direction) {
+        resume(step { $0.interrupt(direction) }, false)
     }
 
     /// Somebody else than the kernel knows that a direction is ready.
     package func signal(_ direction: Direction) {
         let readiness: Readiness = direction == .read ? .read : .write
-        resume(step { $0.kernelReady(readiness, repeats: false) }, .call)
+        resume(step { $0.kernelReady(readiness, repeats: false) }, true)
     }
 
     /// The kernel reports readiness. The loop calls it under its lock.
     ///
-    /// - Parameter woken: Takes the waiters that are to be resumed with `call`, without the lock.
+    /// - Parameter woken: Takes the waiters that are to be resumed with true, without the lock.
     /// - Returns: Whether the poller must be told what to watch.
     @inline(__always)
     func kernelReady(
@@ -280,7 +255,6 @@ extension Registration {
             return actions == .standInLine ? nil : actions
         }
         if answer == .refuse { throw closedFailure }
-        try look(direction)
     }
 
     private func line(_ direction: Direction) -> WaitList<Void> {
@@ -325,7 +299,7 @@ extension Registration {
 
     /// From now on what has arrived can be taken, but nobody waits for more: waits are cancelled.
     package func drain(_ direction: Direction) {
-        resume(step { $0.drain(direction) }, [])
+        resume(step { $0.drain(direction) }, false)
     }
 }
 
@@ -362,7 +336,7 @@ extension Registration {
         let actions = step { $0.close() }
         if actions == .refuse { return }
         loop.deregister(self)
-        resume(actions, [])
+        resume(actions, false)
         for direction in Direction.allCases { unparkLine(direction) }
         endUse()
     }

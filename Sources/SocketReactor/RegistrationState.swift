@@ -1,17 +1,17 @@
 package import Synchronization
 
 /// A direction of transfer.
-public enum Direction: UInt64, Hashable, Sendable, CaseIterable {
+package enum Direction: UInt64, Hashable, Sendable, CaseIterable {
     case read = 0
     case write = 16
 }
 
 /// What the driver of a `RegistrationState` must do after a step. Tests carry out the same actions.
-public struct Actions: OptionSet, Hashable, Sendable {
-    public let rawValue: UInt16
+package struct Actions: OptionSet, Hashable, Sendable {
+    package let rawValue: UInt16
 
     @inline(__always)
-    public init(rawValue: UInt16) { self.rawValue = rawValue }
+    package init(rawValue: UInt16) { self.rawValue = rawValue }
 
     /// The operation holds the lock: try the system call.
     package static var call: Actions { Actions(rawValue: 1 << 0) }
