@@ -22,8 +22,8 @@ package struct Deadline: Sendable {
 
     @TaskLocal private static var inherited: Deadline?
 
-    /// Whether there has been a scope in this program. One without need not ask its tasks, which
-    /// costs a wait in twenty its time.
+    /// Whether there has been a scope in this program. In a program without any, a wait need not look
+    /// for the task's.
     private static let isUsed = Atomic<Bool>(false)
 
     /// Runs a body that has a deadline, whatever is around it; or none.
@@ -37,10 +37,6 @@ package struct Deadline: Sendable {
 
     package var hasPassed: Bool { moment <= .now }
 
-    /// Calls a body when the moment has come, on the keeper's thread: not after the loop has ended.
-    func setTimer(_ body: @escaping @Sendable () -> Void) -> LoopTimer? {
-        keeper.setTimer(at: moment, body)
-    }
 }
 
 extension Deadline? {

@@ -22,7 +22,8 @@ package final class EventLoop: Sendable {
     private let parked = Atomic<Bool>(false)
     /// Whether `Shared` holds something for the loop's next turn.
     private let hasMail = Atomic<Bool>(false)
-    /// How many registrations there are, for spreading new ones. A hint.
+    /// How many registrations there are. Written under the lock; outside of it a hint, for spreading new
+    /// ones.
     let registrationCount = Atomic<Int>(0)
     /// The moment of the first timer, nanoseconds. Written under the lock.
     private let nextTimer = Atomic<Int64>(.max)
@@ -59,6 +60,7 @@ package final class EventLoop: Sendable {
         wakeup = try Wakeup(usePipe: usePipe)
         try poller.add(wakeup.descriptor, key: RegistrationTable.wakeupKey, interest: .read)
         unsafe thread = .allocate(capacity: 1)
+        // SAFETY: the loop's own thread, or nobody else knows it.
         unsafe thread.initialize(to: LoopThread(of: self, in: self.group))
     }
 
@@ -105,6 +107,7 @@ extension EventLoop {
             // A sender stores its mail, then looks whether we are parked; we do it the other way
             // round, so one of the two sees the other.
             let sleeps = !hasMail.load(ordering: .sequentiallyConsistent)
+            // SAFETY: the loop's own thread, or nobody else knows it.
             unsafe poller.poll(
                 milliseconds: sleeps ? milliseconds(since: now) : 0,
                 into: &thread.pointee.events
@@ -137,6 +140,7 @@ extension EventLoop {
                     continue
                 }
                 guard let registration = shared.table[event.key] else { continue }
+                // SAFETY: the loop's own thread, or nobody else knows it.
                 let watches = unsafe registration.kernelReady(
                     event.readiness,
                     repeats: repeats,
@@ -147,12 +151,12 @@ extension EventLoop {
             }
         }
         unsafe thread.pointee.events.removeAll(keepingCapacity: true)
-        for unsafe waiter in unsafe thread.pointee.woken { unsafe waiter.resume(returning: true) }
+        for waiter in unsafe thread.pointee.woken { waiter.resume(true) }
         unsafe thread.pointee.woken.removeAll(keepingCapacity: true)
     }
 
     private func resumeYielding() {
-        for unsafe task in unsafe thread.pointee.yielding { unsafe task.resume() }
+        for task in unsafe thread.pointee.yielding { task.resume(true) }
         unsafe thread.pointee.yielding.removeAll(keepingCapacity: true)
     }
 }
@@ -176,6 +180,7 @@ extension EventLoop {
 
     /// Whether the caller runs on this loop's thread.
     @inline(__always)
+    // SAFETY: the loop's own thread, or nobody else knows it.
     private var isCurrent: Bool { unsafe LoopThread.current == thread }
 
     /// Whether the loop waits for work. A hint.
@@ -207,6 +212,7 @@ extension EventLoop {
     private func takeMail() -> Bool {
         hasMail.store(false, ordering: .relaxed)
         let (phase, registrations) = shared.withLock { shared in
+            // SAFETY: the loop's own thread, or nobody else knows it.
             unsafe thread.pointee.jobs.append(contentsOf: shared.inbox)
             shared.inbox.removeAll(keepingCapacity: shared.inbox.count < 1024)
             return (shared.phase, shared.phase == .stopping ? shared.table.all : [])
@@ -234,6 +240,7 @@ extension EventLoop {
             return true
         }
         guard ends else { return false }
+        // SAFETY: the loop's own thread, or nobody else knows it.
         for job in unsafe thread.pointee.jobs { globalConcurrentExecutor.enqueue(job) }
         unsafe thread.pointee.jobs = []
         return true
@@ -298,11 +305,10 @@ extension EventLoop {
                 watchFailure: watchFailure
             )
             shared.table[key] = registration
+            registrationCount.wrappingAdd(1, ordering: .relaxed)
             return .success(registration)
         }
-        let registration = try result.get()
-        registrationCount.wrappingAdd(1, ordering: .relaxed)
-        return registration
+        return try result.get()
     }
 
     /// Tells the poller to watch a direction of a registration, which `arm` notes; false if it cannot.

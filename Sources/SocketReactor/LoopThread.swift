@@ -14,9 +14,9 @@ struct LoopThread {
     var batch: [UnownedJob] = []
     /// The events of this turn, and the waiters that they wake; kept for their storage.
     var events: [ReadyEvent] = []
-    var woken: [Registration.Waiter] = unsafe []
+    var woken: [Waiter] = []
     /// The tasks that let others run before them.
-    var yielding: [UnsafeContinuation<Void, Never>] = unsafe []
+    var yielding: [Waiter] = []
     /// How many turns the loop has run since it was told to stop.
     var lastTurns = 0
     /// See `EventLoop.attachment`.
@@ -73,8 +73,9 @@ extension EventLoop {
     /// `Task.yield` would send the task round by the global executor, and so to another loop.
     package static func yield() async {
         endStreak()
+        // SAFETY: the thread's own values.
         guard unsafe LoopThread.current != nil else { return await Task.yield() }
-        await unsafe withUnsafeContinuation { unsafe LoopThread.current!.pointee.yielding.append($0) }
+        _ = await suspend { unsafe LoopThread.current!.pointee.yielding.append($0) }
     }
 
     /// Does so if many operations in a row have not waited on this thread.

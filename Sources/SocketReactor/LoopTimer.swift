@@ -21,8 +21,11 @@ extension EventLoop {
             try await sleepers.park(deadline: Deadline(moment, keeper: self)) { $0 ? () : nil }
             return false
         } catch {
-            if error == .timedOut { return true }
-            throw error
+            switch error {
+            case .timedOut: return true
+            case .closed: return false
+            default: throw error
+            }
         }
     }
 

@@ -1,7 +1,7 @@
-public import SocketSystem
+package import SocketSystem
 
 /// Why an operation ended without a value.
-public enum OperationFailure: Error, Hashable, Sendable {
+package enum OperationFailure: Error, Hashable, Sendable {
     /// The task was cancelled, or the socket drains.
     case cancelled
     /// The socket is closed on our side.
@@ -45,15 +45,15 @@ package enum Attempt: Hashable, Sendable {
 ///   can be tried at once. It is false if the operation must wait before it tries.
 /// - `wait` waits for readiness, or for the lock in line behind other tasks. A wait that is cancelled
 ///   or timed out has consumed nothing, and gives the lock back.
-/// - After an interruption the call is tried once more: what arrived before a deadline is seen before
-///   the deadline is.
+/// - After its deadline has passed, the call is tried once more: what arrived before the deadline is
+///   seen before the deadline is.
 /// - One operation in 64 that need not wait lets other tasks of its loop run: a peer that never stops
 ///   sending must not have the thread to itself.
 /// - After a call that drained the socket the next operation waits first, which saves a system call
 ///   that would answer EAGAIN.
 public struct Operation: Sendable {
     /// What happens if another operation holds the lock.
-    public enum Contention: Sendable {
+    package enum Contention: Sendable {
         /// Fail with `busy`: two readers of one stream are a mistake.
         case fails
         /// Stand in line.
@@ -68,6 +68,10 @@ public struct Operation: Sendable {
     private var next: Actions = []
     /// Its wait has ended with something else than readiness: it must look around.
     private var isInterrupted = false
+    /// Whether it waits for readiness alone, without a deadline.
+    public private(set) var suspends = false
+    /// Whether a handler must be set up for the task's cancellation meanwhile.
+    public private(set) var isGuarded = false
     /// Its wait was refused.
     private var isRefused = false
     /// The deadline has passed, and the call was tried once more since.
@@ -88,8 +92,8 @@ public struct Operation: Sendable {
         if next == .call { return true }
         next = registration.begin(direction, yields: EventLoop.yieldIsDue())
         switch next {
-        case .call, .yield:
-            // Before an owner is cancelled, its socket drains.
+        case .call, .wait, .yield:
+            // The socket of an owner that was cancelled drains.
             if isOwner, !registration.isDraining(direction) { break }
             if Task.isCancelled { throw registration.abandon(direction, .cancelled) }
         case .refuse: throw registration.closedFailure
@@ -129,44 +133,47 @@ public struct Operation: Sendable {
 
 extension Operation {
     /// Does what must come before the next try.
-    ///
-    /// Compiled into its callers: an asynchronous function of its own costs each wait a frame.
-    @inlinable
-    @inline(__always)
-    public mutating func wait(
+    package mutating func wait(
         for registration: Registration
     ) async throws(OperationFailure) {
-        if waitsAsOwner(for: registration) {
-            let isReady = await unsafe withUnsafeContinuation { unsafe park(on: registration, $0) }
-            resumed(isReady)
-        } else {
-            try await waitOtherwise(for: registration)
-        }
+        prepareToWait(for: registration)
+        guard suspends else { return try await waitOtherwise(for: registration) }
+        let isReady =
+            isGuarded
+            ? await suspendGuarded(on: registration, isolation: #isolation)
+            : await suspend { park(on: registration, $0) }
+        resumed(isReady)
     }
 
-    /// Whether it waits for readiness as the owner: then nothing must be set up for the task's
-    /// cancellation.
-    public mutating func waitsAsOwner(for registration: borrowing Registration) -> Bool {
-        guard next == .wait, isOwner || registration.isOwnedByCurrentTask,
-            Deadline.current == nil
-        else { return false }
+    /// Finds out whether it `suspends`. Then `suspend` or `suspendGuarded`, and `resumed`, are the
+    /// whole wait, which programs compile in: an asynchronous function of its own costs a frame, and
+    /// look-ups of the task's executor.
+    package mutating func prepareToWait(for registration: borrowing Registration) {
+        suspends = next == .wait && Deadline.current == nil
+        guard suspends else { return }
         endStreak()
-        return true
+        isGuarded = !isOwner && !registration.isOwnedByCurrentTask
     }
 
-    // SAFETY: the registration sees to it that the waiter is resumed once.
-    @unsafe
-    public mutating func park(on registration: Registration, _ waiter: Registration.Waiter) {
-        isRefused = unsafe registration.park(direction, waiter) == .refuse
+    package mutating func park(on registration: Registration, _ waiter: Waiter) {
+        isRefused = registration.park(direction, waiter) == .refuse
     }
 
+    /// The same for a task whose handler, or timer, may have interrupted it before the slot had a
+    /// waiter, and found nobody.
+    package mutating func parkGuarded(on registration: Registration, _ waiter: Waiter) {
+        park(on: registration, waiter)
+        if Deadline.current.failure != nil { registration.interrupt(direction) }
+    }
+
+    /// Goes on after a suspension.
     public mutating func resumed(_ isReady: Bool) {
         next = .call
         isInterrupted = !isReady
     }
 
-    /// The same for everybody else, and for other waits.
-    public mutating func waitOtherwise(
+    /// Waits if that is more than to suspend: with a deadline, in line, or to let others run.
+    package mutating func waitOtherwise(
         for registration: Registration
     ) async throws(OperationFailure) {
         switch next {
@@ -179,27 +186,34 @@ extension Operation {
         default:
             endStreak()
             let deadline = Deadline.current
-            if deadline?.hasPassed == true {
-                if isLastTry { throw registration.abandon(direction, .timedOut) }
-                isLastTry = true
-            } else {
-                let timer = deadline?.setTimer { [direction] in registration.interrupt(direction) }
+            guard deadline?.hasPassed == true else {
+                let timer = deadline.flatMap { deadline in
+                    registration.loop.setTimer(at: deadline.moment) { [direction] in
+                        registration.interrupt(direction)
+                    }
+                }
                 defer { timer?.cancel() }
-                return resumed(await suspendGuarded(on: registration))
+                let isReady = await suspendGuarded(on: registration, isolation: #isolation)
+                isLastTry = !isReady && deadline?.hasPassed == true
+                return resumed(isReady)
             }
+            if isLastTry { throw registration.abandon(direction, .timedOut) }
+            isLastTry = true
         }
         resumed(false)
     }
 
     /// Suspends a task that has no handler for its cancellation.
-    private mutating func suspendGuarded(on registration: Registration) async -> Bool {
-        await withTaskCancellationHandler {
-            await unsafe withUnsafeContinuation { waiter in
-                unsafe park(on: registration, waiter)
-                // An interruption that came before the slot had a waiter has found nobody.
-                if Deadline.current.failure != nil { registration.interrupt(direction) }
-            }
-        } onCancel: { [direction] in
+    ///
+    /// Nothing is done after the suspension, so that nothing asks for the task's executor.
+    package mutating func suspendGuarded(
+        on registration: Registration,
+        isolation: isolated (any Actor)?
+    ) async -> Bool {
+        let direction = direction
+        return await withTaskCancellationHandler {
+            await suspend(isolation: isolation) { parkGuarded(on: registration, $0) }
+        } onCancel: {
             registration.interrupt(direction)
         }
     }

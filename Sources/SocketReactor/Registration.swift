@@ -22,7 +22,7 @@ internal import Synchronization
 ///   **deadline** has passed, the socket closes or drains. What is true then it finds out itself.
 /// - **Owner**: the task of a scope (`serve`) that has one cancellation handler for all its waits.
 @safe
-public final class Registration: Sendable {
+package final class Registration: Sendable {
     // What every wait touches comes first, so that it lies in one or two cache lines.
 
     /// Who locks, waits, closes.
@@ -49,9 +49,6 @@ public final class Registration: Sendable {
     private let errorsOnly: Bool
     /// The tasks that stand in line; made when the first does.
     private let lines = Mutex(Lines())
-
-    /// A suspended task; resumed with true to try the call, with false to look around.
-    public typealias Waiter = UnsafeContinuation<Bool, Never>
 
     private struct Lines {
         var read: WaitList<Void>?
@@ -104,8 +101,9 @@ public final class Registration: Sendable {
     /// Resumes the waiters that a step has ended the wait of. Never under a lock.
     @inline(__always)
     private func resume(_ actions: Actions, _ isReady: Bool) {
-        if actions.has(.resumeReader) { unsafe reader.unsafelyUnwrapped.resume(returning: isReady) }
-        if actions.has(.resumeWriter) { unsafe writer.unsafelyUnwrapped.resume(returning: isReady) }
+        // SAFETY: the step that asks for it has cleared `waiting`.
+        if actions.has(.resumeReader) { unsafe reader.unsafelyUnwrapped.resume(isReady) }
+        if actions.has(.resumeWriter) { unsafe writer.unsafelyUnwrapped.resume(isReady) }
     }
 }
 
@@ -175,20 +173,19 @@ extension Registration {
     ///
     /// - Returns: `park`; or why the waiter was resumed at once: `call`, `refuse`.
     // SAFETY: the waiter is resumed once: here, or by the step that ends its wait.
-    @unsafe
     func park(_ direction: Direction, _ waiter: Waiter) -> Actions {
         switch direction {
-        case .read: unsafe reader = unsafe waiter
-        case .write: unsafe writer = unsafe waiter
+        case .read: unsafe reader = waiter
+        case .write: unsafe writer = waiter
         }
         var actions = step { $0.park(direction) }
         if actions == .watch { actions = watch(direction) ?? step { $0.park(direction) } }
-        if actions != .park { unsafe waiter.resume(returning: actions == .call) }
+        if actions != .park { waiter.resume(actions == .call) }
         return actions
     }
 
     /// Lets a waiter look around. Any thread may call it, at any time.
-    func interrupt(_ direction: Direction) {
+    package func interrupt(_ direction: Direction) {
         resume(step { $0.interrupt(direction) }, false)
     }
 
@@ -200,7 +197,10 @@ extension Registration {
 
     /// The kernel reports readiness. The loop calls it under its lock.
     ///
-    /// - Parameter woken: Takes the waiters that are to be resumed with true, without the lock.
+    /// - Parameters:
+    ///   - readiness: What it reports.
+    ///   - repeats: The poller is level-triggered.
+    ///   - woken: Takes the waiters that are to be resumed with true, without the lock.
     /// - Returns: Whether the poller must be told what to watch.
     @inline(__always)
     func kernelReady(
@@ -209,6 +209,7 @@ extension Registration {
         into woken: inout [Waiter]
     ) -> Bool {
         let actions = step { $0.kernelReady(readiness, repeats: repeats) }
+        // SAFETY: the step that asks for it has cleared `waiting`.
         if actions.has(.resumeReader) { unsafe woken.append(reader.unsafelyUnwrapped) }
         if actions.has(.resumeWriter) { unsafe woken.append(writer.unsafelyUnwrapped) }
         return actions.has(.watch)
@@ -305,6 +306,7 @@ extension Registration {
 
 /// Tells the current task from others; 0 outside of tasks.
 private var currentTaskHash: Int {
+    // SAFETY: the step that asks for it has cleared `waiting`.
     unsafe withUnsafeCurrentTask { task in unsafe task?.hashValue ?? 0 }
 }
 

@@ -115,7 +115,9 @@ package struct RegistrationState: Hashable, Sendable, BitwiseCopyable, AtomicRep
 extension RegistrationState {
     /// Begins an operation: takes the lock if it is free.
     ///
-    /// - Parameter yields: Other tasks should run before this operation's call.
+    /// - Parameters:
+    ///   - direction: The operation's.
+    ///   - yields: Other tasks should run before its call.
     /// - Returns: `call`, `yield` or `wait` with the lock; `standInLine` or `refuse` without.
     @inline(__always)
     package mutating func begin(_ direction: Direction, yields: Bool = false) -> Actions {
@@ -186,7 +188,10 @@ extension RegistrationState {
 extension RegistrationState {
     /// The kernel reports readiness.
     ///
-    /// - Parameter repeats: The poller is level-triggered.
+    /// - Parameters:
+    ///   - readiness: What it reports.
+    ///   - repeats: The poller is level-triggered.
+    /// - Returns: Whom to resume, and `watch` if the poller must watch less.
     @inline(__always)
     package mutating func kernelReady(_ readiness: Readiness, repeats: Bool) -> Actions {
         if readiness == .read, !repeats {

@@ -92,9 +92,8 @@ package struct Slot: Hashable, Sendable {
         return true
     }
 
-    /// The kernel reports readiness; true if there was a waiter.
-    ///
-    /// - Parameter repeats: The poller is level-triggered: if nobody waits, it must stop watching.
+    /// The kernel reports readiness; true if there was a waiter. A level-triggered poller, which
+    /// repeats it, must stop watching if nobody waits.
     @inline(__always)
     mutating func kernelReady(eager: Bool, repeats: Bool) -> Bool {
         if eager { flags |= Self.eager }

@@ -38,7 +38,7 @@ package final class WaitList<State: Sendable>: Sendable {
     }
 
     private let content: Mutex<Content>
-    /// Called under the lock when the last waiter has left.
+    /// Called under the lock whenever nobody waits.
     private let emptied: @Sendable () -> Void
 
     package init(_ state: State, emptied: @escaping @Sendable () -> Void = {}) {
@@ -71,7 +71,8 @@ package final class WaitList<State: Sendable>: Sendable {
     ///   - condition: Called under the list's lock, after those of the tasks that wait longer. It
     ///     returns the value to wait for, or nil.
     /// - Returns: What the condition returned.
-    /// - Throws: `cancelled`, `timedOut`; then the condition has returned nothing.
+    /// - Throws: `cancelled`, `timedOut`, `closed` if the deadline's loop has ended; then the condition
+    ///   has returned nothing.
     package func park<Value: Sendable>(
         deadline: Deadline? = .current,
         until condition: @escaping @Sendable (inout State) -> Value?
@@ -80,7 +81,14 @@ package final class WaitList<State: Sendable>: Sendable {
             content.nextTicket += 1
             return content.nextTicket
         }
-        let timer = deadline?.setTimer { [self] in leave(ticket, .timedOut) }
+        var timer: LoopTimer?
+        if let deadline {
+            timer = deadline.keeper.setTimer(at: deadline.moment) { [self] in
+                leave(ticket, .timedOut)
+            }
+            // The keeper has ended: nobody would ever end this wait.
+            if timer == nil { throw .closed }
+        }
         defer { timer?.cancel() }
         let result = await withTaskCancellationHandler {
             await suspend(ticket, failure: { deadline.failure }, until: condition)

@@ -44,6 +44,7 @@ package func currentLoop() -> UnsafeMutableRawPointer? { unsafe csock_current_lo
 /// Sets or clears what `currentLoop` answers on the calling thread.
 @unsafe
 package func setCurrentLoop(_ pointer: UnsafeMutableRawPointer?) {
+    // SAFETY: a thread's own pointer.
     unsafe csock_set_current_loop(pointer)
 }
 

@@ -45,7 +45,7 @@ struct SocketWorld: Hashable {
         case begins
         /// Does what actions say: one of those that an operation's beginning returns.
         case does(Actions)
-        case checksCancellation, calls, failsOrParks, parks, looks, isSuspended, woke(Actions)
+        case checksCancellation(then: Actions), calls, failsOrParks, parks, looks, isSuspended, woke(Actions)
         case isInLine, leftLine(Actions), wasLetGo(Result)
         case ends(leaving: Remainder, Result), finishes(Actions, Result)
         case done(Result)
@@ -185,9 +185,13 @@ extension SocketWorld {
         switch tasks[index].phase {
         case .begins: tasks[index].phase = .does(state.begin(.read))
         case .does(let actions): try take(actions, index)
-        case .checksCancellation:
-            let isCancelled = tasks[index].isCancelled
-            tasks[index].phase = isCancelled ? .ends(leaving: .unknown, .cancelled) : .calls
+        case .checksCancellation(let actions):
+            let isCancelled =
+                tasks[index].isCancelled
+                && (!tasks[index].plan.isOwner || state[.read].has(Slot.draining))
+            tasks[index].phase =
+                isCancelled
+                ? .ends(leaving: .unknown, .cancelled) : actions == .call ? .calls : .failsOrParks
         case .calls: try call(index)
         case .failsOrParks: failOrPark(index)
         case .parks: try park(index, state.park(.read))
@@ -214,8 +218,7 @@ extension SocketWorld {
     /// What the beginning of an operation asks for.
     private mutating func take(_ actions: Actions, _ index: Int) throws {
         switch actions {
-        case .call: tasks[index].phase = .checksCancellation
-        case .wait: tasks[index].phase = .failsOrParks
+        case .call, .wait: tasks[index].phase = .checksCancellation(then: actions)
         case .refuse: finish(index, .closed)
         case .standInLine:
             if tasks[index].plan.contention == .fails { return finish(index, .busy) }
@@ -239,8 +242,6 @@ extension SocketWorld {
         if tasks[index].hasExpired, !tasks[index].isLastTry {
             tasks[index].isLastTry = true
             tasks[index].phase = .calls
-        } else if tasks[index].isCancelled {
-            tasks[index].phase = .ends(leaving: .unknown, .cancelled)
         } else if tasks[index].hasExpired {
             tasks[index].phase = .ends(leaving: .unknown, .timedOut)
         } else {

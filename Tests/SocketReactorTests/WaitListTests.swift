@@ -56,7 +56,7 @@ struct WaitListTests {
         #expect(try await second.value == "second")
     }
 
-    @Test("A cancelled waiter leaves, and takes nothing; one that is cancelled already does not wait")
+    @Test("A cancelled waiter leaves, and takes nothing; one cancelled before does not wait")
     func cancellation() async throws {
         let list = WaitList(0)
         let task = Task {
@@ -91,7 +91,8 @@ struct WaitListTests {
                     let moment = MonotonicTime.now.advanced(by: .microseconds(number % 50 * 20))
                     let deadline = Deadline(moment, keeper: group.loops[number % 2])
                     let task = Task {
-                        try await list.park(deadline: number % 3 == 0 ? deadline : nil) { value -> Int? in
+                        try await list.park(deadline: number % 3 == 0 ? deadline : nil) {
+                            value -> Int? in
                             guard value > 0 else { return nil }
                             value -= 1
                             return 1

@@ -7,6 +7,7 @@ extension Registration {
         do throws(OperationFailure) {
             if try operation.begins(on: self) { _ = try operation.ends(.mustWait, on: self) }
             try await operation.wait(for: self)
+            _ = try operation.begins(on: self)
             _ = try operation.ends(.done(leaving: .nothing), on: self)
             return nil
         } catch {

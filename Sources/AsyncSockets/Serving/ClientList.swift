@@ -79,7 +79,9 @@ final class ClientList: Sendable {
     func remove(_ ticket: UInt64) {
         state.unpark { state in
             let connection = state.connections.removeValue(forKey: ticket)
-            guard peerLimit != nil, let peer = connection?.remoteAddress?.ip?.unmapped else { return }
+            guard peerLimit != nil, let peer = connection?.remoteAddress?.ip?.unmapped else {
+                return
+            }
             let count = state.counts[peer, default: 1] - 1
             state.counts[peer] = count == 0 ? nil : count
         }

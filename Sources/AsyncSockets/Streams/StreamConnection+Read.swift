@@ -1,4 +1,4 @@
-internal import SocketReactor
+public import SocketReactor
 internal import SocketSystem
 internal import Synchronization
 
@@ -10,7 +10,7 @@ extension StreamConnection: AsyncSequence {
     public struct AsyncIterator: AsyncIteratorProtocol {
         @usableFromInline let connection: StreamConnection
         /// Whether the task that made it has a cancellation handler for the connection already.
-        @usableFromInline let isOwner: Bool
+        @usableFromInline var isOwner: Bool
 
         /// Waits for the next chunk.
         ///
@@ -23,14 +23,28 @@ extension StreamConnection: AsyncSequence {
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws -> [UInt8]? {
-            try await connection.readChunk(asOwner: isOwner)
+            var operation = connection.beginReading(asOwner: isOwner)
+            while true {
+                if let chunk = try connection.tryReadChunk(&operation) {
+                    return chunk.isEmpty ? nil : chunk
+                }
+                if operation.suspends {
+                    let isReady =
+                        operation.isGuarded
+                        ? await connection.suspendGuarded(&operation, isolation: actor)
+                        : await suspend(isolation: actor) { connection.park(&operation, $0) }
+                    operation.resumed(isReady)
+                } else {
+                    try await connection.waitOtherwise(&operation, isolation: actor)
+                }
+            }
         }
 
         /// The same, for callers without isolation.
-        @inlinable
-        @inline(__always)
         public mutating func next() async throws -> [UInt8]? {
-            try await connection.readChunk()
+            // It may have been handed to another task than the one that made it.
+            isOwner = false
+            return try await next(isolation: #isolation)
         }
     }
 
@@ -41,27 +55,64 @@ extension StreamConnection: AsyncSequence {
 }
 
 extension StreamConnection {
-    /// The next chunk; nil at the end.
     @usableFromInline
-    final func readChunk(asOwner isOwner: Bool = false) async throws -> [UInt8]? {
+    final func beginReading(asOwner isOwner: Bool) -> Operation {
+        Operation(.read, .fails, asOwner: isOwner)
+    }
+
+    /// What is left over, or what the kernel has, empty at the end; nil if neither has anything.
+    @usableFromInline
+    final func tryReadChunk(_ operation: inout Operation) throws -> [UInt8]? {
         do throws(OperationFailure) {
-            var operation = Operation(.read, .fails, asOwner: isOwner)
-            while true {
-                if let chunk = try tryReadChunk(&operation) { return chunk.isEmpty ? nil : chunk }
-                try await operation.wait(for: registration)
+            if try operation.begins(on: registration) {
+                let (chunk, attempt) = takeLeftover() ?? receive(from: registration.descriptor)
+                if try operation.ends(attempt, on: registration) { return chunk }
             }
+            operation.prepareToWait(for: registration)
+            return nil
         } catch {
             throw self.error(error, .read)
         }
     }
 
-    /// What is left over, or what the kernel has, empty at the end; nil if neither has anything.
-    private final func tryReadChunk(
-        _ operation: inout Operation
-    ) throws(OperationFailure) -> [UInt8]? {
-        guard try operation.begins(on: registration) else { return nil }
-        let (chunk, attempt) = takeLeftover() ?? receive(from: registration.descriptor)
-        return try operation.ends(attempt, on: registration) ? chunk : nil
+    @usableFromInline
+    final func park(_ operation: inout Operation, _ waiter: Waiter) {
+        operation.park(on: registration, waiter)
+    }
+
+    /// Nothing comes before or after the suspension, so that nothing asks for the task's executor.
+    @inlinable
+    @inline(__always)
+    final func suspendGuarded(
+        _ operation: inout Operation,
+        isolation: isolated (any Actor)?
+    ) async -> Bool {
+        await withTaskCancellationHandler {
+            await suspend(isolation: isolation) { parkGuarded(&operation, $0) }
+        } onCancel: {
+            interruptReading()
+        }
+    }
+
+    @usableFromInline
+    final func parkGuarded(_ operation: inout Operation, _ waiter: Waiter) {
+        operation.parkGuarded(on: registration, waiter)
+    }
+
+    @usableFromInline
+    final func interruptReading() { registration.interrupt(.read) }
+
+    /// Waits for what the next try needs, if that is more than to suspend.
+    @usableFromInline
+    final func waitOtherwise(
+        _ operation: inout Operation,
+        isolation: isolated (any Actor)?
+    ) async throws {
+        do throws(OperationFailure) {
+            try await operation.waitOtherwise(for: registration)
+        } catch {
+            throw self.error(error, .read)
+        }
     }
 
     /// Reads what has arrived, at most the span's length, without allocating.

@@ -1,4 +1,4 @@
-internal import SocketReactor
+public import SocketReactor
 internal import SocketSystem
 internal import Synchronization
 
@@ -10,35 +10,70 @@ extension StreamConnection {
     ///
     /// The corresponding system call is `send(2)`.
     ///
-    /// - Parameter bytes: What to send.
-    /// - Throws: `SocketError`: `.brokenPipe` or `.connectionReset` where the peer is gone,
-    ///   `.closed`; its `bytesWritten` says how many bytes went out. `CancellationError` where the
+    /// - Parameters:
+    ///   - bytes: What to send.
+    ///   - isolation: The actor that the caller is isolated to.
+    /// - Throws: `SocketError`: `.brokenPipe` or `.connectionReset` if the peer is gone,
+    ///   `.closed`; its `bytesWritten` says how many bytes went out. `CancellationError` if the
     ///   task was cancelled; then the connection's `bytesWritten` tells. A stream that has sent a
     ///   part of a message is of no use for another message.
-    public final func write(_ bytes: Span<UInt8>) async throws { try await writeAll(bytes) }
-
-    /// Sends bytes; see `write(_:)` of a span.
-    ///
-    /// - Parameter bytes: What to send.
-    /// - Throws: As `write(_:)` of a span.
-    public final func write(_ bytes: [UInt8]) async throws {
-        try await writeAll(bytes.span)
+    @inlinable
+    @inline(__always)
+    public final func write(
+        _ bytes: Span<UInt8>,
+        isolation: isolated (any Actor)? = #isolation
+    ) async throws {
+        // Most often the kernel takes all at once, and then nothing here is asynchronous.
+        var operation = beginWriting()
+        var sent = 0
+        if try !tryWrite(bytes, &sent, &operation) {
+            try await writeOn(bytes, sent, operation, isolation: isolation)
+        }
     }
 
     /// Sends bytes; see `write(_:)` of a span.
     ///
-    /// - Parameter bytes: What to send.
+    /// - Parameters:
+    ///   - bytes: What to send.
+    ///   - isolation: The actor that the caller is isolated to.
     /// - Throws: As `write(_:)` of a span.
-    public final func write(_ bytes: ArraySlice<UInt8>) async throws {
-        try await writeAll(bytes.span)
+    @inlinable
+    @inline(__always)
+    public final func write(
+        _ bytes: [UInt8],
+        isolation: isolated (any Actor)? = #isolation
+    ) async throws {
+        try await write(bytes.span, isolation: isolation)
+    }
+
+    /// Sends bytes; see `write(_:)` of a span.
+    ///
+    /// - Parameters:
+    ///   - bytes: What to send.
+    ///   - isolation: The actor that the caller is isolated to.
+    /// - Throws: As `write(_:)` of a span.
+    @inlinable
+    @inline(__always)
+    public final func write(
+        _ bytes: ArraySlice<UInt8>,
+        isolation: isolated (any Actor)? = #isolation
+    ) async throws {
+        try await write(bytes.span, isolation: isolation)
     }
 
     /// Sends a text as UTF-8; see `write(_:)` of a span.
     ///
-    /// - Parameter text: What to send.
+    /// - Parameters:
+    ///   - text: What to send.
+    ///   - isolation: The actor that the caller is isolated to.
     /// - Throws: As `write(_:)` of a span.
-    public final func write(_ text: String) async throws {
-        try await writeAll(text.utf8.span)
+    @inlinable
+    @inline(__always)
+    public final func write(
+        _ text: String,
+        isolation: isolated (any Actor)? = #isolation
+    ) async throws {
+        try await write(text.utf8.span, isolation: isolation)
     }
 
     /// Sends several buffers, one after the other, without copying them together.
@@ -63,28 +98,42 @@ extension StreamConnection {
 }
 
 extension StreamConnection {
-    @inline(__always)
-    private final func writeAll(_ bytes: Span<UInt8>) async throws {
-        var sent = 0
+    @usableFromInline
+    final func beginWriting() -> Operation { Operation(.write, .standsInLine) }
+
+    /// Sends what the kernel takes at once; whether that was all.
+    @usableFromInline
+    final func tryWrite(
+        _ bytes: Span<UInt8>,
+        _ sent: inout Int,
+        _ operation: inout Operation
+    ) throws -> Bool {
         do throws(OperationFailure) {
-            var operation = Operation(.write, .standsInLine)
-            while try !tryWrite(bytes, &sent, &operation) {
-                try await operation.wait(for: registration)
-            }
+            guard try operation.begins(on: registration) else { return false }
+            let attempt = send(bytes, from: &sent, to: registration.descriptor)
+            return try operation.ends(attempt, on: registration)
         } catch {
             throw self.error(error, .write, bytesWritten: sent)
         }
     }
 
-    /// Sends what the kernel takes at once; whether that was all.
-    private final func tryWrite(
+    /// Goes on with a write that could not be done at once.
+    @usableFromInline
+    final func writeOn(
         _ bytes: Span<UInt8>,
-        _ sent: inout Int,
-        _ operation: inout Operation
-    ) throws(OperationFailure) -> Bool {
-        guard try operation.begins(on: registration) else { return false }
-        let attempt = send(bytes, from: &sent, to: registration.descriptor)
-        return try operation.ends(attempt, on: registration)
+        _ sent: Int,
+        _ operation: Operation,
+        isolation: isolated (any Actor)?
+    ) async throws {
+        var sent = sent
+        var operation = operation
+        repeat {
+            do throws(OperationFailure) {
+                try await operation.wait(for: registration)
+            } catch {
+                throw self.error(error, .write, bytesWritten: sent)
+            }
+        } while try !tryWrite(bytes, &sent, &operation)
     }
 
     private final func tryWrite(
