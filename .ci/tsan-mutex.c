@@ -1,8 +1,10 @@
 /* Lets ThreadSanitizer see Swift's Mutex, which on Linux waits in a library that is not instrumented:
-   without this each contended lock looks like no lock, and all that it protects like a race.
+   without this a contended lock looks like no lock, and what it protects looks like a race. It is the
+   only cure: the library locks with `Synchronization.Mutex` and knows nothing of the sanitizer's locks.
 
-   Loaded before the Swift library, it takes the place of Mutex's two slow paths, calls them, and tells
-   the sanitizer what they did. The fast paths are compiled into the program and need no help. */
+   The preload replaces the two slow paths of Mutex: it calls the real ones and tells the sanitizer what
+   they did. The fast paths are compiled into the program and need no help. It names the paths by their
+   symbols, which nobody promised; that is for a tool of the tests, never for Sources. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdint.h>
