@@ -183,7 +183,10 @@ extension Operation {
                 if isLastTry { throw registration.abandon(direction, .timedOut) }
                 isLastTry = true
             } else {
-                let timer = deadline?.setTimer { [direction] in registration.interrupt(direction) }
+                // Its own loop keeps the time: another may be busy, or have ended.
+                let timer = deadline?.kept(by: registration.loop).setTimer { [direction] in
+                    registration.interrupt(direction)
+                }
                 defer { timer?.cancel() }
                 return resumed(await suspendGuarded(on: registration))
             }

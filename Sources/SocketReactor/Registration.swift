@@ -250,7 +250,8 @@ extension Registration {
 extension Registration {
     /// Waits for a direction's lock, behind those that came before.
     func standInLine(_ direction: Direction) async throws(OperationFailure) {
-        let answer = try await line(direction).park { [self] _ in
+        let deadline = Deadline.current?.kept(by: loop)
+        let answer = try await line(direction).park(deadline: deadline) { [self] _ in
             let actions = step { $0.beginInLine(direction) }
             return actions == .standInLine ? nil : actions
         }
