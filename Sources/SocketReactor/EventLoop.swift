@@ -226,8 +226,8 @@ extension EventLoop {
                 registrationCount.load(ordering: .relaxed) == 0
             else {
                 // What keeps a retiring loop tells us when it is gone; jobs run in the next turn.
-                let looksAgain = unsafe shared.phase == .stopping || !thread.pointee.jobs.isEmpty
-                if looksAgain { hasMail.store(true, ordering: .relaxed) }
+                let hasWork = unsafe !thread.pointee.jobs.isEmpty || !thread.pointee.yielding.isEmpty
+                if shared.phase == .stopping || hasWork { hasMail.store(true, ordering: .relaxed) }
                 return false
             }
             shared.phase = .stopped
