@@ -219,6 +219,7 @@ extension EventLoop {
             unsafe thread.pointee.lastTurns += 1
         }
         let orphans = unsafe thread.pointee.lastTurns > Self.mostLastTurns
+        if orphans { resumeYielding() }
         let ends = shared.withLock { shared in
             guard unsafe shared.inbox.isEmpty && thread.pointee.yielding.isEmpty,
                 unsafe orphans || thread.pointee.jobs.isEmpty,

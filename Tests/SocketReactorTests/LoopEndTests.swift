@@ -29,4 +29,23 @@ struct LoopEndTests {
         }()
         #expect(await eventually { !observed.isRunning })
     }
+
+    @Test("A loop that is shut down hands on a task that lets others run again and again")
+    func shutdownDespiteYields() async throws {
+        let group = try LoopGroup(loops: 1)
+        let runs = WaitList(true)
+        let yielding = Task(executorPreference: group) {
+            while runs.unpark(after: { $0 }) { await EventLoop.yield() }
+        }
+        let stopper = Task.detached {
+            try? await Task.sleep(for: .seconds(5))
+            runs.unpark { $0 = false }
+        }
+        await group.shutdown()
+        // Before anybody told the task to stop.
+        #expect(runs.unpark { $0 })
+        runs.unpark { $0 = false }
+        stopper.cancel()
+        await yielding.value
+    }
 }
