@@ -299,11 +299,11 @@ extension EventLoop {
                 watchFailure: watchFailure
             )
             shared.table[key] = registration
+            // Under the lock, or a retiring loop could end in between.
+            registrationCount.wrappingAdd(1, ordering: .relaxed)
             return .success(registration)
         }
-        let registration = try result.get()
-        registrationCount.wrappingAdd(1, ordering: .relaxed)
-        return registration
+        return try result.get()
     }
 
     /// Tells the poller to watch a direction of a registration, which `arm` notes; false if it cannot.
