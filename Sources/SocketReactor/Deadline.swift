@@ -6,7 +6,7 @@ internal import Synchronization
 /// Task-local: a scope costs no task, and an operation asks for it only if it has to wait.
 package struct Deadline: Sendable {
     package let moment: MonotonicTime
-    /// The loop that keeps the time.
+    /// The loop that keeps the time of waits that belong to no loop.
     package let keeper: EventLoop
 
     package init(_ moment: MonotonicTime, keeper: EventLoop) {
@@ -37,6 +37,9 @@ package struct Deadline: Sendable {
 
     package var hasPassed: Bool { moment <= .now }
 
+
+    /// The same moment, for a wait that must last no longer than a certain loop.
+    package func kept(by loop: EventLoop) -> Deadline { Deadline(moment, keeper: loop) }
 }
 
 extension Deadline? {

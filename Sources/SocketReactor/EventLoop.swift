@@ -225,6 +225,7 @@ extension EventLoop {
             unsafe thread.pointee.lastTurns += 1
         }
         let orphans = unsafe thread.pointee.lastTurns > Self.mostLastTurns
+        if orphans { resumeYielding() }
         let ends = shared.withLock { shared in
             guard unsafe shared.inbox.isEmpty && thread.pointee.yielding.isEmpty,
                 unsafe orphans || thread.pointee.jobs.isEmpty,
@@ -232,8 +233,8 @@ extension EventLoop {
                 registrationCount.load(ordering: .relaxed) == 0
             else {
                 // What keeps a retiring loop tells us when it is gone; jobs run in the next turn.
-                let looksAgain = unsafe shared.phase == .stopping || !thread.pointee.jobs.isEmpty
-                if looksAgain { hasMail.store(true, ordering: .relaxed) }
+                let hasWork = unsafe !thread.pointee.jobs.isEmpty || !thread.pointee.yielding.isEmpty
+                if shared.phase == .stopping || hasWork { hasMail.store(true, ordering: .relaxed) }
                 return false
             }
             shared.phase = .stopped
@@ -305,6 +306,7 @@ extension EventLoop {
                 watchFailure: watchFailure
             )
             shared.table[key] = registration
+            // Under the lock, or a retiring loop could end in between.
             registrationCount.wrappingAdd(1, ordering: .relaxed)
             return .success(registration)
         }

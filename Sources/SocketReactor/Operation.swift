@@ -32,7 +32,7 @@ package enum Attempt: Hashable, Sendable {
 
 /// The one operation: begin, try, wait, end.
 ///
-///     var operation = Operation(.write, .inLine)
+///     var operation = Operation(.write, .standsInLine)
 ///     while try !tryIt(&operation) { try await operation.wait(for: registration) }
 ///
 /// where the try is synchronous and has this shape:
@@ -96,7 +96,7 @@ public struct Operation: Sendable {
             // The socket of an owner that was cancelled drains.
             if isOwner, !registration.isDraining(direction) { break }
             if Task.isCancelled { throw registration.abandon(direction, .cancelled) }
-        case .refuse: throw registration.closedFailure
+        case .refuse: throw .closed
         case .standInLine: if contention == .fails { throw .busy }
         default: break
         }

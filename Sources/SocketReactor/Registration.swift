@@ -154,12 +154,9 @@ extension Registration {
         return failure
     }
 
-    /// What an operation on a closed socket throws.
-    var closedFailure: OperationFailure { watchFailure.map { .system($0) } ?? .closed }
-
     /// Looks around, for an operation that was interrupted.
     func look(_ direction: Direction, isRefused: Bool) throws(OperationFailure) {
-        if isClosed { throw abandon(direction, closedFailure) }
+        if isClosed { throw abandon(direction, .closed) }
         if Task.isCancelled { throw abandon(direction, .cancelled) }
         // It cannot be watched; or it drains, and what had arrived was taken.
         if isRefused { throw abandon(direction, watchFailure.map { .system($0) } ?? .cancelled) }
@@ -251,11 +248,12 @@ extension Registration {
 extension Registration {
     /// Waits for a direction's lock, behind those that came before.
     func standInLine(_ direction: Direction) async throws(OperationFailure) {
-        let answer = try await line(direction).park { [self] _ in
+        let deadline = Deadline.current?.kept(by: loop)
+        let answer = try await line(direction).park(deadline: deadline) { [self] _ in
             let actions = step { $0.beginInLine(direction) }
             return actions == .standInLine ? nil : actions
         }
-        if answer == .refuse { throw closedFailure }
+        if answer == .refuse { throw .closed }
     }
 
     private func line(_ direction: Direction) -> WaitList<Void> {

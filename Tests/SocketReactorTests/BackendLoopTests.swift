@@ -119,7 +119,7 @@ struct BackendLoopTests {
             }
         }
         registration.close()
-        await #expect(throws: OperationFailure.self) { try await read(registration) }
+        await #expect(throws: OperationFailure.closed) { try await read(registration) }
         await group.shutdown()
     }
 }

@@ -45,7 +45,8 @@ struct SocketWorld: Hashable {
         case begins
         /// Does what actions say: one of those that an operation's beginning returns.
         case does(Actions)
-        case checksCancellation(then: Actions), calls, failsOrParks, parks, looks, isSuspended, woke(Actions)
+        case checksCancellation(then: Actions), calls, failsOrParks, parks, looks, isSuspended,
+            woke(Actions)
         case isInLine, leftLine(Actions), wasLetGo(Result)
         case ends(leaving: Remainder, Result), finishes(Actions, Result)
         case done(Result)

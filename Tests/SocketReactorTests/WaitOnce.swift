@@ -6,8 +6,9 @@ extension Registration {
         var operation = Operation(direction, .fails)
         do throws(OperationFailure) {
             if try operation.begins(on: self) { _ = try operation.ends(.mustWait, on: self) }
-            try await operation.wait(for: self)
-            _ = try operation.begins(on: self)
+            repeat {
+                try await operation.wait(for: self)
+            } while try !operation.begins(on: self)
             _ = try operation.ends(.done(leaving: .nothing), on: self)
             return nil
         } catch {

@@ -18,7 +18,7 @@ final class AcceptQueue: Sendable {
     private struct State: Sendable {
         var isStarted = false
         var isClosed = false
-        /// How many acceptors wait.
+        /// How many acceptors wait, and have been given nothing.
         var waiting = 0
         /// How many of them are claimed.
         var claimed = 0
@@ -29,6 +29,14 @@ final class AcceptQueue: Sendable {
             guard !isClosed, waiting > claimed + results.count else { return false }
             claimed += 1
             return true
+        }
+
+        /// What the acceptor that has waited longest gets. From then on it waits no more, however
+        /// late its task runs.
+        mutating func give() -> Result<Accepted, OperationFailure>? {
+            if results.isEmpty, !isClosed { return nil }
+            waiting -= 1
+            return isClosed ? .failure(.closed) : results.removeFirst()
         }
     }
 
@@ -44,7 +52,6 @@ final class AcceptQueue: Sendable {
             defer { state.isStarted = true }
             return !state.isStarted
         }
-        defer { state.unpark { $0.waiting -= 1 } }
         if starts {
             for shard in shards {
                 // Detached: it outlives the deadline of the first acceptor.
@@ -53,9 +60,13 @@ final class AcceptQueue: Sendable {
                 }
             }
         }
-        let result = try await state.park { state in
-            if !state.results.isEmpty { return state.results.removeFirst() }
-            return state.isClosed ? .failure(.closed) : nil
+        let deadline = Deadline.current?.kept(by: shards[0].loop)
+        let result: Result<Accepted, OperationFailure>
+        do throws(OperationFailure) {
+            result = try await state.park(deadline: deadline) { $0.give() }
+        } catch {
+            state.unpark { $0.waiting -= 1 }
+            throw error
         }
         return try result.get()
     }
@@ -106,10 +117,12 @@ final class AcceptQueue: Sendable {
     private func release() { state.unpark { $0.claimed -= 1 } }
 
     private func deliver(_ result: Result<Accepted, OperationFailure>, _ isClaimed: Bool) {
-        state.unpark { state in
+        let isLate = state.unpark { state in
             if isClaimed { state.claimed -= 1 }
-            state.results.append(result)
+            if !state.isClosed { state.results.append(result) }
+            return state.isClosed
         }
+        if isLate, case .success(let accepted) = result { closeDescriptor(accepted.descriptor) }
     }
 }
 

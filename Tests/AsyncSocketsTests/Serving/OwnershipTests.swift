@@ -40,6 +40,29 @@ struct OwnershipTests {
         await group.shutdown()
     }
 
+    @Test("cannot lend what spares it a handler: another task's wait is cancelled with that task")
+    func iteratorInAnotherTask() async throws {
+        let (client, connection) = try await tcpPair()
+        try await connection.registration.withOwner {
+            let iterator = connection.makeAsyncIterator()
+            let reader = Task { [iterator] in
+                var iterator = iterator
+                return try await iterator.next(isolation: nil)
+            }
+            #expect(await eventually { connection.registration.isLocked(.read) })
+            reader.cancel()
+            let rescue = Task {
+                try await Task.sleep(for: .milliseconds(300))
+                connection.close()
+            }
+            await withKnownIssue("to ask each time which task waits costs more than a handler") {
+                await #expect(throws: CancellationError.self) { try await reader.value }
+            }
+            rescue.cancel()
+        }
+        client.close()
+    }
+
     @Test("is woken once, whoever closes, cancels or sends meanwhile", arguments: [1, 2])
     func wokenOnceInEveryRace(loops: Int) async throws {
         let group = try EventLoopGroup(loops: loops)

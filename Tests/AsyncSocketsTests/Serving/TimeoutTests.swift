@@ -1,4 +1,5 @@
 import AsyncSockets
+import Glibc
 import TestKit
 import Testing
 
@@ -44,6 +45,35 @@ struct TimeoutTests {
         )
         trickle.cancel()
         _ = await trickle.result
+    }
+
+    @Test("of a socket is kept by the socket's loop: another group's may be busy, or have ended")
+    func otherGroup() async throws {
+        let (client, server) = try await tcpPair()
+        let busy = try EventLoopGroup(loops: 1)
+        let blocker = Task(executorPreference: busy.taskExecutor) { _ = usleep(1_000_000) }
+        let begin = ContinuousClock.now
+        let late = await code {
+            try await withTimeout(.milliseconds(50), on: busy) {
+                _ = try await client.read(exactly: 4)
+            }
+        }
+        #expect(late == .timedOut)
+        #expect(ContinuousClock.now - begin < .milliseconds(900))
+        await blocker.value
+        let rescue = Task {
+            try await Task.sleep(for: .seconds(5))
+            client.close()
+        }
+        let never = await code {
+            try await withTimeout(.milliseconds(50), on: busy) {
+                await busy.shutdown()
+                _ = try await client.read(exactly: 4)
+            }
+        }
+        #expect(never == .timedOut)
+        rescue.cancel()
+        server.close()
     }
 
     @Test("in the past fails even if data is ready")

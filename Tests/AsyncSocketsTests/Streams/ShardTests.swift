@@ -1,4 +1,5 @@
 import AsyncSockets
+import Glibc
 internal import Synchronization
 import TestKit
 import Testing
@@ -74,6 +75,61 @@ struct ShardTests {
             accepting.cancel()
             if (try? await accepting.value) == nil { _ = try await listener.accept() }
             _ = try await client
+        }
+    }
+
+    @Test("what nobody waits for stays with the kernel, though the last who did runs late")
+    func acceptsNoMoreThanWanted() async throws {
+        let group = try EventLoopGroup(loops: 2)
+        let acceptors = try EventLoopGroup(loops: 1)
+        let listener = try shardedListener(on: group)
+        let accepting = Task(executorPreference: acceptors.taskExecutor) {
+            try await listener.accept()
+        }
+        // Until the sockets are accepted from.
+        for _ in 0..<50 { try await Task.sleep(for: .milliseconds(1)) }
+        // It cannot go on before its thread is free.
+        let blocker = Task(executorPreference: acceptors.taskExecutor) { _ = usleep(500_000) }
+        var clients: [TCPConnection] = []
+        for _ in 0..<4 {
+            clients.append(try await TCPConnection.connect(to: listener.localAddress, on: group))
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        await blocker.value
+        _ = try await accepting.value
+        var pending = 0
+        for socket in try listener.duplicateDescriptors() {
+            // Nobody else accepts: what is there the kernel has.
+            let other = try TCPListener(adopting: socket.detach(), on: group)
+            while let taken = try? await withTimeout(.milliseconds(50), { try await other.accept() }) {
+                taken.close()
+                pending += 1
+            }
+        }
+        #expect(pending == clients.count - 1)
+    }
+
+    @Test("a connection that comes as the listener closes is closed, too")
+    func closingWhileAccepting() async throws {
+        let group = try EventLoopGroup(loops: 2)
+        for _ in 0..<300 {
+            let listener = try shardedListener(on: group)
+            let address = listener.localAddress
+            let accepting = Task { try? await listener.accept() }
+            let connecting = Task { try? await TCPConnection.connect(to: address, on: group) }
+            let client = await connecting.value
+            listener.close()
+            let taken = await accepting.value
+            taken?.close()
+            // Reset or closed, by the listener or the kernel.
+            if let client {
+                do {
+                    _ = try await withTimeout(.seconds(2)) { try await client.read(atMost: 1) }
+                } catch let error as SocketError where error.code == .timedOut {
+                    Issue.record("a connection that nobody has was left open")
+                } catch {}
+            }
+            withExtendedLifetime(listener) {}
         }
     }
 
