@@ -50,7 +50,10 @@ func giveListener(_ address: String, at path: String) async throws {
 }
 
 func take(from path: String) async throws {
-    let connection = try await UnixConnection.connect(to: .unix(path: path))
+    let connection = try await UnixConnection.connect(
+        to: .unix(path: path),
+        options: ConnectOptions(receivesDescriptors: true)
+    )
     let message = try await connection.readWithDescriptors()
     guard let message, let descriptor = message.descriptors.first else {
         throw Failure(description: "nothing was given")

@@ -15,6 +15,7 @@ extension UnixListener: Inheritable {
     ///
     /// - Parameters:
     ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil for the first that is left.
+    ///   - receivesDescriptors: Whether the connections receive descriptors that their peers pass.
     ///   - group: The loops that the listener and its connections join.
     /// - Returns: The listener; nil if no such socket was passed, or all were taken before.
     /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is not a listening stream
@@ -22,9 +23,17 @@ extension UnixListener: Inheritable {
     ///   open, and may be taken as something else.
     public static func inherited(
         named name: String? = nil,
+        receivesDescriptors: Bool = false,
         on group: EventLoopGroup = .shared
     ) throws(SocketError) -> UnixListener? {
-        try inherited(named: name, from: .shared, on: group)
+        try inherited(named: name, from: .shared) { (number, file) throws(SocketError) in
+            try UnixListener(
+                adopting: number,
+                receivesDescriptors: receivesDescriptors,
+                file: file,
+                on: group
+            )
+        }
     }
 }
 
@@ -121,10 +130,20 @@ extension Inheritable {
         from inherited: InheritedDescriptors,
         on group: EventLoopGroup
     ) throws(SocketError) -> Self? {
+        try self.inherited(named: name, from: inherited) { (number, file) throws(SocketError) in
+            try Self(adopting: number, file: file, on: group)
+        }
+    }
+
+    fileprivate static func inherited(
+        named name: String?,
+        from inherited: InheritedDescriptors,
+        _ adopt: (CInt, SocketFile?) throws(SocketError) -> Self
+    ) throws(SocketError) -> Self? {
         try inherited.takeFirst(named: name) { (number) throws(SocketError) in
             let file = inherited.file(of: number)
             do throws(SocketError) {
-                return try Self(adopting: number, file: file, on: group)
+                return try adopt(number, file)
             } catch {
                 // The descriptor stays, and so does the file.
                 file?.keep()

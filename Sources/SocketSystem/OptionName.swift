@@ -33,6 +33,8 @@ extension OptionName {
     package static let maximumPacingRate = Self(level: SOL_SOCKET, name: SO_MAX_PACING_RATE)
     package static let outOfBandInline = Self(level: SOL_SOCKET, name: SO_OOBINLINE)
     package static let passCredentials = Self(level: SOL_SOCKET, name: SO_PASSCRED)
+    /// SO_PASSPIDFD, since Linux 6.5, which Glibc's module does not show.
+    package static let passProcess = Self(level: SOL_SOCKET, name: 76)
     /// SO_PASSRIGHTS, since Linux 6.16, which Glibc's module does not show.
     package static let passRights = Self(level: SOL_SOCKET, name: 83)
     package static let priority = Self(level: SOL_SOCKET, name: SO_PRIORITY)

@@ -44,16 +44,19 @@ extension SocketOption where Value == Bool {
     }
 
     /// Whether messages received by a Unix socket carry the sender's process, user and group
-    /// (SO_PASSCRED).
+    /// (SO_PASSCRED). A stream connection hands them out by `readWithDescriptors`, which needs the
+    /// option `receivesDescriptors`.
     public static var receiveCredentials: SocketOption {
         flag("receiveCredentials", .passCredentials)
     }
 
-    /// Whether descriptors can be passed to a Unix socket (SO_PASSRIGHTS). On by default. If it is
-    /// off, a peer that passes descriptors gets the error number EPERM.
+    /// Whether descriptors can be passed to a Unix socket (SO_PASSRIGHTS). If it is off, a peer
+    /// that passes descriptors gets the error number EPERM.
     ///
-    /// A connection takes its listener's setting when it is made. `.notSupported` before Linux
-    /// 6.16.
+    /// On by default for packets and datagrams. For streams the option `receivesDescriptors` of the
+    /// listener or connection sets it: a stream connection without that option closes what this one
+    /// lets in. A connection takes its listener's setting when it is made. `.notSupported` before
+    /// Linux 6.16.
     public static var receiveDescriptors: SocketOption { flag("receiveDescriptors", .passRights) }
 }
 

@@ -15,6 +15,9 @@ public struct SocketOption<Value: Sendable>: Sendable {
     /// The option's name in an error's sentence.
     let name: String
 
+    /// Whether it may let in what ends a read of a Unix stream before its bytes do.
+    let stopsReads: Bool
+
     /// Reads the option of a descriptor; nil if it can only be set.
     private let getter: (@Sendable (CInt) throws(Errno) -> Value)?
 
@@ -24,9 +27,11 @@ public struct SocketOption<Value: Sendable>: Sendable {
     init(
         _ name: String,
         get getter: (@Sendable (CInt) throws(Errno) -> Value)?,
-        set setter: (@Sendable (CInt, Value) throws(Errno) -> Void)? = nil
+        set setter: (@Sendable (CInt, Value) throws(Errno) -> Void)? = nil,
+        stopsReads: Bool = false
     ) {
         self.name = name
+        self.stopsReads = stopsReads
         self.getter = getter
         self.setter = setter
     }
@@ -94,12 +99,30 @@ public struct SocketOptionSetting: Sendable, CustomStringConvertible {
         }
     }
 
+    /// The same, for an option that some kernels lack: they go without.
+    static func ifSupported<Value: Sendable>(
+        _ option: SocketOption<Value>,
+        _ value: Value
+    ) -> SocketOptionSetting {
+        SocketOptionSetting(description: "\(option.name) = \(value)") {
+            descriptor throws(Errno) in
+            try? option.write(value, to: descriptor)
+        }
+    }
+
     func apply(to descriptor: CInt) throws(Errno) {
         try applier(descriptor)
     }
 }
 
 // MARK: - Forms of value
+
+extension OptionName {
+    /// See `SocketOption.stopsReads`.
+    fileprivate var stopsReads: Bool {
+        self == .passRights || self == .passCredentials || self == .passProcess
+    }
+}
 
 extension SocketOption where Value == Bool {
     static func flag(_ name: String, _ option: OptionName) -> SocketOption {
@@ -110,7 +133,8 @@ extension SocketOption where Value == Bool {
             },
             set: { descriptor, value throws(Errno) in
                 try OptionCalls.set(option, to: CInt(value ? 1 : 0), on: descriptor)
-            }
+            },
+            stopsReads: option.stopsReads
         )
     }
 }
@@ -125,7 +149,8 @@ extension SocketOption where Value == Int {
             set: { descriptor, value throws(Errno) in
                 guard let value = CInt(exactly: value) else { throw .outOfRange }
                 try OptionCalls.set(option, to: value, on: descriptor)
-            }
+            },
+            stopsReads: option.stopsReads
         )
     }
 

@@ -18,8 +18,8 @@ internal import SocketReactor
 /// The connections are of the kind that the address asks for. Serve a `TCPListener` or a
 /// `UnixListener` for what only one of them has.
 ///
-/// At a Unix address no descriptors can be passed to the connections, where the system can refuse
-/// them (Linux 6.16): the peer's sending fails. Serve a `UnixListener` to take some.
+/// At a Unix address no descriptors can be passed to the connections unless `options.listening`
+/// says so. Serve a `UnixListener` to take some.
 ///
 /// Cancelling the task drains the server: nobody is accepted any more, what clients have sent can
 /// still be read and answered, and a read that would have to wait for more throws
@@ -69,12 +69,7 @@ public func serve(
     _ handler: @escaping @Sendable @concurrent (StreamConnection) async throws -> Void
 ) async throws(SocketError) {
     if address.family == .unix {
-        let listener = try UnixListener.bind(
-            to: address,
-            options: options.listening,
-            on: group,
-            refusingDescriptors: true
-        )
+        let listener = try UnixListener.bind(to: address, options: options.listening, on: group)
         ready(listener.localAddress)
         try await serve(listener, options: options, on: group, handler)
     } else {

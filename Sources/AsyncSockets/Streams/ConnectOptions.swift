@@ -24,6 +24,12 @@ public struct ConnectOptions: Sendable {
     /// What becomes of the file where `localAddress` is a Unix socket's path.
     public var socketFile: SocketFileOptions
 
+    /// Whether a `UnixConnection` receives descriptors that the peer passes.
+    ///
+    /// Without it the kernel refuses them (`SO_PASSRIGHTS`, Linux 6.16) or they are closed at once.
+    /// `.notSupported` for TCP; Unix packets and datagrams can always bring descriptors.
+    public var receivesDescriptors: Bool
+
     /// Everything as usual but what is named.
     ///
     /// - Parameters:
@@ -33,14 +39,17 @@ public struct ConnectOptions: Sendable {
     ///   - names: How a host that is given by name is reached.
     ///   - socketOptions: Options that the socket gets before it connects.
     ///   - socketFile: What becomes of the file where `localAddress` is a Unix socket's path.
+    ///   - receivesDescriptors: Whether a `UnixConnection` receives descriptors.
     public init(
         localAddress: SocketAddress? = nil,
         interface: String? = nil,
         fastOpen: Bool = false,
         names: NameOptions = NameOptions(),
         socketOptions: [SocketOptionSetting] = [],
-        socketFile: SocketFileOptions = SocketFileOptions()
+        socketFile: SocketFileOptions = SocketFileOptions(),
+        receivesDescriptors: Bool = false
     ) {
+        self.receivesDescriptors = receivesDescriptors
         self.localAddress = localAddress
         self.interface = interface
         self.fastOpen = fastOpen
@@ -117,6 +126,12 @@ public struct ListenOptions: Sendable {
     /// How the file of a Unix socket's path comes and goes; of no meaning for other addresses.
     public var socketFile: SocketFileOptions
 
+    /// Whether the connections of a `UnixListener` receive descriptors that their peers pass.
+    ///
+    /// Without it the kernel refuses them (`SO_PASSRIGHTS`, Linux 6.16) or they are closed at once.
+    /// `.notSupported` for TCP; Unix packets can always bring descriptors.
+    public var receivesDescriptors: Bool
+
     /// Everything as usual but what is named.
     ///
     /// - Parameters:
@@ -126,13 +141,16 @@ public struct ListenOptions: Sendable {
     ///   - shards: Whether each loop of the group has a listening socket of its own.
     ///   - socketOptions: Options that the socket gets before it is bound.
     ///   - socketFile: How the file of a Unix socket's path comes and goes.
+    ///   - receivesDescriptors: Whether the connections of a `UnixListener` receive descriptors.
     public init(
         backlog: Int? = nil,
         reusePort: Bool = false,
         shards: ListenShards = .none,
         socketOptions: [SocketOptionSetting] = [],
-        socketFile: SocketFileOptions = SocketFileOptions()
+        socketFile: SocketFileOptions = SocketFileOptions(),
+        receivesDescriptors: Bool = false
     ) {
+        self.receivesDescriptors = receivesDescriptors
         self.socketFile = socketFile
         self.backlog = backlog
         self.reusePort = reusePort

@@ -1,3 +1,5 @@
+internal import Synchronization
+
 extension StreamConnection {
     /// Reads an option of the open connection.
     ///
@@ -29,7 +31,7 @@ extension StreamConnection {
         _ option: SocketOption<Value>,
         to value: Value
     ) throws(SocketError) {
-        willSetOption()
+        if option.stopsReads { stopsWithin.store(true, ordering: .relaxed) }
         try registration.set(option, to: value, remote: remoteAddress)
     }
 }

@@ -287,6 +287,17 @@ extension StreamConnection {
         }
     }
 
+    /// Takes what the kernel has into `leftover`; false at the end of the stream.
+    private final func receiveLeftover(
+        from socket: CInt,
+        upTo limit: Int
+    ) -> (isMore: Bool, Attempt) {
+        if receivesDescriptors { return receiveWithDescriptors(from: socket, upTo: limit) }
+        let (chunk, attempt) = receive(from: socket)
+        if case .done = attempt { keep(chunk) }
+        return (!chunk.isEmpty, attempt)
+    }
+
     /// Adds bytes to what is left over.
     final func keep(_ chunk: [UInt8], with passed: PassedAlong? = nil) {
         if chunk.isEmpty { return }

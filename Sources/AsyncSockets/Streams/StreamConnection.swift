@@ -28,6 +28,8 @@ public class StreamConnection: @unchecked Sendable {
     /// Whether the kernel ends a read of this socket where it changes who sent or what was passed,
     /// so that a short read does not mean that all was read.
     let stopsWithin: Atomic<Bool>
+    /// Whether buffered reads keep descriptors that the peer passes.
+    let receivesDescriptors: Bool
     /// The size of the last chunk, by which the next one's buffer is chosen. A hint.
     let lastChunkSize = Atomic<Int>(0)
     /// How many bytes the kernel took. Only the writer's turn changes it.
@@ -41,18 +43,26 @@ public class StreamConnection: @unchecked Sendable {
     let leftover = Mutex(Leftover())
     /// The address of the peer, known from the beginning: a dead connection cannot tell it.
     private let peer: SocketAddress?
+    /// The file of the connection's own path, if it is a Unix socket that was bound to one.
+    private let file: SocketFile?
 
     init(
         registration: Registration,
         remoteAddress: SocketAddress?,
-        stopsWithin: Bool = false
+        file: SocketFile? = nil,
+        descriptors: DescriptorPolicy = .refused
     ) {
         self.registration = registration
         peer = remoteAddress
-        self.stopsWithin = Atomic(stopsWithin)
+        self.file = file
+        stopsWithin = Atomic(descriptors != .refused)
+        receivesDescriptors = descriptors == .received
     }
 
-    deinit { registration.close() }
+    deinit {
+        registration.remove(file)
+        registration.close()
+    }
 
     /// The connection's own address, or nil after it was closed.
     ///
@@ -72,22 +82,6 @@ public class StreamConnection: @unchecked Sendable {
 
     /// Whether `close()`, `reset()` or `detach()` was called.
     public final var isClosed: Bool { registration.isClosed }
-
-    /// What a kind of connection does before it is closed.
-    func willClose() {}
-
-    /// What a kind of connection does when its descriptor was taken out.
-    func didDetach() {}
-
-    /// What a kind of connection does before one of its options is set.
-    func willSetOption() {}
-
-    /// Takes what the kernel has into `leftover`; false at the end of the stream.
-    func receiveLeftover(from socket: CInt, upTo limit: Int) -> (isMore: Bool, Attempt) {
-        let (chunk, attempt) = receive(from: socket)
-        if case .done = attempt { keep(chunk) }
-        return (!chunk.isEmpty, attempt)
-    }
 
     /// Translates why an operation ended to what users catch.
     final func error(
@@ -166,7 +160,8 @@ extension StreamConnection {
     ///
     /// The corresponding system call is `close(2)`.
     public final func close() {
-        willClose()
+        registration.remove(file)
+        dropDescriptors()
         registration.close()
     }
 
@@ -180,8 +175,14 @@ extension StreamConnection {
     ///   `close()`.
     public final func detach() throws(SocketError) -> CInt {
         let descriptor = try registration.takeOut(remote: remoteAddress)
-        didDetach()
+        file?.keep()
+        dropDescriptors()
         return descriptor
+    }
+
+    /// Closes passed descriptors that no read has handed out.
+    private func dropDescriptors() {
+        if receivesDescriptors { leftover.withLock { $0.dropCompanions() } }
     }
 
     /// Bytes that were read from the kernel and that no read has returned yet.

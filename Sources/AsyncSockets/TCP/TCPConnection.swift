@@ -50,8 +50,8 @@ public final class TCPConnection: StreamConnection, @unchecked Sendable {
     /// - Returns: The connection.
     /// - Throws: `SocketError`: `.connectionRefused` if no socket listens there,
     ///   `.hostUnreachable`, `.timedOut` after the kernel's last retry, `.wrongAddressFamily` for
-    ///   an address that is not an IP address. `CancellationError` if the task was cancelled; no
-    ///   socket is left then.
+    ///   an address that is not an IP address, `.notSupported` for `receivesDescriptors`.
+    ///   `CancellationError` if the task was cancelled; no socket is left then.
     public static func connect(
         to address: SocketAddress,
         options: ConnectOptions = ConnectOptions(),
@@ -77,7 +77,7 @@ func connectTCP(
     _ options: ConnectOptions,
     on group: EventLoopGroup
 ) async throws -> Registration {
-    let kind = try tcpKind(of: address, for: .connect)
+    let kind = try tcpKind(of: address, options.receivesDescriptors, for: .connect)
     if address.port == 0 {
         throw SocketError(
             .connect,
@@ -95,19 +95,21 @@ func connectTCP(
     )
 }
 
-/// The kind of socket that a TCP address needs.
+/// The kind of socket that a TCP address needs. TCP passes no descriptors.
 func tcpKind(
     of address: SocketAddress,
+    _ receivesDescriptors: Bool,
     for operation: SocketError.Operation
 ) throws(SocketError) -> SocketKind {
-    guard address.ip != nil else {
-        throw SocketError(
-            operation,
-            code: .wrongAddressFamily,
-            local: operation == .bind ? address : nil,
-            remote: operation == .bind ? nil : address,
-            reason: "TCP needs an IP address and a port"
-        )
-    }
-    return .tcp(address.storage.family)
+    if address.ip != nil, !receivesDescriptors { return .tcp(address.storage.family) }
+    let isIP = address.ip != nil
+    throw SocketError(
+        operation,
+        code: isIP ? .notSupported : .wrongAddressFamily,
+        local: operation == .bind ? address : nil,
+        remote: operation == .bind ? nil : address,
+        reason: isIP
+            ? "TCP passes no descriptors (receivesDescriptors)"
+            : "TCP needs an IP address and a port"
+    )
 }

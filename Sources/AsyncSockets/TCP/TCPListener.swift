@@ -36,13 +36,13 @@ public final class TCPListener: Sendable {
     ///   - group: The loops that the listener and its connections join.
     /// - Returns: The listener; the kernel accepts connections from now on.
     /// - Throws: `SocketError`: `.addressInUse`, `.addressNotAvailable`, `.permissionDenied`,
-    ///   `.wrongAddressFamily`, `.tooManyDescriptors`.
+    ///   `.wrongAddressFamily`, `.tooManyDescriptors`; `.notSupported` for `receivesDescriptors`.
     public static func bind(
         to address: SocketAddress,
         options: ListenOptions = ListenOptions(),
         on group: EventLoopGroup = .shared
     ) throws(SocketError) -> TCPListener {
-        let kind = try tcpKind(of: address, for: .bind)
+        let kind = try tcpKind(of: address, options.receivesDescriptors, for: .bind)
         let isSharded = options.shards != .none
         let defaults: [SocketOptionSetting] = [
             .set(.reuseAddress, true), .set(.noDelay, true),

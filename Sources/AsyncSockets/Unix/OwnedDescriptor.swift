@@ -8,6 +8,7 @@ internal import Synchronization
 ///
 /// ```swift
 /// try await connection.write("take this", passing: [OwnedDescriptor(duplicating: 0)])
+/// // The peer was made with the option `receivesDescriptors`.
 /// let message = try await peer.readWithDescriptors()
 /// let listener = try message?.descriptors.first?.handOver { number throws(SocketError) in
 ///     try UnixListener(adopting: number)

@@ -3,7 +3,8 @@ internal import SocketSystem
 internal import Synchronization
 
 // Reading and writing with descriptors. Descriptors belong to the bytes that they came with: a
-// plain read that takes the bytes closes them.
+// plain read that takes the bytes closes them. A connection that did not ask for descriptors knows
+// nothing of them, see `DescriptorPolicy`.
 
 extension UnixConnection {
     /// Sends bytes and passes descriptors with the first of them.
@@ -95,18 +96,19 @@ extension UnixConnection {
 extension UnixConnection {
     /// Reads what has arrived, with the descriptors that were passed.
     ///
-    /// Descriptors come with the first byte that they were sent with, or before it. Bytes that were
+    /// The connection must have been made with the option `receivesDescriptors`. Descriptors come with the first byte that they were sent with, or before it. Bytes that were
     /// sent earlier may stand in front; bytes that were sent later do not follow.
     ///
     /// The corresponding system call is `recvmsg(2)`.
     ///
     /// - Returns: At least one byte; nil if the peer has finished sending. `credentials` are those
     ///   of the process that sent all of the bytes, if the option `receiveCredentials` is set.
-    /// - Throws: As `read(into:)`; `.descriptorsLost` if this process has no number left for a
-    ///   descriptor. Those that did arrive with it are then closed, and the bytes stay for the next
-    ///   read.
+    /// - Throws: As `read(into:)`; `.notSupported` without the option `receivesDescriptors`;
+    ///   `.descriptorsLost` if this process has no number left for a descriptor. Those that did
+    ///   arrive with it are then closed, and the bytes stay for the next read.
     public func readWithDescriptors() async throws -> UnixMessage? {
-        try await readBuffered { kept in
+        try requireDescriptors()
+        return try await readBuffered { kept in
             if kept.isEmpty { return .needsMore }
             if let loss = kept.takeLoss(within: .max) { return .failed(self.lost(loss)) }
             return .found(self.takeMessage(.max, from: &kept))
@@ -125,6 +127,7 @@ extension UnixConnection {
     ///   closed. In every case the bytes that arrived stay for the next read, with their
     ///   descriptors.
     public func readWithDescriptors(exactly count: Int) async throws -> UnixMessage {
+        try requireDescriptors()
         if count == 0 {
             try readNothing()
             return UnixMessage([], PassedAlong(), source: remoteAddress ?? .unixUnnamed)
@@ -139,6 +142,16 @@ extension UnixConnection {
         }
     }
 
+    private func requireDescriptors() throws(SocketError) {
+        if receivesDescriptors { return }
+        throw SocketError(
+            .read,
+            code: .notSupported,
+            remote: remoteAddress,
+            reason: "the connection was made without the option receivesDescriptors"
+        )
+    }
+
     private func takeMessage(_ count: Int, from kept: inout Leftover) -> UnixMessage {
         let (bytes, passed) = kept.takeMessage(count)
         return UnixMessage(bytes, passed, source: remoteAddress ?? .unixUnnamed)
@@ -146,5 +159,31 @@ extension UnixConnection {
 
     private func lost(_ loss: PassedAlong.Loss) -> SocketError {
         SocketError(.read, loss, remote: remoteAddress)
+    }
+}
+
+extension StreamConnection {
+    /// Takes what the kernel has into `leftover`, with what was passed; false at the end of the
+    /// stream. The bytes that a buffered read leaves over may be for a read that wants descriptors.
+    final func receiveWithDescriptors(
+        from socket: CInt,
+        upTo limit: Int
+    ) -> (isMore: Bool, Attempt) {
+        let room = Swift.min(limit - leftover.withLock { $0.count }, 64 * 1024)
+        let (bytes, control, transfer) =
+            if let buffers = LoopBuffers.current {
+                receiveUnixMessage(from: socket, through: buffers.scratch, atMost: room)
+            } else {
+                receiveUnixMessage(
+                    from: socket,
+                    through: ScratchBuffer(size: room),
+                    atMost: room
+                )
+            }
+        guard let count = transfer.count else { return (false, Attempt(failureOf: transfer)) }
+        // A read ends after passed descriptors: then a short one does not mean that all was read.
+        let isDrained = control == nil && count < room && count > 0
+        keep(bytes, with: control.map { PassedAlong($0) })
+        return (count > 0, .done(leaving: isDrained ? .nothing : .unknown))
     }
 }

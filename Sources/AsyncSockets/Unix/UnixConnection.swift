@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// A stream connection over a Unix socket, `unix(7)`.
 ///
-/// See `StreamConnection` for reading, writing and closing. Besides bytes it carries descriptors,
+/// See `StreamConnection` for reading, writing and closing. Besides bytes it can pass descriptors,
 /// and it knows the peer's identity:
 ///
 /// ```swift
@@ -12,74 +12,27 @@ internal import Synchronization
 /// let user = try connection.peerCredentials.userID
 /// try await connection.write("take this", passing: [OwnedDescriptor(duplicating: 0)])
 /// ```
+///
+/// It receives descriptors only if it was made with the option `receivesDescriptors`. Without the
+/// option the kernel refuses them: the peer's sending fails with the error number EPERM. Before
+/// Linux 6.16, and if the program itself lets them in (`SocketOption.receiveDescriptors`), the read
+/// that meets them closes them.
 public final class UnixConnection: StreamConnection, @unchecked Sendable {
-    /// The file of the connection's own path, if it was bound to one.
-    private let file: SocketFile?
-
-    init(
-        registration: Registration,
-        remoteAddress: SocketAddress?,
-        file: SocketFile? = nil,
-        refusesDescriptors: Bool = false
-    ) {
-        self.file = file
-        super.init(
-            registration: registration,
-            remoteAddress: remoteAddress,
-            stopsWithin: !refusesDescriptors
-        )
-    }
-
-    deinit { registration.remove(file) }
-
-    override func willClose() {
-        registration.remove(file)
-        leftover.withLock { $0.dropCompanions() }
-    }
-
-    /// An option may let in descriptors or credentials, which a plain recv(2) does not report.
-    override func willSetOption() { stopsWithin.store(true, ordering: .relaxed) }
-
-    override func didDetach() {
-        file?.keep()
-        leftover.withLock { $0.dropCompanions() }
-    }
-
-    /// A buffered read takes bytes from the kernel together with what was passed with them, because
-    /// the bytes that it leaves over may be for a read that wants it.
-    override func receiveLeftover(
-        from socket: CInt,
-        upTo limit: Int
-    ) -> (isMore: Bool, Attempt) {
-        let room = Swift.min(limit - leftover.withLock { $0.count }, 64 * 1024)
-        let (bytes, control, transfer) =
-            if let buffers = LoopBuffers.current {
-                receiveUnixMessage(from: socket, through: buffers.scratch, atMost: room)
-            } else {
-                receiveUnixMessage(
-                    from: socket,
-                    through: ScratchBuffer(size: room),
-                    atMost: room
-                )
-            }
-        guard let count = transfer.count else { return (false, Attempt(failureOf: transfer)) }
-        // A read ends after passed descriptors: then a short one does not mean that all was read.
-        let isDrained = control == nil && count < room && count > 0
-        keep(bytes, with: control.map { PassedAlong($0) })
-        return (count > 0, .done(leaving: isDrained ? .nothing : .unknown))
-    }
-
     /// Takes over a connected Unix stream socket that was made elsewhere.
     ///
     /// The descriptor is made non-blocking and close-on-exec, and the connection closes it from now
-    /// on. If this throws, the descriptor stays open.
+    /// on. If this throws, the descriptor stays open. Whether it is non-blocking, and whether peers
+    /// may pass descriptors, are properties of the open socket, not of the descriptor: they also
+    /// affect a process that shares the socket.
     ///
     /// - Parameters:
     ///   - descriptor: The socket.
+    ///   - receivesDescriptors: Whether the connection receives descriptors that the peer passes.
     ///   - group: The loops that it joins.
     /// - Throws: `SocketError` if the descriptor is not a connected Unix stream socket.
     public convenience init(
         adopting descriptor: CInt,
+        receivesDescriptors: Bool = false,
         on group: EventLoopGroup = .shared
     ) throws(SocketError) {
         let remote = try adopt(descriptor, (SocketKind.stream, SocketKind.unixFamilies))
@@ -88,7 +41,13 @@ public final class UnixConnection: StreamConnection, @unchecked Sendable {
             for: .adopt,
             remote: remote
         )
-        self.init(registration: registration, remoteAddress: remote)
+        registration.admitDescriptors(receivesDescriptors)
+        // Some may have come before, even if the kernel refuses them now.
+        self.init(
+            registration: registration,
+            remoteAddress: remote,
+            descriptors: receivesDescriptors ? .received : .closed
+        )
     }
 
     /// Connects to a Unix listener.
@@ -101,7 +60,7 @@ public final class UnixConnection: StreamConnection, @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - address: The listener's address.
-    ///   - options: The local address, and options of the socket.
+    ///   - options: The local address, whether descriptors are received, and options of the socket.
     ///   - group: The loops that the connection joins.
     /// - Returns: The connection.
     /// - Throws: `SocketError`: `.noSuchFile` if there is no such path, `.connectionRefused` if no
@@ -113,6 +72,10 @@ public final class UnixConnection: StreamConnection, @unchecked Sendable {
         options: ConnectOptions = ConnectOptions(),
         on group: EventLoopGroup = .shared
     ) async throws -> UnixConnection {
+        let receives = options.receivesDescriptors
+        var options = options
+        // First, so that the program's own options have the last word.
+        if !receives { options.socketOptions.insert(.refusesDescriptors, at: 0) }
         let connected = try await connectUnix(
             SocketKind.stream,
             to: address,
@@ -122,7 +85,8 @@ public final class UnixConnection: StreamConnection, @unchecked Sendable {
         return UnixConnection(
             registration: connected.registration,
             remoteAddress: address,
-            file: connected.file
+            file: connected.file,
+            descriptors: DescriptorPolicy(receives: receives, of: connected.registration)
         )
     }
 
@@ -147,17 +111,25 @@ public final class UnixConnection: StreamConnection, @unchecked Sendable {
     ///
     /// The corresponding system call is `socketpair(2)`.
     ///
-    /// - Parameter group: The loops that they join.
+    /// - Parameters:
+    ///   - receivesDescriptors: Whether the two receive descriptors that the other one passes.
+    ///   - group: The loops that they join.
     /// - Returns: The two ends.
     /// - Throws: `SocketError`: `.tooManyDescriptors`.
     public static func pair(
+        receivesDescriptors: Bool = false,
         on group: EventLoopGroup = .shared
     ) throws(SocketError) -> (UnixConnection, UnixConnection) {
         let (first, second) = try group.registerPair(SocketKind.stream)
-        return (
-            UnixConnection(registration: first, remoteAddress: .unixUnnamed),
-            UnixConnection(registration: second, remoteAddress: .unixUnnamed)
-        )
+        func end(_ registration: Registration) -> UnixConnection {
+            registration.admitDescriptors(receivesDescriptors)
+            return UnixConnection(
+                registration: registration,
+                remoteAddress: .unixUnnamed,
+                descriptors: DescriptorPolicy(receives: receivesDescriptors, of: registration)
+            )
+        }
+        return (end(first), end(second))
     }
 }
 

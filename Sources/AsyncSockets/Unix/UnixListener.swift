@@ -13,7 +13,31 @@ internal import SocketReactor
 ///
 /// It behaves as `TCPListener`. `bind` makes the file of its path and `close` removes it; see
 /// `SocketFileOptions`, and `UnixSocketListener` for binding and closing.
+///
+/// Connections refuse descriptors unless `ListenOptions.receivesDescriptors` is set; see
+/// `UnixConnection`.
 public final class UnixListener: UnixSocketListener, @unchecked Sendable {
+    /// Takes over a listening Unix socket whose connections may receive descriptors; otherwise as
+    /// `init(adopting:on:)`.
+    ///
+    /// - Parameters:
+    ///   - descriptor: The socket.
+    ///   - receivesDescriptors: Whether the connections receive descriptors that their peers pass.
+    ///   - group: The loops that the listener and its connections join.
+    /// - Throws: `SocketError` if the descriptor is not such a listening socket.
+    public convenience init(
+        adopting descriptor: CInt,
+        receivesDescriptors: Bool,
+        on group: EventLoopGroup = .shared
+    ) throws(SocketError) {
+        try self.init(
+            adopting: descriptor,
+            receivesDescriptors: receivesDescriptors,
+            file: nil,
+            on: group
+        )
+    }
+
     /// Waits for the next connection.
     ///
     /// The corresponding system call is `accept4(2)`.
@@ -27,7 +51,7 @@ public final class UnixListener: UnixSocketListener, @unchecked Sendable {
         return UnixConnection(
             registration: registration,
             remoteAddress: peer,
-            refusesDescriptors: refusesDescriptors
+            descriptors: descriptorPolicy(of: registration)
         )
     }
 }

@@ -1,5 +1,6 @@
 internal import SocketReactor
 internal import SocketSystem
+internal import Synchronization
 
 /// The common part of Unix stream and packet listeners: a listening socket and its file.
 ///
@@ -10,13 +11,14 @@ public class UnixSocketListener: @unchecked Sendable {
     /// file.
     package let file: SocketFile?
 
-    /// Whether the kernel refuses descriptors that peers pass to the connections.
-    let refusesDescriptors: Bool
+    /// What is known of the connections that are accepted: if descriptors are not always refused,
+    /// each connection must be asked.
+    private let descriptors: Atomic<DescriptorPolicy>
 
-    required init(core: ListenerCore, file: SocketFile?, refusesDescriptors: Bool = false) {
+    required init(core: ListenerCore, file: SocketFile?, descriptors: DescriptorPolicy) {
         self.core = core
         self.file = file
-        self.refusesDescriptors = refusesDescriptors
+        self.descriptors = Atomic(descriptors)
     }
 
     deinit { close() }
@@ -45,31 +47,12 @@ public class UnixSocketListener: @unchecked Sendable {
         options: ListenOptions = ListenOptions(),
         on group: EventLoopGroup = .shared
     ) throws(SocketError) -> Self {
-        try bind(to: address, options: options, on: group, refusingDescriptors: false)
-    }
-
-    /// The same, on request for connections that cannot take descriptors: the kernel then refuses
-    /// descriptors, if it can, and reading need not look for them.
-    static func bind(
-        to address: SocketAddress,
-        options: ListenOptions,
-        on group: EventLoopGroup,
-        refusingDescriptors: Bool
-    ) throws(SocketError) -> Self {
         try requireMeaning(of: options, at: address)
-        let bound = try bindUnix(
-            kind,
-            to: address,
-            options.socketOptions,
-            options.socketFile,
-            for: .bind
-        )
-        var refuses = false
-        // Other options may also let in what stops a read.
-        if refusingDescriptors, options.socketOptions.isEmpty {
-            let option = SocketOption<Bool>.receiveDescriptors
-            refuses = (try? option.write(false, to: bound.socket.rawValue)) != nil
-        }
+        // A packet can always bring descriptors.
+        let receives = options.receivesDescriptors || kind != SocketKind.stream
+        // First, so that the program's own options have the last word.
+        let settings = (receives ? [] : [.refusesDescriptors]) + options.socketOptions
+        let bound = try bindUnix(kind, to: address, settings, options.socketFile, for: .bind)
         let file = bound.file
         let core = try ListenerCore.listen(
             bound.socket,
@@ -77,7 +60,23 @@ public class UnixSocketListener: @unchecked Sendable {
             backlog: options.backlog,
             on: group
         )
-        return Self(core: core, file: file, refusesDescriptors: refuses)
+        let descriptors = DescriptorPolicy(receives: receives, of: core.registration)
+        return Self(core: core, file: file, descriptors: descriptors)
+    }
+
+    /// What happens to descriptors that are passed to a connection of this listener.
+    final func descriptorPolicy(of connection: Registration) -> DescriptorPolicy {
+        let known = descriptors.load(ordering: .acquiring)
+        return known == .closed ? DescriptorPolicy(receives: false, of: connection) : known
+    }
+
+    /// From now on a connection may let in more than this listener did until now.
+    private func forgetRefusal() {
+        _ = descriptors.compareExchange(
+            expected: .refused,
+            desired: .closed,
+            ordering: .acquiringAndReleasing
+        )
     }
 
     /// Binds a socket to an address given as text, such as `unix:/path` or `unix:@name`.
@@ -102,7 +101,8 @@ public class UnixSocketListener: @unchecked Sendable {
     ///
     /// The descriptor is made non-blocking and close-on-exec, and the listener closes it from now
     /// on. If this throws, the descriptor stays open. Non-blocking is a property of the open
-    /// socket, not of the descriptor: it also affects a process that shares the socket.
+    /// socket, not of the descriptor: it also affects a process that shares the socket. So does a
+    /// `UnixListener`'s refusal of descriptors.
     ///
     /// - Parameters:
     ///   - descriptor: The socket.
@@ -112,8 +112,7 @@ public class UnixSocketListener: @unchecked Sendable {
         adopting descriptor: CInt,
         on group: EventLoopGroup = .shared
     ) throws(SocketError) {
-        let kind = (Self.kind, SocketKind.unixFamilies)
-        self.init(core: try .adopt(descriptor, kind, on: group), file: nil)
+        try self.init(adopting: descriptor, file: nil, on: group)
     }
 
     /// The address of the listener, with the name that the kernel chose if it was bound without
@@ -157,7 +156,8 @@ public class UnixSocketListener: @unchecked Sendable {
     /// - Returns: The new descriptor.
     /// - Throws: `SocketError`: `.closed` after `close()`, `.tooManyDescriptors`.
     public final func duplicateDescriptor() throws(SocketError) -> OwnedDescriptor {
-        try core.registration.duplicate(nil)
+        forgetRefusal()
+        return try core.registration.duplicate(nil)
     }
 
     private static func requireMeaning(
@@ -205,6 +205,7 @@ extension UnixSocketListener {
         _ option: SocketOption<Value>,
         to value: Value
     ) throws(SocketError) {
+        if option.stopsReads { forgetRefusal() }
         try core.set(option, to: value)
     }
 }

@@ -12,7 +12,7 @@ struct UnixControlTests {
         for round in 0..<40 {
             let traced = TracedDescriptor()
             let (peer, end) = rawPair(SOCK_STREAM)
-            let server = try UnixConnection(adopting: end)
+            let server = try UnixConnection(adopting: end, receivesDescriptors: true)
             if round % 3 == 0 { try server.set(.receiveCredentials, to: true) }
             let writer = try OwnedDescriptor(adopting: traced.writer.detach())
             let sent = try sendJunk(of: writer, over: peer, using: &random).flatMap { $0 }
@@ -76,7 +76,7 @@ struct UnixControlTests {
     )
     func noNumberLeft() async {
         await #expect(processExitsWith: .success) {
-            let (streamClient, streamServer) = try await unixPair()
+            let (streamClient, streamServer) = try await unixPair(receivesDescriptors: true)
             let (packetClient, packetServer) = try await packetPair()
             let (datagramClient, datagramServer) = try UnixDatagramSocket.pair()
             let traced = TracedDescriptor()

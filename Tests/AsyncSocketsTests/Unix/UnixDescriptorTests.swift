@@ -7,7 +7,7 @@ import Testing
 struct UnixDescriptorTests {
     @Test("arrive with the bytes they were sent with, close-on-exec, and the sender's stay open")
     func passing() async throws {
-        let (client, server) = try await unixPair()
+        let (client, server) = try await unixPair(receivesDescriptors: true)
         let traced = TracedDescriptor()
         try await client.write("take this", passing: [traced.writer])
         let message = try #require(try await server.readWithDescriptors())
@@ -22,7 +22,7 @@ struct UnixDescriptorTests {
 
     @Test("are closed if they are not taken: by a plain read, an unread stream, a dropped message")
     func nobodyTakesThem() async throws {
-        let (client, server) = try await unixPair()
+        let (client, server) = try await unixPair(receivesDescriptors: true)
         let traced = TracedDescriptor()
         try await client.write("a", passing: [traced.writer])
         #expect(try await server.read(atMost: 10) == [0x61])
@@ -37,7 +37,7 @@ struct UnixDescriptorTests {
 
     @Test("do not make a plain reader miss what was sent behind them", arguments: [false, true])
     func readsPastDescriptors(onLoops: Bool) async throws {
-        let (client, server) = try await unixPair()
+        let (client, server) = try await unixPair(receivesDescriptors: true)
         let traced = TracedDescriptor()
         for _ in 0..<20 {
             try await client.write("ab", passing: [traced.writer])
@@ -54,7 +54,7 @@ struct UnixDescriptorTests {
 
     @Test("of several messages stay with their bytes, in order")
     func severalMessages() async throws {
-        let (client, server) = try await unixPair()
+        let (client, server) = try await unixPair(receivesDescriptors: true)
         let traced = (0..<3).map { _ in TracedDescriptor() }
         for (index, one) in traced.enumerated() {
             try await client.write("\(index)", passing: [one.writer, traced[0].writer])
@@ -73,7 +73,7 @@ struct UnixDescriptorTests {
 
     @Test("stay for the next read if the stream ends too early")
     func endsTooEarly() async throws {
-        let (client, server) = try await unixPair()
+        let (client, server) = try await unixPair(receivesDescriptors: true)
         let traced = TracedDescriptor()
         try await client.write("ab", passing: [traced.writer])
         client.close()
@@ -87,7 +87,7 @@ struct UnixDescriptorTests {
 
     @Test("are at most 253 for one message; more is an error that sends nothing")
     func limit() async throws {
-        let (client, server) = try await unixPair()
+        let (client, server) = try await unixPair(receivesDescriptors: true)
         let traced = TracedDescriptor()
         let many = [OwnedDescriptor](repeating: traced.writer, count: 254)
         #expect(await code { try await client.write("x", passing: many) } == .limitExceeded)
@@ -99,7 +99,7 @@ struct UnixDescriptorTests {
 
     @Test("need a byte to go with, and must be open")
     func misuse() async throws {
-        let (client, server) = try await unixPair()
+        let (client, server) = try await unixPair(receivesDescriptors: true)
         let traced = TracedDescriptor()
         let alone = await code { try await client.write("", passing: [traced.writer]) }
         #expect(alone == .invalidArgument)
@@ -114,7 +114,7 @@ struct UnixDescriptorTests {
 
     @Test("go with a large message once, before its last byte")
     func largeMessage() async throws {
-        let (client, server) = try await unixPair()
+        let (client, server) = try await unixPair(receivesDescriptors: true)
         let traced = TracedDescriptor()
         let bytes = [UInt8](repeating: 7, count: 4 * 1024 * 1024)
         async let sent: Void = client.write(bytes, passing: [traced.writer])
@@ -126,7 +126,7 @@ struct UnixDescriptorTests {
 
     @Test("of a connection and a listener work in other hands")
     func socketsTravel() async throws {
-        let (client, server) = try await unixPair()
+        let (client, server) = try await unixPair(receivesDescriptors: true)
         let directory = TemporaryDirectory()
         let listener = try UnixListener.bind(to: try directory.address())
         let tcp = try TCPListener.bind(to: "127.0.0.1:0")

@@ -46,7 +46,10 @@ struct UnixForeignPeerTests {
         .enabled(if: Foreign.hasPython)
     )
     func pythonDescriptors() async throws {
-        let listener = try UnixListener.bind(to: try directory.address())
+        let listener = try UnixListener.bind(
+            to: try directory.address(),
+            options: ListenOptions(receivesDescriptors: true)
+        )
         let traced = TracedDescriptor()
         async let script = python(
             """
@@ -217,7 +220,10 @@ struct UnixForeignPeerTests {
         .enabled(if: Foreign.hasPython)
     )
     func listenerFromPython() async throws {
-        let channel = try UnixListener.bind(to: try directory.address())
+        let channel = try UnixListener.bind(
+            to: try directory.address(),
+            options: ListenOptions(receivesDescriptors: true)
+        )
         async let script = python(
             """
             import socket, sys

@@ -14,7 +14,7 @@ struct UnixKeptDescriptorTests {
     private func interrupted(
         _ body: (UnixConnection, UnixConnection, TracedDescriptor) async throws -> Void
     ) async throws {
-        let (client, server) = try await unixPair()
+        let (client, server) = try await unixPair(receivesDescriptors: true)
         let traced = TracedDescriptor()
         try await client.write("ab", passing: [traced.writer])
         traced.writer.close()
@@ -71,7 +71,7 @@ struct UnixKeptDescriptorTests {
             #expect(await traced.isClosed())
             #expect(server.unreadBytes == Array("ab".utf8))
         }
-        let (client, server) = try await unixPair()
+        let (client, server) = try await unixPair(receivesDescriptors: true)
         let traced = TracedDescriptor()
         do {
             try await client.write("ab", passing: [traced.writer])
@@ -87,7 +87,7 @@ struct UnixKeptDescriptorTests {
 
     @Test("are there for the body after a plain read of the header in front of it")
     func headerThenBody() async throws {
-        let (client, server) = try await unixPair()
+        let (client, server) = try await unixPair(receivesDescriptors: true)
         let traced = TracedDescriptor()
         for _ in 0..<3 {
             try await client.write("head")
@@ -108,7 +108,7 @@ struct UnixKeptDescriptorTests {
 
     @Test("are no more than one message can carry, however many a peer sends")
     func floodIsBounded() async throws {
-        let (client, server) = try await unixPair()
+        let (client, server) = try await unixPair(receivesDescriptors: true)
         let traced = TracedDescriptor()
         let hundred = [OwnedDescriptor](repeating: traced.writer, count: 100)
         for _ in 0..<4 { try await client.write("x", passing: hundred) }
@@ -124,7 +124,7 @@ struct UnixKeptDescriptorTests {
 
     @Test("are bounded for plain reads as well, which report nothing")
     func floodOfPlainRead() async throws {
-        let (client, server) = try await unixPair()
+        let (client, server) = try await unixPair(receivesDescriptors: true)
         let traced = TracedDescriptor()
         let hundred = [OwnedDescriptor](repeating: traced.writer, count: 100)
         for _ in 0..<6 { try await client.write("x", passing: hundred) }
@@ -144,7 +144,7 @@ struct UnixKeptDescriptorTests {
 struct UnixStreamCredentialTests {
     @Test("is told by both reads with descriptors, if it is asked for")
     func credentials() async throws {
-        let (client, server) = try await unixPair()
+        let (client, server) = try await unixPair(receivesDescriptors: true)
         try await client.write("x")
         #expect(try await server.readWithDescriptors()?.credentials == nil)
         try server.set(.receiveCredentials, to: true)
@@ -166,7 +166,7 @@ struct UnixStreamCredentialTests {
 
     @Test("stays with bytes that an interrupted read has kept")
     func credentialsStayWithKeptBytes() async throws {
-        let (client, server) = try await unixPair()
+        let (client, server) = try await unixPair(receivesDescriptors: true)
         try server.set(.receiveCredentials, to: true)
         try await client.write("ab")
         client.close()
@@ -179,7 +179,10 @@ struct UnixStreamCredentialTests {
     @Test("is unknown if two processes have sent them", .enabled(if: Foreign.hasPython))
     func twoSendersAreNobody() async throws {
         let directory = TemporaryDirectory()
-        let listener = try UnixListener.bind(to: try directory.address())
+        let listener = try UnixListener.bind(
+            to: try directory.address(),
+            options: ListenOptions(receivesDescriptors: true)
+        )
         let script = """
             import os, socket, sys
             s = socket.socket(socket.AF_UNIX)

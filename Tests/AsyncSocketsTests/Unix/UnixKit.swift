@@ -5,8 +5,13 @@ import TestKit
 import Testing
 
 /// Two ends of a connection over a listener.
-func unixPair() async throws -> (client: UnixConnection, server: UnixConnection) {
-    let listener = try UnixListener.bind(to: .unixUnnamed)
+func unixPair(
+    receivesDescriptors: Bool = false
+) async throws -> (client: UnixConnection, server: UnixConnection) {
+    let listener = try UnixListener.bind(
+        to: .unixUnnamed,
+        options: ListenOptions(receivesDescriptors: receivesDescriptors)
+    )
     defer { listener.close() }
     async let client = UnixConnection.connect(to: listener.localAddress)
     let server = try await listener.accept()
@@ -51,10 +56,13 @@ final class TracedDescriptor: Sendable {
     }
 
     /// Whether the writing end is among this process's descriptors.
-    private var isHeldHere: Bool {
+    private var isHeldHere: Bool { copiesHere > 0 }
+
+    /// How many of this process's descriptors are the writing end.
+    var copiesHere: Int {
         var pipe = stat()
         unsafe fstat(reader, &pipe)
-        return (0..<CInt(4096)).contains { number in
+        return (0..<CInt(4096)).count { number in
             var other = stat()
             guard number != reader, unsafe fstat(number, &other) == 0 else { return false }
             return other.st_ino == pipe.st_ino && other.st_dev == pipe.st_dev
@@ -99,6 +107,12 @@ func onceDead<Socket>(_ bind: () async throws -> Socket) async throws -> Socket 
     }
     return try #require(result).get()
 }
+
+/// Whether the kernel can refuse descriptors (SO_PASSRIGHTS, Linux 6.16).
+let kernelRefusesDescriptors: Bool = {
+    let socket = try? UnixDatagramSocket.pair().0
+    return (try? socket?.get(.receiveDescriptors)) != nil
+}()
 
 // MARK: - Raw calls
 
