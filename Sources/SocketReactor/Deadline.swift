@@ -37,7 +37,6 @@ package struct Deadline: Sendable {
 
     package var hasPassed: Bool { moment <= .now }
 
-
     /// The same moment, for a wait that must last no longer than a certain loop.
     package func kept(by loop: EventLoop) -> Deadline { Deadline(moment, keeper: loop) }
 }

@@ -102,7 +102,7 @@ extension EventLoop {
         var now = Int64.min
         if nextTimer.load(ordering: .relaxed) != .max { now = MonotonicTime.now.nanoseconds }
         let timersAreDue = nextTimer.load(ordering: .relaxed) <= now
-        if unsafe !timersAreDue && thread.pointee.jobs.isEmpty && thread.pointee.yielding.isEmpty {
+        if !timersAreDue, !hasWork {
             parked.store(true, ordering: .sequentiallyConsistent)
             // A sender stores its mail, then looks whether we are parked; we do it the other way
             // round, so one of the two sees the other.
@@ -116,7 +116,7 @@ extension EventLoop {
         } else {
             unsafe poller.poll(milliseconds: 0, into: &thread.pointee.events)
         }
-        if unsafe !thread.pointee.events.isEmpty { unsafe dispatch(thread.pointee.events) }
+        if unsafe !thread.pointee.events.isEmpty { dispatch() }
         if timersAreDue { fireTimers(dueAt: MonotonicTime(nanoseconds: now)) }
         if unsafe !thread.pointee.yielding.isEmpty { resumeYielding() }
     }
@@ -131,10 +131,11 @@ extension EventLoop {
         return overflow ? CInt.max : CInt(clamping: (wait + 999_999) / 1_000_000)
     }
 
-    private func dispatch(_ events: [ReadyEvent]) {
+    private func dispatch() {
         let repeats = !poller.isEdgeTriggered
         shared.withLock { shared in
-            for event in events {
+            // SAFETY: the loop's own thread.
+            for event in unsafe thread.pointee.events {
                 guard event.key != RegistrationTable.wakeupKey else {
                     if repeats || wakeup.fills { wakeup.drain() }
                     continue
@@ -233,8 +234,8 @@ extension EventLoop {
                 registrationCount.load(ordering: .relaxed) == 0
             else {
                 // What keeps a retiring loop tells us when it is gone; jobs run in the next turn.
-                let hasWork = unsafe !thread.pointee.jobs.isEmpty || !thread.pointee.yielding.isEmpty
-                if shared.phase == .stopping || hasWork { hasMail.store(true, ordering: .relaxed) }
+                let looksAgain = shared.phase == .stopping || hasWork
+                if looksAgain { hasMail.store(true, ordering: .relaxed) }
                 return false
             }
             shared.phase = .stopped
@@ -245,6 +246,11 @@ extension EventLoop {
         for job in unsafe thread.pointee.jobs { globalConcurrentExecutor.enqueue(job) }
         unsafe thread.pointee.jobs = []
         return true
+    }
+
+    /// Whether tasks are to run in the next turn.
+    private var hasWork: Bool {
+        unsafe !thread.pointee.jobs.isEmpty || !thread.pointee.yielding.isEmpty
     }
 
     /// Enough for tasks to learn that their sockets are closed.

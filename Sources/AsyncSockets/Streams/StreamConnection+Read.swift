@@ -6,7 +6,7 @@ extension StreamConnection: AsyncSequence {
     /// What has arrived, as it arrives: never empty, never longer than 256 KiB.
     public typealias Element = [UInt8]
 
-    /// Reads chunk after chunk; see `StreamConnection`.
+    /// Reads chunk after chunk; see `StreamConnection`. An iterator belongs to the task that makes it.
     public struct AsyncIterator: AsyncIteratorProtocol {
         @usableFromInline let connection: StreamConnection
         /// Whether the task that made it has a cancellation handler for the connection already.
@@ -28,15 +28,7 @@ extension StreamConnection: AsyncSequence {
                 if let chunk = try connection.tryReadChunk(&operation) {
                     return chunk.isEmpty ? nil : chunk
                 }
-                if operation.suspends {
-                    let isReady =
-                        operation.isGuarded
-                        ? await connection.suspendGuarded(&operation, isolation: actor)
-                        : await suspend(isolation: actor) { connection.park(&operation, $0) }
-                    operation.resumed(isReady)
-                } else {
-                    try await connection.waitOtherwise(&operation, isolation: actor)
-                }
+                try await connection.waitToRead(&operation, isolation: actor)
             }
         }
 
@@ -80,17 +72,25 @@ extension StreamConnection {
         operation.park(on: registration, waiter)
     }
 
-    /// Nothing comes before or after the suspension, so that nothing asks for the task's executor.
+    /// Does what must come before the next try. Compiled into the programs that read; all of it has
+    /// the isolation of the caller, which then need not ask for the task's executor again.
     @inlinable
     @inline(__always)
-    final func suspendGuarded(
+    final func waitToRead(
         _ operation: inout Operation,
         isolation: isolated (any Actor)?
-    ) async -> Bool {
-        await withTaskCancellationHandler {
-            await suspend(isolation: isolation) { parkGuarded(&operation, $0) }
-        } onCancel: {
-            interruptReading()
+    ) async throws {
+        if !operation.suspends {
+            try await waitOtherwise(&operation, isolation: isolation)
+        } else if operation.isGuarded {
+            let isReady = await withTaskCancellationHandler {
+                await suspend(isolation: isolation) { parkGuarded(&operation, $0) }
+            } onCancel: {
+                interruptReading()
+            }
+            operation.resumed(isReady)
+        } else {
+            operation.resumed(await suspend(isolation: isolation) { park(&operation, $0) })
         }
     }
 
@@ -119,37 +119,49 @@ extension StreamConnection {
     ///
     /// The corresponding system call is `recv(2)`.
     ///
-    /// - Parameter buffer: Where the bytes go, from its beginning.
+    /// - Parameters:
+    ///   - buffer: Where the bytes go, from its beginning.
+    ///   - isolation: The actor that the caller is isolated to.
     /// - Returns: How many bytes were read, at least 1; 0 when the peer has finished sending, or
     ///   if the span is empty.
     /// - Throws: `SocketError`: `.busy` while another task reads, `.connectionReset`, `.closed`.
     ///   `CancellationError` if the task was cancelled: nothing was read then.
-    public final func read(into buffer: inout MutableSpan<UInt8>) async throws -> Int {
-        // Nothing is no reason to wait.
-        if buffer.isEmpty {
-            try readNothing()
-            return 0
-        }
-        do throws(OperationFailure) {
-            var operation = Operation(.read, .fails)
-            while true {
-                if let count = try tryRead(into: &buffer, &operation) { return count }
-                try await operation.wait(for: registration)
-            }
-        } catch {
-            throw self.error(error, .read)
+    @inlinable
+    @inline(__always)
+    public final func read(
+        into buffer: inout MutableSpan<UInt8>,
+        isolation: isolated (any Actor)? = #isolation
+    ) async throws -> Int {
+        var operation = beginReading(asOwner: false)
+        while true {
+            if let count = try tryRead(into: &buffer, &operation) { return count }
+            try await waitToRead(&operation, isolation: isolation)
         }
     }
 
     /// How many bytes were read, 0 at the end; nil if there are none yet.
-    private final func tryRead(
+    @usableFromInline
+    final func tryRead(
         into buffer: inout MutableSpan<UInt8>,
         _ operation: inout Operation
-    ) throws(OperationFailure) -> Int? {
-        guard try operation.begins(on: registration) else { return nil }
-        let (count, attempt) =
-            takeLeftover(into: &buffer) ?? receive(from: registration.descriptor, into: &buffer)
-        return try operation.ends(attempt, on: registration) ? count : nil
+    ) throws -> Int? {
+        if buffer.isEmpty {
+            // Nothing is no reason to wait.
+            try readNothing()
+            return 0
+        }
+        do throws(OperationFailure) {
+            if try operation.begins(on: registration) {
+                let (count, attempt) =
+                    takeLeftover(into: &buffer)
+                    ?? receive(from: registration.descriptor, into: &buffer)
+                if try operation.ends(attempt, on: registration) { return count }
+            }
+            operation.prepareToWait(for: registration)
+            return nil
+        } catch {
+            throw self.error(error, .read)
+        }
     }
 
     /// Reads what has arrived, at most `count` bytes.

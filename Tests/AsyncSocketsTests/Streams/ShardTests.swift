@@ -101,7 +101,10 @@ struct ShardTests {
         for socket in try listener.duplicateDescriptors() {
             // Nobody else accepts: what is there the kernel has.
             let other = try TCPListener(adopting: socket.detach(), on: group)
-            while let taken = try? await withTimeout(.milliseconds(50), { try await other.accept() }) {
+            while let taken = try? await withTimeout(
+                .milliseconds(50),
+                { try await other.accept() }
+            ) {
                 taken.close()
                 pending += 1
             }
