@@ -60,7 +60,8 @@ public struct Operation: Sendable {
         case standsInLine
     }
 
-    package let direction: Direction
+    /// What it transfers.
+    public let direction: Direction
     private let contention: Contention
     /// Whether the task is known to be the socket's owner, see `Registration.withOwner`.
     private let isOwner: Bool
@@ -137,17 +138,38 @@ extension Operation {
         for registration: Registration
     ) async throws(OperationFailure) {
         prepareToWait(for: registration)
-        guard suspends else { return try await waitOtherwise(for: registration) }
-        let isReady =
-            isGuarded
-            ? await suspendGuarded(on: registration, isolation: #isolation)
-            : await suspend { park(on: registration, $0) }
-        resumed(isReady)
+        if suspends {
+            await waitUntilReady(on: registration, isolation: #isolation)
+        } else {
+            try await waitOtherwise(for: registration)
+        }
     }
 
-    /// Finds out whether it `suspends`. Then `suspend` or `suspendGuarded`, and `resumed`, are the
-    /// whole wait, which programs compile in: an asynchronous function of its own costs a frame, and
-    /// look-ups of the task's executor.
+    /// Waits for readiness alone, which most waits do, in an operation that `suspends`.
+    ///
+    /// The programs that read and write compile it in: an asynchronous function of its own costs a
+    /// frame. All of it has the isolation of the caller, which then need not ask for the task's executor
+    /// again after each step.
+    @inlinable
+    @inline(__always)
+    public mutating func waitUntilReady(
+        on registration: Registration,
+        isolation: isolated (any Actor)?
+    ) async {
+        if isGuarded {
+            let direction = direction
+            let isReady = await withTaskCancellationHandler {
+                await suspend(isolation: isolation) { parkGuarded(on: registration, $0) }
+            } onCancel: {
+                registration.interrupt(direction)
+            }
+            resumed(isReady)
+        } else {
+            resumed(await suspend(isolation: isolation) { park(on: registration, $0) })
+        }
+    }
+
+    /// Finds out whether it `suspends`.
     package mutating func prepareToWait(for registration: borrowing Registration) {
         suspends = next == .wait && Deadline.current == nil
         guard suspends else { return }
@@ -155,13 +177,14 @@ extension Operation {
         isGuarded = !isOwner && !registration.isOwnedByCurrentTask
     }
 
-    package mutating func park(on registration: Registration, _ waiter: Waiter) {
+    /// Lets a suspended task wait in its slot.
+    public mutating func park(on registration: Registration, _ waiter: Waiter) {
         isRefused = registration.park(direction, waiter) == .refuse
     }
 
     /// The same for a task whose handler, or timer, may have interrupted it before the slot had a
     /// waiter, and found nobody.
-    package mutating func parkGuarded(on registration: Registration, _ waiter: Waiter) {
+    public mutating func parkGuarded(on registration: Registration, _ waiter: Waiter) {
         park(on: registration, waiter)
         if Deadline.current.failure != nil { registration.interrupt(direction) }
     }
@@ -193,28 +216,14 @@ extension Operation {
                     }
                 }
                 defer { timer?.cancel() }
-                let isReady = await suspendGuarded(on: registration, isolation: #isolation)
-                isLastTry = !isReady && deadline?.hasPassed == true
-                return resumed(isReady)
+                isGuarded = true
+                await waitUntilReady(on: registration, isolation: #isolation)
+                isLastTry = isInterrupted && deadline?.hasPassed == true
+                return
             }
             if isLastTry { throw registration.abandon(direction, .timedOut) }
             isLastTry = true
         }
         resumed(false)
-    }
-
-    /// Suspends a task that has no handler for its cancellation.
-    ///
-    /// Nothing is done after the suspension, so that nothing asks for the task's executor.
-    package mutating func suspendGuarded(
-        on registration: Registration,
-        isolation: isolated (any Actor)?
-    ) async -> Bool {
-        let direction = direction
-        return await withTaskCancellationHandler {
-            await suspend(isolation: isolation) { parkGuarded(on: registration, $0) }
-        } onCancel: {
-            registration.interrupt(direction)
-        }
     }
 }

@@ -22,7 +22,7 @@ internal import Synchronization
 ///   **deadline** has passed, the socket closes or drains. What is true then it finds out itself.
 /// - **Owner**: the task of a scope (`serve`) that has one cancellation handler for all its waits.
 @safe
-package final class Registration: Sendable {
+public final class Registration: Sendable {
     // What every wait touches comes first, so that it lies in one or two cache lines.
 
     /// Who locks, waits, closes.
@@ -182,7 +182,7 @@ extension Registration {
     }
 
     /// Lets a waiter look around. Any thread may call it, at any time.
-    package func interrupt(_ direction: Direction) {
+    public func interrupt(_ direction: Direction) {
         resume(step { $0.interrupt(direction) }, false)
     }
 

@@ -1,7 +1,7 @@
 package import Synchronization
 
 /// A direction of transfer.
-package enum Direction: UInt64, Hashable, Sendable, CaseIterable {
+public enum Direction: UInt64, Hashable, Sendable, CaseIterable {
     case read = 0
     case write = 16
 }

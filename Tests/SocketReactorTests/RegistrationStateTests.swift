@@ -45,6 +45,8 @@ struct RegistrationStateTests {
                 let resumes = waker(&after).has(.resumeReader)
                 #expect(resumes == state[.read].has(Slot.waiting))
                 check(!after[.read].has(Slot.waiting))
+                // Who is woken uses the readiness up.
+                if resumes { check(after[.read].has(Slot.ready) == state[.read].has(Slot.ready)) }
                 check(!waker(&after).has(.resumeReader), "a second time")
             }
         }
@@ -87,6 +89,20 @@ struct RegistrationStateTests {
         check(state.begin(.read) == .call)
         check(state.end(.read, leaving: .nothing).isEmpty)
         check(state.begin(.read) == .wait)
+        // An operation that waits has found no stock.
+        check(state.end(.read, leaving: .stock).isEmpty)
+        check(state.begin(.read) == .call)
+        check(state.park(.read) == .watch)
+        check(!state[.read].has(Slot.stocked))
+    }
+
+    @Test("lets other tasks run before a call, and not before a wait")
+    func yielding() {
+        var state = RegistrationState()
+        check(state.begin(.read, yields: true) == .wait)
+        check(state.end(.read, leaving: .unknown).isEmpty)
+        check(state.begin(.read, yields: true) == .yield)
+        check(state[.read].has(Slot.locked))
     }
 
     @Test("tells a waiter that drains to look once more, then to give up")
@@ -104,6 +120,9 @@ struct RegistrationStateTests {
         check(state.park(.read) == .call)
         check(state.park(.read) == .refuse)
         check(state.begin(.write) == .wait, "the other direction waits as before")
+        // The kernel may have what the loop has not been told of.
+        check(state.end(.read, leaving: .nothing).isEmpty)
+        check(state.begin(.read) == .call)
     }
 
     @Test("tries the call first, always, once the peer has hung up")
@@ -116,6 +135,15 @@ struct RegistrationStateTests {
         }
         state[.read].calm()
         check(state.begin(.read) == .wait)
+        // What came during the call that found nothing is kept.
+        _ = state.kernelReady([.read, .eagerRead], repeats: false)
+        state[.read].calm()
+        check(state.park(.read) == .call)
+        // The directions are eager each for itself.
+        _ = state.kernelReady([.read, .write, .eagerRead], repeats: false)
+        check(state[.read].has(Slot.eager) && !state[.write].has(Slot.eager))
+        _ = state.kernelReady([.read, .write, .eagerWrite], repeats: false)
+        check(state[.write].has(Slot.eager))
     }
 
     @Test("asks for the poller before the first wait of a direction, and not again")
@@ -130,6 +158,12 @@ struct RegistrationStateTests {
         // Level-triggered, and nobody waits: it is watched no more.
         check(state.kernelReady(.write, repeats: true) == .watch)
         check(state.armed.isEmpty)
+        for direction in Direction.allCases { state[direction].arm() }
+        check(state.armed == [.read, .write])
+        check(state.kernelReady(.read, repeats: true) == .watch)
+        check(state.armed == .write)
+        check(state.kernelReady(.write, repeats: false).isEmpty, "an edge is not repeated")
+        check(state.armed == .write)
     }
 
     @Test("gives a lock that tasks stand in line for to nobody else")
@@ -147,14 +181,76 @@ struct RegistrationStateTests {
 
     @Test("lets the descriptor go once, after the last lock and the last use")
     func lastOneOut() {
-        var state = RegistrationState()
-        check(state.begin(.read) == .wait)
-        check(state.beginUse() == .call)
-        check(state.close().isEmpty)
-        check(state.endUse().isEmpty, "the closer's")
-        check(state.end(.read, leaving: .unknown).isEmpty)
-        check(state.endUse() == .closeDescriptor)
-        check(state.close() == .refuse)
+        for direction in Direction.allCases {
+            var state = RegistrationState()
+            check(state.begin(direction) == .wait)
+            check(state.beginUse() == .call)
+            check(state.close().isEmpty)
+            check(state.endUse().isEmpty, "the closer's")
+            check(state.end(direction, leaving: .unknown).isEmpty)
+            check(state.endUse() == .closeDescriptor)
+            check(state.end(direction, leaving: .unknown).isEmpty, "it is gone")
+            check(state.close() == .refuse)
+        }
+    }
+
+    @Test("lets the descriptor go although tasks stand in line, who are told")
+    func lastOneOutBeforeALine() {
+        for direction in Direction.allCases {
+            var state = RegistrationState()
+            check(state.begin(direction) == .wait)
+            check(state.beginInLine(direction) == .standInLine)
+            check(state.close().isEmpty)
+            check(state.endUse().isEmpty, "the closer's")
+            let actions = state.end(direction, leaving: .unknown)
+            check(actions == [.unpark, .closeDescriptor])
+            check(state.beginInLine(direction) == .refuse)
+        }
+    }
+
+    @Test("does not wait with the descriptor for a waiter's task to run")
+    func waiterHoldsNothing() {
+        for direction in Direction.allCases {
+            var state = RegistrationState()
+            state[direction].arm()
+            check(state.begin(direction) == .wait)
+            check(state.park(direction) == .park)
+            check(state.close() == (direction == .read ? .resumeReader : .resumeWriter))
+            check(state.endUse() == .closeDescriptor)
+            check(state.end(direction, leaving: .unknown).isEmpty)
+        }
+    }
+
+    @Test("ends both directions at once, and is given away only if nobody uses it")
+    func bothDirections() {
+        for ends: (inout RegistrationState) -> Actions in [{ $0.close() }, { $0.detach() }] {
+            var state = RegistrationState()
+            _ = ends(&state)
+            check(Direction.allCases.allSatisfy { state[$0].has(Slot.closed) })
+        }
+        for direction in Direction.allCases {
+            var state = RegistrationState()
+            check(state.begin(direction) == .wait)
+            check(state.detach() == .refuse)
+            check(state.end(direction, leaving: .nothing).isEmpty)
+            check(state.beginUse() == .call)
+            check(state.detach() == .refuse)
+            check(state.endUse().isEmpty)
+            check(state.detach() == .call)
+            // It is the caller's: nobody closes it.
+            check(state.end(direction, leaving: .nothing).isEmpty)
+        }
+    }
+
+    @Test("drains one direction and leaves the other")
+    func drainsOne() {
+        for direction in Direction.allCases {
+            var state = RegistrationState()
+            check(state.drain(direction).isEmpty)
+            for other in Direction.allCases {
+                check(state[other].has(Slot.draining) == (other == direction))
+            }
+        }
     }
 
     @Test("refuses a use too many, and closes all the same")

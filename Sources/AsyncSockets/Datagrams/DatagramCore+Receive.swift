@@ -20,19 +20,8 @@ extension DatagramCore {
         return datagram
     }
 
-    /// Waits for the next datagram and puts it into memory of the caller's.
-    func receive(
-        into buffer: inout MutableSpan<UInt8>
-    ) async throws(OperationFailure) -> DatagramHeader {
-        var header = DatagramHeader()
-        var operation = Operation(.read, .standsInLine)
-        while try !tryReceive(into: &buffer, &header, &operation) {
-            try await operation.wait(for: registration)
-        }
-        return header
-    }
-
-    private func tryReceive(
+    /// Puts the next datagram into the caller's memory, if it is here already.
+    func tryReceive(
         into buffer: inout MutableSpan<UInt8>,
         _ header: inout DatagramHeader,
         _ operation: inout Operation

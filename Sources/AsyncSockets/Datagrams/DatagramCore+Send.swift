@@ -24,7 +24,7 @@ extension DatagramCore {
     }
 
     /// Sends one datagram if that is possible at once.
-    private func trySend(
+    func trySend(
         _ bytes: Span<UInt8>,
         to address: SocketAddress?,
         control: [UInt8],

@@ -1,4 +1,4 @@
-internal import SocketReactor
+public import SocketReactor
 
 extension UDPSocket: AsyncSequence {
     /// A datagram that has arrived.
@@ -6,17 +6,19 @@ extension UDPSocket: AsyncSequence {
 
     /// Receives one datagram after another; see ``UDPSocket``.
     public struct AsyncIterator: AsyncIteratorProtocol {
-        let socket: UDPSocket
+        @usableFromInline let socket: UDPSocket
 
         /// Waits for the next datagram.
         ///
         /// - Parameter actor: The actor that the loop is isolated to.
         /// - Returns: The datagram; never nil.
         /// - Throws: As `receive()`. No datagram is lost then, and another loop may go on.
+        @inlinable
+        @inline(__always)
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws -> Datagram? {
-            try await socket.receive()
+            try await socket.receive(isolation: actor)
         }
 
         /// The same, for callers without isolation.
@@ -40,15 +42,63 @@ extension UDPSocket {
     /// If several datagrams have arrived, the socket takes several from the kernel at a time, and
     /// keeps those that are not handed out yet. The corresponding system call is `recvmmsg(2)`.
     ///
+    /// - Parameter isolation: The actor that the caller is isolated to.
     /// - Returns: The datagram, whole: the buffer fits the largest.
     /// - Throws: `SocketError`: `.closed` after `close()`; on a connected socket
     ///   `.connectionRefused` and the like, once for each time that the network reported it.
     ///   `CancellationError` if the task was cancelled: no datagram is lost then.
-    public func receive() async throws -> Datagram {
+    @inlinable
+    @inline(__always)
+    public func receive(isolation: isolated (any Actor)? = #isolation) async throws -> Datagram {
+        var operation = beginReceiving()
+        while true {
+            if let datagram = try tryReceive(&operation) { return datagram }
+            try await wait(&operation, .receive, isolation: isolation)
+        }
+    }
+
+    @usableFromInline
+    func beginReceiving() -> Operation { Operation(.read, .standsInLine) }
+
+    /// The next datagram if it is here already.
+    @usableFromInline
+    func tryReceive(_ operation: inout Operation) throws -> Datagram? {
         do throws(OperationFailure) {
-            return try await core.receive()
+            if let datagram = try core.tryReceive(&operation) { return datagram }
+            operation.prepareToWait(for: registration)
+            return nil
         } catch {
             throw self.error(error, .receive)
+        }
+    }
+
+    @usableFromInline var registration: Registration { core.registration }
+
+    /// Does what must come before the next try.
+    @inlinable
+    @inline(__always)
+    func wait(
+        _ operation: inout Operation,
+        _ name: SocketError.Operation,
+        isolation: isolated (any Actor)?
+    ) async throws {
+        if operation.suspends {
+            await operation.waitUntilReady(on: registration, isolation: isolation)
+        } else {
+            try await waitOtherwise(&operation, name, isolation: isolation)
+        }
+    }
+
+    @usableFromInline
+    func waitOtherwise(
+        _ operation: inout Operation,
+        _ name: SocketError.Operation,
+        isolation: isolated (any Actor)?
+    ) async throws {
+        do throws(OperationFailure) {
+            try await operation.waitOtherwise(for: registration)
+        } catch {
+            throw self.error(error, name)
         }
     }
 
@@ -70,13 +120,37 @@ extension UDPSocket {
     /// socket that joins segments does allocate.) The corresponding system calls are `recvmmsg(2)`
     /// and, for large datagrams, `recvmsg(2)`.
     ///
-    /// - Parameter buffer: The memory for the datagram, filled from its beginning. Bytes that do
-    ///   not fit are lost; the header's `length` is the datagram's whole length.
+    /// - Parameters:
+    ///   - buffer: The memory for the datagram, filled from its beginning. Bytes that do not fit are
+    ///     lost; the header's `length` is the datagram's whole length.
+    ///   - isolation: The actor that the caller is isolated to.
     /// - Returns: The datagram without its bytes.
     /// - Throws: As `receive()`.
-    public func receive(into buffer: inout MutableSpan<UInt8>) async throws -> DatagramHeader {
+    @inlinable
+    @inline(__always)
+    public func receive(
+        into buffer: inout MutableSpan<UInt8>,
+        isolation: isolated (any Actor)? = #isolation
+    ) async throws -> DatagramHeader {
+        var header = DatagramHeader()
+        var operation = beginReceiving()
+        while try !tryReceive(into: &buffer, &header, &operation) {
+            try await wait(&operation, .receive, isolation: isolation)
+        }
+        return header
+    }
+
+    /// Takes the next datagram if it is here already.
+    @usableFromInline
+    func tryReceive(
+        into buffer: inout MutableSpan<UInt8>,
+        _ header: inout DatagramHeader,
+        _ operation: inout Operation
+    ) throws -> Bool {
         do throws(OperationFailure) {
-            return try await core.receive(into: &buffer)
+            if try core.tryReceive(into: &buffer, &header, &operation) { return true }
+            operation.prepareToWait(for: registration)
+            return false
         } catch {
             throw self.error(error, .receive)
         }

@@ -1,4 +1,4 @@
-internal import SocketReactor
+public import SocketReactor
 internal import SocketSystem
 
 extension UDPSocket {
@@ -10,13 +10,20 @@ extension UDPSocket {
     /// - Parameters:
     ///   - bytes: The content; may be empty. At most 65,507 bytes over IPv4, 65,527 over IPv6.
     ///   - address: The destination.
+    ///   - isolation: The actor that the caller is isolated to.
     /// - Throws: `SocketError`: `.messageTooLong`, `.permissionDenied` for a broadcast address
     ///   without ``UDPOptions/broadcast``, `.networkUnreachable`, `.wrongAddressFamily`,
     ///   `.closed`. On a connected socket also `.connectionRefused` and the like, once for each
     ///   time that the network reported it of an earlier datagram; this one was not sent then.
     ///   `CancellationError` if the task was cancelled; nothing was sent then.
-    public func send(_ bytes: Span<UInt8>, to address: SocketAddress) async throws {
-        try await sendOne(bytes, to: address)
+    @inlinable
+    @inline(__always)
+    public func send(
+        _ bytes: Span<UInt8>,
+        to address: SocketAddress,
+        isolation: isolated (any Actor)? = #isolation
+    ) async throws {
+        try await sendOne(bytes, to: address, isolation: isolation)
     }
 
     /// Sends one datagram; see ``send(_:to:)-(Span<UInt8>,_)``.
@@ -24,9 +31,16 @@ extension UDPSocket {
     /// - Parameters:
     ///   - bytes: The content.
     ///   - address: The destination.
+    ///   - isolation: The actor that the caller is isolated to.
     /// - Throws: As `send(_:to:)` of a span.
-    public func send(_ bytes: [UInt8], to address: SocketAddress) async throws {
-        try await send(bytes.span, to: address)
+    @inlinable
+    @inline(__always)
+    public func send(
+        _ bytes: [UInt8],
+        to address: SocketAddress,
+        isolation: isolated (any Actor)? = #isolation
+    ) async throws {
+        try await sendOne(bytes.span, to: address, isolation: isolation)
     }
 
     /// Sends a text as UTF-8 in one datagram; see ``send(_:to:)-(Span<UInt8>,_)``.
@@ -34,9 +48,16 @@ extension UDPSocket {
     /// - Parameters:
     ///   - text: The content.
     ///   - address: The destination.
+    ///   - isolation: The actor that the caller is isolated to.
     /// - Throws: As `send(_:to:)` of a span.
-    public func send(_ text: String, to address: SocketAddress) async throws {
-        try await send(text.utf8.span, to: address)
+    @inlinable
+    @inline(__always)
+    public func send(
+        _ text: String,
+        to address: SocketAddress,
+        isolation: isolated (any Actor)? = #isolation
+    ) async throws {
+        try await sendOne(text.utf8.span, to: address, isolation: isolation)
     }
 
     /// Sends one datagram to an address given as text, such as `127.0.0.1:9999`, or to a host given
@@ -64,10 +85,17 @@ extension UDPSocket {
 
     /// Sends one datagram to the connected peer.
     ///
-    /// - Parameter bytes: The content.
+    /// - Parameters:
+    ///   - bytes: The content.
+    ///   - isolation: The actor that the caller is isolated to.
     /// - Throws: As `send(_:to:)`; `.destinationRequired` if the socket is not connected.
-    public func send(_ bytes: Span<UInt8>) async throws {
-        try await sendOne(bytes, to: nil)
+    @inlinable
+    @inline(__always)
+    public func send(
+        _ bytes: Span<UInt8>,
+        isolation: isolated (any Actor)? = #isolation
+    ) async throws {
+        try await sendOne(bytes, to: nil, isolation: isolation)
     }
 
     /// Sends one datagram to the connected peer.
@@ -82,9 +110,34 @@ extension UDPSocket {
     /// - Throws: As `send(_:)` of a span.
     public func send(_ text: String) async throws { try await send(text.utf8.span) }
 
-    private func sendOne(_ bytes: Span<UInt8>, to address: SocketAddress?) async throws {
+    /// Nearly always the kernel has room, and then nothing here is asynchronous.
+    @inlinable
+    @inline(__always)
+    func sendOne(
+        _ bytes: Span<UInt8>,
+        to address: SocketAddress?,
+        isolation: isolated (any Actor)?
+    ) async throws {
+        var operation = beginSending()
+        while try !trySend(bytes, to: address, &operation) {
+            try await wait(&operation, .send, isolation: isolation)
+        }
+    }
+
+    @usableFromInline
+    func beginSending() -> Operation { Operation(.write, .standsInLine) }
+
+    /// Sends one datagram if that is possible at once.
+    @usableFromInline
+    func trySend(
+        _ bytes: Span<UInt8>,
+        to address: SocketAddress?,
+        _ operation: inout Operation
+    ) throws -> Bool {
         do throws(OperationFailure) {
-            try await core.send(bytes, to: address)
+            if try core.trySend(bytes, to: address, control: [], &operation) { return true }
+            operation.prepareToWait(for: registration)
+            return false
         } catch {
             throw self.error(error, .send, remote: address, count: bytes.count)
         }

@@ -67,40 +67,19 @@ extension StreamConnection {
         }
     }
 
-    @usableFromInline
-    final func park(_ operation: inout Operation, _ waiter: Waiter) {
-        operation.park(on: registration, waiter)
-    }
-
-    /// Does what must come before the next try. Compiled into the programs that read; all of it has
-    /// the isolation of the caller, which then need not ask for the task's executor again.
+    /// Does what must come before the next try.
     @inlinable
     @inline(__always)
     final func waitToRead(
         _ operation: inout Operation,
         isolation: isolated (any Actor)?
     ) async throws {
-        if !operation.suspends {
-            try await waitOtherwise(&operation, isolation: isolation)
-        } else if operation.isGuarded {
-            let isReady = await withTaskCancellationHandler {
-                await suspend(isolation: isolation) { parkGuarded(&operation, $0) }
-            } onCancel: {
-                interruptReading()
-            }
-            operation.resumed(isReady)
+        if operation.suspends {
+            await operation.waitUntilReady(on: registration, isolation: isolation)
         } else {
-            operation.resumed(await suspend(isolation: isolation) { park(&operation, $0) })
+            try await waitOtherwise(&operation, isolation: isolation)
         }
     }
-
-    @usableFromInline
-    final func parkGuarded(_ operation: inout Operation, _ waiter: Waiter) {
-        operation.parkGuarded(on: registration, waiter)
-    }
-
-    @usableFromInline
-    final func interruptReading() { registration.interrupt(.read) }
 
     /// Waits for what the next try needs, if that is more than to suspend.
     @usableFromInline

@@ -1,4 +1,4 @@
-internal import SocketReactor
+public import SocketReactor
 internal import SocketSystem
 internal import Synchronization
 
@@ -21,7 +21,7 @@ public class StreamConnection: @unchecked Sendable {
     // What every operation touches comes first: among many connections each cache line counts.
 
     /// The socket's membership in its event loop.
-    let registration: Registration
+    @usableFromInline let registration: Registration
     /// Whether `leftover` may hold something, so that a read of a connection without it need not
     /// lock. Only the reader's turn changes it.
     let hasLeftover = Atomic<Bool>(false)
