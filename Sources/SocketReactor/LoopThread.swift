@@ -63,7 +63,7 @@ extension EventLoop {
 
     /// Whether an operation that need not wait must let others run first.
     ///
-    /// One in 64 must: a turn of the loop in between costs about as much as two operations.
+    /// One after 64 in a row must: a turn of the loop in between costs about as much as two operations.
     @inline(__always)
     static func yieldIsDue() -> Bool { lengthenStreak() >= 64 }
 

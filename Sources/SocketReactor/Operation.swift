@@ -47,8 +47,8 @@ package enum Attempt: Hashable, Sendable {
 ///   or timed out has consumed nothing, and gives the lock back.
 /// - After its deadline has passed, the call is tried once more: what arrived before the deadline is
 ///   seen before the deadline is.
-/// - One operation in 64 that need not wait lets other tasks of its loop run: a peer that never stops
-///   sending must not have the thread to itself.
+/// - After 64 operations in a row that need not wait, one lets other tasks of its loop run: a peer that
+///   never stops sending must not have the thread to itself.
 /// - After a call that drained the socket the next operation waits first, which saves a system call
 ///   that would answer EAGAIN.
 public struct Operation: Sendable {

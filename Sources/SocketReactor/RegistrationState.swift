@@ -21,7 +21,7 @@ package struct Actions: OptionSet, Hashable, Sendable {
     package static var yield: Actions { Actions(rawValue: 1 << 2) }
     /// Others hold the lock: stand in line, or fail.
     package static var standInLine: Actions { Actions(rawValue: 1 << 3) }
-    /// The socket is closed, or drains: there is nothing to wait for.
+    /// There is nothing to be had: the socket is closed, drains, or has too many uses.
     package static var refuse: Actions { Actions(rawValue: 1 << 4) }
     /// The waiter stays suspended: whoever is told to resume it does so.
     package static var park: Actions { Actions(rawValue: 1 << 5) }

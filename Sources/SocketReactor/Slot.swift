@@ -1,12 +1,16 @@
 /// One direction of a socket, as a pure value: is it ready, is it locked, does somebody wait.
 ///
-///                 park             kernelReady      interrupt        close
-///     idle        -> waiting       -> ready         stays            -> closed
-///     ready       -> idle, call    stays            stays            -> closed
-///     waiting     (never: one      -> idle,         -> idle,         -> closed,
-///                 lock holder)        resume           resume           resume
-///     draining    refuse           -> ready         stays            -> closed
-///     closed      refuse           stays            stays            stays
+///                 park             kernelReady      interrupt   drain        close
+///     idle        -> waiting       -> ready         stays       -> draining  -> closed
+///     ready       -> idle, call    stays            stays       -> draining  -> closed
+///     waiting     (never: one      -> idle,         -> idle,    -> draining, -> closed,
+///                 lock holder)        resume           resume      resume       resume
+///     draining    refuse           stays            stays       stays        -> closed
+///     closed      refuse           stays            stays       stays        stays
+///
+/// A socket that drains may be ready, too: what has arrived is still handed out. The other flags say
+/// how a lock is taken (`locked`, `queued`), whether the call is tried first (`eager`, `stocked`), and
+/// what the poller watches (`armed`).
 ///
 /// The lock is apart from that: an operation begins by taking the direction's lock and ends by giving
 /// it back, so at most one operation waits, and a slot needs room for one waiter. `RegistrationState`

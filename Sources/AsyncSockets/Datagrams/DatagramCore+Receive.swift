@@ -45,7 +45,7 @@ extension DatagramCore {
     }
 }
 
-// MARK: - With the reader's turn
+// MARK: - With the lock of reading
 
 extension DatagramCore {
     private func takeOrReceive(_ socket: CInt, _ datagram: inout Datagram?) -> Attempt {

@@ -13,7 +13,7 @@ final class DatagramCore: Sendable {
     /// Errors that the network reported; only UDP turns it on.
     let errors: DatagramErrorQueue
     /// Datagrams of the last receiving call that were not handed out yet. Only the holder of the
-    /// reader's turn touches it.
+    /// lock of reading touches it.
     let queue = MessageQueue()
     /// How datagrams are received.
     let style: Style

@@ -7,8 +7,8 @@ internal import SocketSystem
 /// queue of a loop to another, see `MessageBatch.spare`. Messages that the kernel has joined (UDP_GRO)
 /// are taken apart.
 ///
-/// `@unchecked`: only the task that has the socket's reading turn touches the queue. Taking and giving
-/// back the turn orders what one task did before what the next one does.
+/// `@unchecked`: only the task that holds the socket's lock of reading touches the queue. Taking the
+/// lock and giving it back orders what one task did before what the next one does.
 final class MessageQueue: @unchecked Sendable {
     /// The copies; nil until the first call that received several.
     private var kept: MessageBatch?

@@ -13,7 +13,7 @@ extension StreamConnection {
     /// Why a read has met the end, where that is no end of the peer's: the connection has failed.
     ///
     /// The kernel tells a failure to one call only, and that was a write's, which has noted it or is
-    /// about to, for which it still holds its turn. Without a failure a connection is as closed when
+    /// about to, for which it still holds its lock. Without a failure a connection is as closed when
     /// both have finished.
     final func failureAtEnd(_ socket: CInt) -> Errno? {
         let isWriting = registration.isLocked(.write)

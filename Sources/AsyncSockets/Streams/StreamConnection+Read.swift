@@ -219,7 +219,7 @@ enum BufferedRead<Value: Sendable>: Sendable {
 }
 
 extension StreamConnection {
-    /// Collects chunks in `leftover` until `extract` is content, all in one turn.
+    /// Collects chunks in `leftover` until `extract` is content, all in one operation.
     ///
     /// What `extract` does not take stays, however the operation ends. With a `limit`, no more is
     /// taken from the kernel than makes that many bytes, where that makes a difference.

@@ -167,14 +167,14 @@ extension StreamConnection {
         return sent == bytes.count ? .done(leaving: .unknown) : .mustWait
     }
 
-    /// Only the writer's turn changes it, so no other thread can come between.
+    /// Only the holder of the lock of writing changes it, so no other thread can come between.
     final func noteWritten(_ count: Int) {
         let total = totalBytesWritten.load(ordering: .relaxed)
         totalBytesWritten.store(total &+ count, ordering: .relaxed)
     }
 
     private final func failed(_ transfer: Transfer) -> Attempt {
-        // Noted before the turn ends: see `failureAtEnd`.
+        // Noted before the lock is given back: see `failureAtEnd`.
         if !transfer.mustWait, transfer.errno != .brokenPipe { noteFailure(transfer.errno) }
         return Attempt(failureOf: transfer)
     }

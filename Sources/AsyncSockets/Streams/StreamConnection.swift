@@ -23,7 +23,7 @@ public class StreamConnection: @unchecked Sendable {
     /// The socket's membership in its event loop.
     @usableFromInline let registration: Registration
     /// Whether `leftover` may hold something, so that a read of a connection without it need not
-    /// lock. Only the reader's turn changes it.
+    /// lock it. Only the holder of the lock of reading changes it.
     let hasLeftover = Atomic<Bool>(false)
     /// Whether the kernel ends a read of this socket where it changes who sent or what was passed,
     /// so that a short read does not mean that all was read.
@@ -32,14 +32,14 @@ public class StreamConnection: @unchecked Sendable {
     let receivesDescriptors: Bool
     /// The size of the last chunk, by which the next one's buffer is chosen. A hint.
     let lastChunkSize = Atomic<Int>(0)
-    /// How many bytes the kernel took. Only the writer's turn changes it.
+    /// How many bytes the kernel took. Only the holder of the lock of writing changes it.
     let totalBytesWritten = Atomic<Int>(0)
     /// The error number that another call than a read was told of the connection's failure, which
     /// the kernel tells once; 0 for none.
     let toldFailure = Atomic<CInt>(0)
-    /// Whether we have begun to end our direction. Only the writer's turn changes it.
+    /// Whether we have begun to end our direction. Only the holder of the lock of writing changes it.
     let isFinishing = Atomic<Bool>(false)
-    /// What was read and not handed out. Only the reader's turn changes it.
+    /// What was read and not handed out. Only the holder of the lock of reading changes it.
     let leftover = Mutex(Leftover())
     /// The address of the peer, known from the beginning: a dead connection cannot tell it.
     private let peer: SocketAddress?

@@ -10,8 +10,8 @@ extension UnixConnection {
     /// Sends bytes and passes descriptors with the first of them.
     ///
     /// The peer gets duplicates; the given ones stay open. They arrive no later than the first
-    /// byte. Writing is as in `write(_:)`: it returns when the kernel has every byte, and takes
-    /// turns with other writes.
+    /// byte. Writing is as in `write(_:)`: it returns when the kernel has every byte, and stands
+    /// in line behind other writes.
     ///
     /// The corresponding system call is `sendmsg(2)` with SCM_RIGHTS, `unix(7)`.
     ///
@@ -96,8 +96,9 @@ extension UnixConnection {
 extension UnixConnection {
     /// Reads what has arrived, with the descriptors that were passed.
     ///
-    /// The connection must have been made with the option `receivesDescriptors`. Descriptors come with the first byte that they were sent with, or before it. Bytes that were
-    /// sent earlier may stand in front; bytes that were sent later do not follow.
+    /// The connection must have been made with the option `receivesDescriptors`. Descriptors come
+    /// with the first byte that they were sent with, or before it. Bytes that were sent earlier may
+    /// stand in front; bytes that were sent later do not follow.
     ///
     /// The corresponding system call is `recvmsg(2)`.
     ///
