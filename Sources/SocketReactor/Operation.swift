@@ -63,7 +63,7 @@ public struct Operation: Sendable {
     /// What it transfers.
     public let direction: Direction
     private let contention: Contention
-    /// Whether the task is known to be the socket's owner, see `Registration.withOwner`.
+    /// Whether the task is known to be the socket's owner, see `Registration.own`.
     private let isOwner: Bool
     /// What comes next: empty before the beginning, then `call`, `wait`, `yield` or `standInLine`.
     private var next: Actions = []

@@ -279,16 +279,12 @@ extension Registration {
 // MARK: - The owner
 
 extension Registration {
-    /// Runs a body in a task that owns the socket: one cancellation handler speaks for all of its
-    /// waits, where others add one each. Once the task is cancelled nobody waits for the socket.
-    package func withOwner(_ body: () async throws -> Void) async throws {
-        owner.store(currentTaskHash, ordering: .relaxed)
-        defer { owner.store(0, ordering: .relaxed) }
-        try await withTaskCancellationHandler(operation: body) {
-            drain(.read)
-            drain(.write)
-        }
-    }
+    /// Makes the current task the socket's owner until `disown`: one cancellation handler of the task,
+    /// which must `drain` both directions, speaks for all of its waits, where others add one each.
+    package func own() { owner.store(currentTaskHash, ordering: .relaxed) }
+
+    /// The task that owns the socket has ended its work with it.
+    package func disown() { owner.store(0, ordering: .relaxed) }
 
     /// Whether the current task is the owner. Its identity has its price, so a loop asks once.
     package var isOwnedByCurrentTask: Bool {

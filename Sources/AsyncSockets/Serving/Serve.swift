@@ -204,8 +204,9 @@ protocol ServedConnection: AnyObject, Sendable {
 
 extension StreamConnection: ServedConnection {}
 
-/// How each client is served. An object, so that a client's task keeps one reference to all of it:
-/// what its frames hold decides whether an idle client takes another kilobyte.
+/// How each client is served. What the frames of a client's task hold decides whether an idle client
+/// takes another kilobyte. So this is an object, of which the task keeps one reference, and what does
+/// not wait has functions of its own.
 private final class ClientServing<Connection: ServedConnection>: Sendable {
     let clients: ClientList
     let drain: Drain
@@ -252,16 +253,34 @@ private final class ClientServing<Connection: ServedConnection>: Sendable {
     }
 
     private func serve(_ connection: Connection, _ ticket: UInt64) async {
+        connection.registration.own()
         do {
-            try await connection.registration.withOwner { try await handler(connection) }
-        } catch is CancellationError {
-            // The server is leaving.
+            // One for all waits of the client's task; nobody waits for its connection afterwards.
+            try await withTaskCancellationHandler {
+                try await handler(connection)
+            } onCancel: {
+                connection.registration.drain(.read)
+                connection.registration.drain(.write)
+            }
         } catch {
-            let code = (error as? SocketError)?.code
-            let isReset = code == .connectionReset || code == .brokenPipe
-            if !isReset || reportsResets { failed(connection, error) }
+            report(error, of: connection)
         }
+        end(connection, ticket)
+    }
+
+    @inline(never)
+    private func end(_ connection: Connection, _ ticket: UInt64) {
+        connection.registration.disown()
         connection.close()
         clients.remove(ticket)
+    }
+
+    @inline(never)
+    private func report(_ error: any Error, of connection: Connection) {
+        // Then the server is leaving.
+        if error is CancellationError { return }
+        let code = (error as? SocketError)?.code
+        let isReset = code == .connectionReset || code == .brokenPipe
+        if !isReset || reportsResets { failed(connection, error) }
     }
 }

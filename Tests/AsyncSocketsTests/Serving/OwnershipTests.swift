@@ -43,23 +43,23 @@ struct OwnershipTests {
     @Test("cannot lend what spares it a handler: another task's wait is cancelled with that task")
     func iteratorInAnotherTask() async throws {
         let (client, connection) = try await tcpPair()
-        try await connection.registration.withOwner {
-            let iterator = connection.makeAsyncIterator()
-            let reader = Task { [iterator] in
-                var iterator = iterator
-                return try await iterator.next(isolation: nil)
-            }
-            #expect(await eventually { connection.registration.isLocked(.read) })
-            reader.cancel()
-            let rescue = Task {
-                try await Task.sleep(for: .milliseconds(300))
-                connection.close()
-            }
-            await withKnownIssue("to ask each time which task waits costs more than a handler") {
-                await #expect(throws: CancellationError.self) { try await reader.value }
-            }
-            rescue.cancel()
+        connection.registration.own()
+        defer { connection.registration.disown() }
+        let iterator = connection.makeAsyncIterator()
+        let reader = Task { [iterator] in
+            var iterator = iterator
+            return try await iterator.next(isolation: nil)
         }
+        #expect(await eventually { connection.registration.isLocked(.read) })
+        reader.cancel()
+        let rescue = Task {
+            try await Task.sleep(for: .milliseconds(300))
+            connection.close()
+        }
+        await withKnownIssue("to ask each time which task waits costs more than a handler") {
+            await #expect(throws: CancellationError.self) { try await reader.value }
+        }
+        rescue.cancel()
         client.close()
     }
 
