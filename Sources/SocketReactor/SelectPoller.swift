@@ -78,7 +78,7 @@ package final class SelectPoller: Poller {
                 &readable,
                 &writable,
                 &urgent,
-                milliseconds: milliseconds
+                milliseconds: current.limited(milliseconds)
             )
             if count == 0 { return }
         } catch {
@@ -111,6 +111,17 @@ package final class SelectPoller: Poller {
             }
             next = watched.first(from: descriptor + 1)
         }
+    }
+}
+
+extension SelectPoller.Entries {
+    /// How long to wait, if it is to be so many milliseconds; -1 is for ever.
+    ///
+    /// A queued error is exceptional when select(2) looks, but does not end its wait: the kernel wakes
+    /// those who wait for reading or writing alone then. So it must look again now and then.
+    fileprivate func limited(_ milliseconds: CInt) -> CInt {
+        if failing.extent == 0 || 0...20 ~= milliseconds { return milliseconds }
+        return 20
     }
 }
 

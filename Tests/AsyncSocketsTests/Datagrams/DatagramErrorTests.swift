@@ -60,6 +60,29 @@ struct DatagramErrorTests {
         }
     }
 
+    @Test(
+        "ends the wait of a loop that sleeps, though nobody receives",
+        arguments: EventLoopGroup.Backend.all
+    )
+    func wakesSleepingLoop(backend: EventLoopGroup.Backend) async throws {
+        let group = try EventLoopGroup(loops: 1, backend: backend)
+        let options = UDPOptions(queuesErrors: true)
+        let socket = try UDPSocket.bind(to: "127.0.0.1:0", options: options, on: group)
+        let loop = socket.core.registration.loop
+        for _ in 0..<20 {
+            let waiting = Task {
+                var errors = socket.errors.makeAsyncIterator()
+                return try await errors.next()?.code
+            }
+            await Task.yield()
+            #expect(await eventually { loop.isParked })
+            try await socket.send("x", to: deserted())
+            #expect(try await waiting.value == .connectionRefused)
+        }
+        socket.close()
+        await group.shutdown()
+    }
+
     @Test("outlives a datagram that no path could take")
     func tooLong() async throws {
         let peer = try UDPSocket.onLoopback()
