@@ -60,7 +60,7 @@ package final class EventLoop: Sendable {
         wakeup = try Wakeup(usePipe: usePipe)
         try poller.add(wakeup.descriptor, key: RegistrationTable.wakeupKey, interest: .read)
         unsafe thread = .allocate(capacity: 1)
-        // SAFETY: the loop's own thread, or nobody else knows it.
+        // SAFETY: nobody else knows it yet.
         unsafe thread.initialize(to: LoopThread(of: self, in: self.group))
     }
 
@@ -107,7 +107,7 @@ extension EventLoop {
             // A sender stores its mail, then looks whether we are parked; we do it the other way
             // round, so one of the two sees the other.
             let sleeps = !hasMail.load(ordering: .sequentiallyConsistent)
-            // SAFETY: the loop's own thread, or nobody else knows it.
+            // SAFETY: the loop's own thread.
             unsafe poller.poll(
                 milliseconds: sleeps ? milliseconds(since: now) : 0,
                 into: &thread.pointee.events
@@ -141,7 +141,7 @@ extension EventLoop {
                     continue
                 }
                 guard let registration = shared.table[event.key] else { continue }
-                // SAFETY: the loop's own thread, or nobody else knows it.
+                // SAFETY: the loop's own thread.
                 let watches = unsafe registration.kernelReady(
                     event.readiness,
                     repeats: repeats,
@@ -181,7 +181,7 @@ extension EventLoop {
 
     /// Whether the caller runs on this loop's thread.
     @inline(__always)
-    // SAFETY: the loop's own thread, or nobody else knows it.
+    // SAFETY: the addresses alone are compared.
     private var isCurrent: Bool { unsafe LoopThread.current == thread }
 
     /// Whether the loop waits for work. A hint.
@@ -213,7 +213,7 @@ extension EventLoop {
     private func takeMail() -> Bool {
         hasMail.store(false, ordering: .relaxed)
         let (phase, registrations) = shared.withLock { shared in
-            // SAFETY: the loop's own thread, or nobody else knows it.
+            // SAFETY: the loop's own thread.
             unsafe thread.pointee.jobs.append(contentsOf: shared.inbox)
             shared.inbox.removeAll(keepingCapacity: shared.inbox.count < 1024)
             return (shared.phase, shared.phase == .stopping ? shared.table.all : [])
@@ -242,7 +242,7 @@ extension EventLoop {
             return true
         }
         guard ends else { return false }
-        // SAFETY: the loop's own thread, or nobody else knows it.
+        // SAFETY: the loop's own thread.
         for job in unsafe thread.pointee.jobs { globalConcurrentExecutor.enqueue(job) }
         unsafe thread.pointee.jobs = []
         return true

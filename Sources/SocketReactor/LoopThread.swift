@@ -77,12 +77,4 @@ extension EventLoop {
         guard unsafe LoopThread.current != nil else { return await Task.yield() }
         _ = await suspend { unsafe LoopThread.current!.pointee.yielding.append($0) }
     }
-
-    /// Does so if many operations in a row have not waited on this thread.
-    ///
-    /// - Returns: Whether the task goes on; not if it is cancelled.
-    package static func yieldIfDue() async -> Bool {
-        if yieldIsDue() { await yield() }
-        return !Task.isCancelled
-    }
 }

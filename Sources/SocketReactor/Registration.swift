@@ -300,7 +300,7 @@ extension Registration {
 
 /// Tells the current task from others; 0 outside of tasks.
 private var currentTaskHash: Int {
-    // SAFETY: the step that asks for it has cleared `waiting`.
+    // SAFETY: the task runs here, so it exists; no more than its hash is kept.
     unsafe withUnsafeCurrentTask { task in unsafe task?.hashValue ?? 0 }
 }
 

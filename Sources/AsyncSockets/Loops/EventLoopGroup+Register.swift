@@ -4,33 +4,20 @@ internal import SocketSystem
 // How sockets join the loops of a group. Whoever registers a socket closes it.
 
 extension EventLoopGroup {
-    /// Takes a new socket into the loop that has the fewest.
+    /// Takes a new socket into a loop of this group: the one that has the fewest, if none is given.
     func register(
         _ socket: consuming Descriptor,
+        on loop: EventLoop? = nil,
         interest: Interest = .read,
         for operation: SocketError.Operation,
         local: SocketAddress? = nil,
         remote: SocketAddress? = nil
     ) throws(SocketError) -> Registration {
-        let loop = try loops(for: operation).leastLoadedLoop
+        let chosen = if let loop { loop } else { try loops(for: operation).leastLoadedLoop }
         do throws(OperationFailure) {
-            return try loop.register(socket, interest: interest)
+            return try chosen.register(socket, interest: interest)
         } catch {
             throw SocketError(unwatched: error, operation, local: local, remote: remote)
-        }
-    }
-
-    /// Takes a new socket into a loop of this group.
-    func register(
-        _ socket: consuming Descriptor,
-        on loop: EventLoop,
-        for operation: SocketError.Operation,
-        local: SocketAddress? = nil
-    ) throws(SocketError) -> Registration {
-        do throws(OperationFailure) {
-            return try loop.register(socket)
-        } catch {
-            throw SocketError(unwatched: error, operation, local: local, remote: nil)
         }
     }
 
