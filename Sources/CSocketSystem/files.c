@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -58,6 +59,16 @@ int csock_set_file_mode(const char *path, const struct csock_file_identity *file
     }
     close(opened);
     return result;
+}
+
+int csock_open_lock(const char *path) {
+    return or_errno(open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
+}
+
+int csock_lock(int descriptor) { return or_errno(flock(descriptor, LOCK_EX | LOCK_NB)); }
+
+int csock_open_file_identity(int descriptor, struct csock_file_identity *identity) {
+    return identity_at(descriptor, "", AT_EMPTY_PATH, identity);
 }
 
 int csock_unlink(const char *path) { return or_errno(unlink(path)); }

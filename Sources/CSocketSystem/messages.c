@@ -19,7 +19,13 @@ int csock_receive_messages(int descriptor,
                            unsigned int count,
                            int flags) {
     struct mmsghdr *headers = (struct mmsghdr *)messages;
-    return or_errno(recvmmsg(descriptor, headers, count, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL));
+    int received = or_errno(
+        recvmmsg(descriptor, headers, count, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL));
+    if (!is_refused(received)) return received;
+    intptr_t length = csock_receive_message(descriptor, &headers[0].msg_hdr, flags);
+    if (length < 0) return length;
+    headers[0].msg_len = length;
+    return 1;
 }
 
 int csock_send_messages(int descriptor,
@@ -27,7 +33,12 @@ int csock_send_messages(int descriptor,
                         unsigned int count,
                         int flags) {
     struct mmsghdr *headers = (struct mmsghdr *)messages;
-    return or_errno(sendmmsg(descriptor, headers, count, flags | MSG_DONTWAIT | MSG_NOSIGNAL));
+    int sent = or_errno(sendmmsg(descriptor, headers, count, flags | MSG_DONTWAIT | MSG_NOSIGNAL));
+    if (!is_refused(sent)) return sent;
+    intptr_t length = csock_send_message(descriptor, &headers[0].msg_hdr, flags);
+    if (length < 0) return length;
+    headers[0].msg_len = length;
+    return 1;
 }
 
 intptr_t csock_send_to(int descriptor,

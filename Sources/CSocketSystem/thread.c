@@ -53,6 +53,18 @@ int csock_thread_start(const char *name, void (*body)(void *), void *context) {
     return -error;
 }
 
+// Forks
+
+int csock_fork_count = 0;
+
+static pthread_once_t forks_once = PTHREAD_ONCE_INIT;
+
+static void forked(void) { csock_fork_count++; }
+
+static void count_forks(void) { pthread_atfork(NULL, NULL, forked); }
+
+void csock_count_forks(void) { pthread_once(&forks_once, count_forks); }
+
 // ThreadSanitizer
 
 __attribute__((weak)) void __tsan_acquire(void *address);

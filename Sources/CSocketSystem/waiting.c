@@ -14,11 +14,23 @@ int csock_epoll_control(int epoll, int operation, int descriptor, uint32_t event
 }
 
 int csock_epoll_wait(int epoll, struct epoll_event *events, int capacity, int milliseconds) {
-    return or_errno(epoll_wait(epoll, events, capacity, milliseconds));
+    int count = or_errno(epoll_wait(epoll, events, capacity, milliseconds));
+    if (is_refused(count)) count = or_errno(epoll_pwait(epoll, events, capacity, milliseconds, NULL));
+    return count;
+}
+
+static struct timespec timespec_of(int milliseconds) {
+    return (struct timespec){
+        .tv_sec = milliseconds / 1000,
+        .tv_nsec = (long)(milliseconds % 1000) * 1000000,
+    };
 }
 
 int csock_poll(struct pollfd *entries, size_t count, int milliseconds) {
-    return or_errno(poll(entries, count, milliseconds));
+    int ready = or_errno(poll(entries, count, milliseconds));
+    if (!is_refused(ready)) return ready;
+    struct timespec time = timespec_of(milliseconds);
+    return or_errno(ppoll(entries, count, milliseconds < 0 ? NULL : &time, NULL));
 }
 
 int csock_poll_now(int descriptor, int events) {
@@ -36,10 +48,7 @@ int csock_select(int count,
                  unsigned long *writable,
                  unsigned long *urgent,
                  int milliseconds) {
-    struct timespec time = {
-        .tv_sec = milliseconds / 1000,
-        .tv_nsec = (long)(milliseconds % 1000) * 1000000,
-    };
+    struct timespec time = timespec_of(milliseconds);
     return or_errno(pselect(count,
                             (fd_set *)readable,
                             (fd_set *)writable,
@@ -50,7 +59,8 @@ int csock_select(int count,
 
 int csock_check_watchable(int descriptor) {
     struct stat status;
-    if (fstat(descriptor, &status) < 0) return -errno;
+    int result = or_errno(fstat(descriptor, &status));
+    if (result < 0) return result;
     mode_t mode = status.st_mode;
     return S_ISREG(mode) || S_ISDIR(mode) || S_ISBLK(mode) ? -EPERM : 0;
 }

@@ -122,6 +122,21 @@ extension BlockingPool {
         return try result.get()
     }
 
+    /// Runs a blocking call that nobody waits for: on a thread of the pool, or here if there is none.
+    package func run(unawaited body: @escaping @Sendable () -> Void) {
+        let ticket = state.withLock { state in
+            state.nextTicket += 1
+            return state.nextTicket
+        }
+        let job = Job(ticket: ticket) {
+            body()
+            return {}
+        } fail: { _ in
+            body()
+        }
+        do throws(Failure) { try submit(job) } catch { body() }
+    }
+
     /// Takes a job in.
     private func submit(_ job: Job) throws(Failure) {
         enum Step {

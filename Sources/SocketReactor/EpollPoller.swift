@@ -31,11 +31,10 @@ package final class EpollPoller: Poller {
         try? epollRemove(epoll.rawValue, descriptor)
     }
 
-    package func poll(milliseconds: CInt, into events: inout [ReadyEvent]) {
-        // The arguments are ours and valid, so the only failure is a signal, which counts zero.
-        guard let count = try? buffer.wait(epoll.rawValue, milliseconds: milliseconds) else {
-            return
-        }
+    package var calls: (watch: String, wait: String) { ("epoll_ctl", "epoll_wait") }
+
+    package func poll(milliseconds: CInt, into events: inout [ReadyEvent]) throws(Errno) {
+        let count = try buffer.wait(epoll.rawValue, milliseconds: milliseconds)
         for index in 0..<count {
             let (key, kernelEvents) = buffer[index]
             events.append(ReadyEvent(key: key, readiness: readiness(from: kernelEvents)))
@@ -45,6 +44,7 @@ package final class EpollPoller: Poller {
     private func events(for interest: Interest) -> EpollEvents {
         if isEdgeTriggered {
             if interest == .error { return .edgeTriggered }
+            if interest.contains(.exclusive) { return .readable | .edgeTriggered | .exclusive }
             return interest.contains(.write) ? Self.edges | .writable : Self.edges
         }
         // Watched for nothing: epoll would still report hang-up, but only once.

@@ -25,10 +25,17 @@ package final class EventLoop: Sendable {
     /// How many registrations there are. Written under the lock; outside of it a hint, for spreading new
     /// ones.
     let registrationCount = Atomic<Int>(0)
+    /// When its turn began, nanoseconds; kept if there are other loops to be preferred.
+    private let turnBegan = Atomic<Int64>(0)
+    private let keepsTurns: Bool
+    /// How many forks this process had seen when the loop was made, see `isLeftBehind`.
+    private let forks = forkCount()
     /// The moment of the first timer, nanoseconds. Written under the lock.
     private let nextTimer = Atomic<Int64>(.max)
     /// The sleeping tasks; the state is whether the loop has ended.
     let sleepers = WaitList(false)
+    /// Why the loop had to end, if it could not wait any more: an error number.
+    private let waitFailure = Atomic<CInt>(0)
     // SAFETY: what it points to is touched by the loop's thread only.
     private nonisolated(unsafe) let thread: UnsafeMutablePointer<LoopThread>
 
@@ -54,11 +61,29 @@ package final class EventLoop: Sendable {
         case stopped
     }
 
-    init(group: LoopGroup, poller: any Poller, usePipe: Bool) throws(Errno) {
+    init(
+        group: LoopGroup,
+        poller: any Poller,
+        usePipe: Bool,
+        keepsTurns: Bool
+    ) throws(LoopRefusal) {
         self.group = ObjectIdentifier(group)
+        self.keepsTurns = keepsTurns
         self.poller = poller
-        wakeup = try Wakeup(usePipe: usePipe)
-        try poller.add(wakeup.descriptor, key: RegistrationTable.wakeupKey, interest: .read)
+        let wakeup = try LoopRefusal.naming("eventfd") { () throws(Errno) in
+            try Wakeup(usePipe: usePipe)
+        }
+        try LoopRefusal.naming("write") { () throws(Errno) in try wakeup.test() }
+        let descriptor = wakeup.descriptor
+        self.wakeup = wakeup
+        try LoopRefusal.naming(poller.calls.watch) { () throws(Errno) in
+            try poller.add(descriptor, key: RegistrationTable.wakeupKey, interest: .read)
+        }
+        // A sandbox may refuse it: better now than to each socket.
+        try LoopRefusal.naming(poller.calls.wait) { () throws(Errno) in
+            var events: [ReadyEvent] = []
+            try poller.poll(milliseconds: 0, into: &events)
+        }
         unsafe thread = .allocate(capacity: 1)
         // SAFETY: nobody else knows it yet.
         unsafe thread.initialize(to: LoopThread(of: self, in: self.group))
@@ -78,6 +103,7 @@ extension EventLoop {
         // SAFETY: here and below: this thread alone touches what `thread` points to.
         unsafe setCurrentLoop(thread)
         while true {
+            if keepsTurns { turnBegan.store(MonotonicTime.coarse.nanoseconds, ordering: .relaxed) }
             unsafe runJobs(on: executor)
             if hasMail.load(ordering: .relaxed), takeMail() { break }
             poll()
@@ -107,18 +133,39 @@ extension EventLoop {
             // A sender stores its mail, then looks whether we are parked; we do it the other way
             // round, so one of the two sees the other.
             let sleeps = !hasMail.load(ordering: .sequentiallyConsistent)
-            // SAFETY: the loop's own thread.
-            unsafe poller.poll(
-                milliseconds: sleeps ? milliseconds(since: now) : 0,
-                into: &thread.pointee.events
-            )
+            wait(milliseconds: sleeps ? milliseconds(since: now) : 0)
             parked.store(false, ordering: .relaxed)
         } else {
-            unsafe poller.poll(milliseconds: 0, into: &thread.pointee.events)
+            wait(milliseconds: 0)
         }
         if unsafe !thread.pointee.events.isEmpty { dispatch() }
         if timersAreDue { fireTimers(dueAt: MonotonicTime(nanoseconds: now)) }
         if unsafe !thread.pointee.yielding.isEmpty { resumeYielding() }
+    }
+
+    @inline(__always)
+    private func wait(milliseconds: CInt) {
+        do throws(Errno) {
+            // SAFETY: the loop's own thread.
+            try unsafe poller.poll(milliseconds: milliseconds, into: &thread.pointee.events)
+        } catch {
+            waitFailed(error)
+        }
+    }
+
+    /// A kernel that lacks memory is worth another try. An error that stays must not be hidden, nor
+    /// take the processor for itself: the loop ends, and its sockets are closed.
+    private func waitFailed(_ error: Errno) {
+        if error.remedy == .pause { return pauseThread(milliseconds: 10) }
+        waitFailure.store(error.rawValue, ordering: .relaxed)
+        end(.stopping)
+        pauseThread(milliseconds: 1)
+    }
+
+    /// What operations on a closed socket of this loop say.
+    var endFailure: OperationFailure {
+        let number = waitFailure.load(ordering: .relaxed)
+        return number == 0 ? .closed : .system(Errno(rawValue: number))
     }
 
     /// Until the first timer, rounded up, so that none fires early; -1 if there is none.
@@ -167,6 +214,7 @@ extension EventLoop {
 extension EventLoop {
     /// Queues a job from any thread; false if the loop has ended and will not run it.
     func post(_ job: UnownedJob) -> Bool {
+        if isLeftBehind { return false }
         let accepted = shared.withLock { shared in
             if shared.phase == .stopped { return false }
             shared.inbox.append(job)
@@ -186,6 +234,17 @@ extension EventLoop {
 
     /// Whether the loop waits for work. A hint.
     package var isParked: Bool { parked.load(ordering: .relaxed) }
+
+    /// Whether a task has kept its thread for so long that others should not wait for it. A hint.
+    func standsStill(at now: MonotonicTime) -> Bool {
+        if isParked { return false }
+        return now.nanoseconds - turnBegan.load(ordering: .relaxed) > 20_000_000
+    }
+
+    /// Whether this process is a child that was forked off without execve(2): the loop's thread has
+    /// stayed in the parent.
+    @inline(__always)
+    package var isLeftBehind: Bool { forkCount() != forks }
 
     /// Makes the loop look at `Shared`; wakes it only if it is parked.
     private func mailArrived() {
@@ -265,19 +324,19 @@ extension EventLoop {
     /// - Parameters:
     ///   - descriptor: Non-blocking; the registration will close it.
     ///   - interest: What is watched from the beginning, beside what operations will arm.
-    ///   - failsLate: If the poller cannot watch the descriptor, the first operation that has to wait
-    ///     says so, not this call.
+    ///   - late: When this call does not say that the poller cannot watch the descriptor: then the
+    ///     first operation that has to wait does.
     /// - Returns: The socket's membership in this loop.
     /// - Throws: `closed` if the loop has ended, `system` if the poller refuses.
     package func register(
         _ descriptor: consuming Descriptor,
         interest: Interest = .read,
-        failsLate: Bool = false
+        late: FailsLate = .never
     ) throws(OperationFailure) -> Registration {
         let registration = try register(
             adopting: descriptor.rawValue,
             interest: interest,
-            failsLate: failsLate
+            late: late
         )
         _ = descriptor.release()
         return registration
@@ -287,18 +346,19 @@ extension EventLoop {
     package func register(
         adopting number: CInt,
         interest: Interest = .read,
-        failsLate: Bool = false
+        late: FailsLate = .never
     ) throws(OperationFailure) -> Registration {
+        if isLeftBehind { throw .forked }
         let result = shared.withLock { shared -> Result<Registration, OperationFailure> in
             guard shared.phase == .running || shared.phase == .retiring else {
-                return .failure(.closed)
+                return .failure(endFailure)
             }
             let key = shared.table.reserveKey()
             var watchFailure: Errno?
             do throws(Errno) {
                 try poller.add(number, key: key, interest: poller.isEdgeTriggered ? interest : [])
             } catch {
-                guard failsLate else {
+                guard late == .always || late == .unlessPassing && error.remedy != .pause else {
                     _ = shared.table.remove(key)
                     return .failure(.system(error))
                 }
@@ -363,6 +423,7 @@ extension EventLoop {
 extension EventLoop {
     /// Calls a body on the loop's thread when a moment has come; nil if the loop has ended.
     func setTimer(at moment: MonotonicTime, _ body: @escaping @Sendable () -> Void) -> LoopTimer? {
+        if isLeftBehind { return nil }
         let token = shared.withLock { shared -> Timers.Token? in
             if shared.phase == .stopped { return nil }
             defer { noteNextTimer(shared) }

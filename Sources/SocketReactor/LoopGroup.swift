@@ -30,12 +30,18 @@ package final class LoopGroup: TaskExecutor {
     /// - Parameters:
     ///   - count: How many loops, at least one.
     ///   - options: How they wait and are woken.
-    /// - Throws: `Errno` where the system refuses a thread or a descriptor.
-    package init(loops count: Int, options: LoopOptions = LoopOptions()) throws(Errno) {
+    /// - Throws: The refusal of a thread, a descriptor or a system call.
+    package init(loops count: Int, options: LoopOptions = LoopOptions()) throws(LoopRefusal) {
         backend = options.backend
+        countForks()
         for _ in 0..<max(count, 1) {
-            let poller = try options.makePoller()
-            let loop = try EventLoop(group: self, poller: poller, usePipe: options.usesPipeWakeup)
+            let poller = try LoopRefusal.naming("epoll_create1", options.makePoller)
+            let loop = try EventLoop(
+                group: self,
+                poller: poller,
+                usePipe: options.usesPipeWakeup,
+                keepsTurns: count > 1
+            )
             // SAFETY: nobody else knows the group yet, see `startedLoops`.
             unsafe startedLoops.append(loop)
         }
@@ -53,7 +59,7 @@ package final class LoopGroup: TaskExecutor {
             } catch {
                 threads.unpark { $0 -= 1 }
                 for started in loops { started.end(.stopping) }
-                throw error
+                throw LoopRefusal(call: "pthread_create", errno: error)
             }
         }
     }
@@ -67,24 +73,29 @@ package final class LoopGroup: TaskExecutor {
         let loops = loops
         let start = nextIndex.wrappingAdd(1, ordering: .relaxed).newValue
         let order = loops.indices.lazy.map { loops[abs((start &+ $0) % loops.count)] }
-        let parked = order.first { $0.isParked }
-        if let parked, parked.post(job) { return }
+        let now = MonotonicTime.coarse
+        let free = order.first { $0.isParked } ?? order.first { !$0.standsStill(at: now) }
+        if let free, free.post(job) { return }
         for loop in order where loop.post(job) { return }
         // The group was shut down: its tasks go on elsewhere, where they will find their sockets
         // closed.
         globalConcurrentExecutor.enqueue(job)
     }
 
-    /// The loop for a new socket: the one with the fewest, this thread's own among equals.
+    /// The loop for a new socket: the one with the fewest, this thread's own among equals; none that
+    /// stands still, if another does not.
     package var leastLoadedLoop: EventLoop {
-        var best = loops[0]
+        let loops = loops
+        if loops.count == 1 { return loops[0] }
+        let now = MonotonicTime.coarse
+        var best: EventLoop?
         if let current = EventLoop.current, current.belongs(to: self) { best = current }
-        var fewest = best.registrationCount.load(ordering: .relaxed)
-        for loop in loops {
+        var fewest = best?.registrationCount.load(ordering: .relaxed) ?? .max
+        for loop in loops where loop !== best && !loop.standsStill(at: now) {
             let count = loop.registrationCount.load(ordering: .relaxed)
             if count < fewest { (best, fewest) = (loop, count) }
         }
-        return best
+        return best ?? loops[0]
     }
 
     /// Ends the threads as soon as no socket, job or timer needs them.

@@ -10,6 +10,8 @@ package enum OperationFailure: Error, Hashable, Sendable {
     case busy
     /// The deadline of a scope around the operation has passed.
     case timedOut
+    /// The loop's thread has stayed in the parent of this process, see `EventLoop.isLeftBehind`.
+    case forked
     /// The system call failed.
     case system(Errno)
 }
@@ -49,6 +51,7 @@ package enum Attempt: Hashable, Sendable {
 ///   seen before the deadline is.
 /// - After 64 operations in a row that need not wait, one lets other tasks of its loop run: a peer that
 ///   never stops sending must not have the thread to itself.
+/// - A call that fails for want of memory is tried again a few times, after pauses.
 /// - After a call that drained the socket the next operation waits first, which saves a system call
 ///   that would answer EAGAIN.
 public struct Operation: Sendable {
@@ -77,6 +80,8 @@ public struct Operation: Sendable {
     private var isRefused = false
     /// The deadline has passed, and the call was tried once more since.
     private var isLastTry = false
+    /// How often the call failed for want of something that others may give back.
+    private var shortages = 0
 
     @inline(__always)
     package init(_ direction: Direction, _ contention: Contention, asOwner isOwner: Bool = false) {
@@ -97,7 +102,7 @@ public struct Operation: Sendable {
             // The socket of an owner that was cancelled drains.
             if isOwner, !registration.isDraining(direction) { break }
             if Task.isCancelled { throw registration.abandon(direction, .cancelled) }
-        case .refuse: throw .closed
+        case .refuse: throw registration.loop.endFailure
         case .standInLine: if contention == .fails { throw .busy }
         default: break
         }
@@ -117,10 +122,18 @@ public struct Operation: Sendable {
             next = .wait
             return false
         case .failed(let errno):
+            if shortages < Self.mostShortages, errno.remedy == .pause {
+                shortages += 1
+                next = .yield
+                return false
+            }
             registration.end(direction, leaving: .unknown)
             throw .system(errno)
         }
     }
+
+    /// As each pause is twice as long as the one before, a quarter of a second in all.
+    private static let mostShortages = 8
 
     private mutating func look(
         _ registration: borrowing Registration
@@ -201,6 +214,13 @@ extension Operation {
     ) async throws(OperationFailure) {
         switch next {
         case .standInLine: try await registration.standInLine(direction)
+        case .yield where shortages > 0:
+            endStreak()
+            do throws(OperationFailure) {
+                try await registration.loop.pause(for: .milliseconds(1 << (shortages - 1)))
+            } catch {
+                throw registration.abandon(direction, error)
+            }
         case .yield:
             await EventLoop.yield()
             if let failure = Deadline.current.failure {

@@ -48,10 +48,12 @@ package final class PollPoller: Poller {
         watched.withLock { $0.set(descriptor, key: 0, []) }
     }
 
-    package func poll(milliseconds: CInt, into events: inout [ReadyEvent]) {
+    package var calls: (watch: String, wait: String) { ("fstat", "poll") }
+
+    package func poll(milliseconds: CInt, into events: inout [ReadyEvent]) throws(Errno) {
         // SAFETY: the loop's thread.
         unsafe refresh(&current)
-        unsafe wait(&current, milliseconds: milliseconds, into: &events)
+        try unsafe wait(&current, milliseconds: milliseconds, into: &events)
     }
 
     private func refresh(_ current: inout Entries) {
@@ -66,13 +68,8 @@ package final class PollPoller: Poller {
         _ current: inout Entries,
         milliseconds: CInt,
         into events: inout [ReadyEvent]
-    ) {
-        // The list is ours, so the only failures are a signal, which counts zero, a kernel without
-        // memory, which is worth another try, and a limit of descriptors (ulimit -n) that was
-        // lowered below what is watched. None of them may take the processor for itself.
-        guard var count = try? current.list.wait(milliseconds: milliseconds) else {
-            return pauseThread(milliseconds: 10)
-        }
+    ) throws(Errno) {
+        var count = try current.list.wait(milliseconds: milliseconds)
         var index = 0
         while count > 0, let (ready, kernelEvents) = current.list.firstReady(from: index) {
             events.append(

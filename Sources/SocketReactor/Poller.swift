@@ -23,7 +23,7 @@ package import SocketSystem
 ///   `Readiness`) where the system call tells them from mere readiness. So does a number that is
 ///   no descriptor any more: whoever waits must learn of it.
 /// - `poll` appends events; it returns without any after its time-out, after a signal, or for no
-///   reason at all.
+///   reason at all. What it throws is for the loop to say: a loop that cannot wait ends.
 /// - A descriptor that cannot be watched is an error of `add`, not of `poll`: EPERM for
 ///   files, EMFILE where the poller has no room for its number.
 /// - Who watches for reading also watches for urgent data.
@@ -33,6 +33,9 @@ package protocol Poller: AnyObject, Sendable {
 
     /// Whether the loop must leave and re-enter `poll` for a change to take effect.
     var needsWakeAfterChange: Bool { get }
+
+    /// The system calls that it watches and waits with, for errors.
+    var calls: (watch: String, wait: String) { get }
 
     /// Begins to watch a descriptor.
     func add(_ descriptor: CInt, key: UInt64, interest: Interest) throws(Errno)
@@ -45,7 +48,7 @@ package protocol Poller: AnyObject, Sendable {
 
     /// Waits until something is ready, 0 milliseconds not at all, -1 without limit. Called by the
     /// loop's thread only.
-    func poll(milliseconds: CInt, into events: inout [ReadyEvent])
+    func poll(milliseconds: CInt, into events: inout [ReadyEvent]) throws(Errno)
 }
 
 /// The directions that a descriptor is watched for.
@@ -60,6 +63,9 @@ package struct Interest: OptionSet, Hashable, Sendable {
     /// Errors and hang-up, which every poller reports unasked, and nothing else: for who waits for
     /// a socket's error queue. Never with the others.
     package static var error: Interest { Interest(rawValue: 4) }
+    /// With `read`: other loops watch the socket too, and one that waits is to be woken, not all. For
+    /// edge-triggered pollers.
+    package static var exclusive: Interest { Interest(rawValue: 8) }
 }
 
 /// What an event says of a descriptor.

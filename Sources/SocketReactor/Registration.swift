@@ -47,6 +47,10 @@ public final class Registration: Sendable {
     private let watchFailure: Errno?
     /// Whether a reader waits for errors alone: for a socket's error queue.
     private let errorsOnly: Bool
+    /// Whether others may hold the open file, and so change what it does; see `noteShared`.
+    private let shared = Atomic<Bool>(false)
+    /// Whether it may hold what others have passed to it; see `noteForeign`.
+    private let foreign = Atomic<Bool>(false)
     /// The tasks that stand in line; made when the first does.
     private let lines = Mutex(Lines())
 
@@ -126,7 +130,7 @@ extension Registration {
             : step { $0.end(.write, leaving: remainder) }
         if actions.isEmpty { return }
         if actions.has(.unpark) { unparkLine(direction) }
-        if actions.has(.closeDescriptor) { closeDescriptor(descriptor) }
+        if actions.has(.closeDescriptor) { closeNow() }
     }
 
     /// Takes a direction's lock for a call that never waits; false if others have it, or the socket is
@@ -138,7 +142,7 @@ extension Registration {
 
     /// Whether nobody waits for more in a direction.
     @inline(__always)
-    func isDraining(_ direction: Direction) -> Bool {
+    package func isDraining(_ direction: Direction) -> Bool {
         state.load(ordering: .acquiring)[direction].has(Slot.draining)
     }
 
@@ -156,8 +160,9 @@ extension Registration {
 
     /// Looks around, for an operation that was interrupted.
     func look(_ direction: Direction, isRefused: Bool) throws(OperationFailure) {
-        if isClosed { throw abandon(direction, .closed) }
+        if isClosed { throw abandon(direction, loop.endFailure) }
         if Task.isCancelled { throw abandon(direction, .cancelled) }
+        if isRefused, loop.isLeftBehind { throw abandon(direction, .forked) }
         // It cannot be watched; or it drains, and what had arrived was taken.
         if isRefused { throw abandon(direction, watchFailure.map { .system($0) } ?? .cancelled) }
     }
@@ -171,6 +176,10 @@ extension Registration {
     /// - Returns: `park`; or why the waiter was resumed at once: `call`, `refuse`.
     // SAFETY: the waiter is resumed once: here, or by the step that ends its wait.
     func park(_ direction: Direction, _ waiter: Waiter) -> Actions {
+        if loop.isLeftBehind {
+            waiter.resume(false)
+            return .refuse
+        }
         switch direction {
         case .read: unsafe reader = waiter
         case .write: unsafe writer = waiter
@@ -253,7 +262,7 @@ extension Registration {
             let actions = step { $0.beginInLine(direction) }
             return actions == .standInLine ? nil : actions
         }
-        if answer == .refuse { throw .closed }
+        if answer == .refuse { throw loop.endFailure }
     }
 
     private func line(_ direction: Direction) -> WaitList<Void> {
@@ -304,6 +313,19 @@ private var currentTaskHash: Int {
     unsafe withUnsafeCurrentTask { task in unsafe task?.hashValue ?? 0 }
 }
 
+// MARK: - What others can do to the descriptor
+
+extension Registration {
+    /// Another process may hold the same open file, or does: it may make it blocking at any time.
+    package func noteShared() { shared.store(true, ordering: .relaxed) }
+
+    package var isShared: Bool { shared.load(ordering: .relaxed) }
+
+    /// Others may pass descriptors to the socket. Those that nobody has received are closed with it,
+    /// which may wait, see `closeElsewhere`.
+    package func noteForeign() { foreign.store(true, ordering: .relaxed) }
+}
+
 // MARK: - The end
 
 extension Registration {
@@ -321,7 +343,14 @@ extension Registration {
     }
 
     private func endUse() {
-        if step({ $0.endUse() }) == .closeDescriptor { closeDescriptor(descriptor) }
+        if step({ $0.endUse() }) == .closeDescriptor { closeNow() }
+    }
+
+    private func closeNow() {
+        // Nothing unread, so nothing that others have passed.
+        let holdsForeign =
+            foreign.load(ordering: .relaxed) && (try? isReadable(descriptor)) != false
+        if holdsForeign { closeElsewhere(descriptor) } else { closeDescriptor(descriptor) }
     }
 
     /// Ends every wait; the descriptor is closed when the last call on it is over.

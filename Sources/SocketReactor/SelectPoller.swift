@@ -51,10 +51,12 @@ package final class SelectPoller: Poller {
         watched.withLock { $0.set(descriptor, key: 0, []) }
     }
 
-    package func poll(milliseconds: CInt, into events: inout [ReadyEvent]) {
+    package var calls: (watch: String, wait: String) { ("fstat", "select") }
+
+    package func poll(milliseconds: CInt, into events: inout [ReadyEvent]) throws(Errno) {
         // SAFETY: the loop's thread.
         unsafe refresh(&current)
-        unsafe wait(current, milliseconds: milliseconds, into: &events)
+        try unsafe wait(current, milliseconds: milliseconds, into: &events)
     }
 
     private func refresh(_ current: inout Entries) {
@@ -69,7 +71,7 @@ package final class SelectPoller: Poller {
         _ current: borrowing Entries,
         milliseconds: CInt,
         into events: inout [ReadyEvent]
-    ) {
+    ) throws(Errno) {
         var (readable, writable, urgent) = (
             current.reading, current.writing, current.reading.union(current.failing)
         )
@@ -82,8 +84,8 @@ package final class SelectPoller: Poller {
             )
             if count == 0 { return }
         } catch {
-            if error == .badDescriptor { reportInvalid(current, into: &events) }
-            return
+            if error != .badDescriptor { throw error }
+            return reportInvalid(current, into: &events)
         }
         readable = readable.union(urgent)
         let ready = readable.union(writable)

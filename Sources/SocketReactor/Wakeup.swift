@@ -25,6 +25,14 @@ package struct Wakeup: ~Copyable, Sendable {
     /// an eventfd never.
     package var fills: Bool { writer != nil }
 
+    /// Tries what it will do, for a system that refuses it: better now than when a loop sleeps.
+    package func test() throws(Errno) {
+        switch writer {
+        case .some(let pipe): try tryWakeDescriptors(reader.rawValue, pipe.rawValue)
+        case .none: try tryWakeDescriptors(reader.rawValue, reader.rawValue)
+        }
+    }
+
     /// Makes the descriptor readable. Any thread may call it.
     package func signal() {
         switch writer {

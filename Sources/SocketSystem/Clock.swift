@@ -12,6 +12,12 @@ package struct MonotonicTime: Comparable, Hashable, Sendable {
         MonotonicTime(nanoseconds: csock_monotonic_nanoseconds())
     }
 
+    /// This moment, some milliseconds late, cheaply.
+    @inline(__always)
+    package static var coarse: MonotonicTime {
+        MonotonicTime(nanoseconds: csock_coarse_nanoseconds())
+    }
+
     /// Later than any moment that the clock shows.
     package static var never: MonotonicTime { MonotonicTime(nanoseconds: .max) }
 

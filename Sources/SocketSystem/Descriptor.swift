@@ -27,9 +27,14 @@ package func duplicateDescriptor(_ descriptor: CInt) throws(Errno) -> Descriptor
 
 /// Closes a descriptor, close(2).
 ///
+/// With a positive SO_LINGER close(2) waits in the kernel until the peer has what was sent, also if
+/// the socket is non-blocking; socket(7). It has no other effect: the kernel goes on sending after
+/// close(2) anyway. So it is switched off before. A linger of zero, which resets, stays.
+///
 /// Linux frees the number even if the call fails, with EINTR too, so there is nothing to retry and
 /// nothing to report.
 package func closeDescriptor(_ descriptor: CInt) {
+    csock_stop_lingering(descriptor)
     _ = csock_close(descriptor)
 }
 

@@ -16,6 +16,7 @@ package struct EpollEvents: Hashable, Sendable {
     package static var error: EpollEvents { .init(rawValue: EPOLLERR.rawValue) }
     package static var hangUp: EpollEvents { .init(rawValue: EPOLLHUP.rawValue) }
     package static var edgeTriggered: EpollEvents { .init(rawValue: EPOLLET.rawValue) }
+    package static var exclusive: EpollEvents { .init(rawValue: EPOLLEXCLUSIVE.rawValue) }
     package static var oneShot: EpollEvents { .init(rawValue: EPOLLONESHOT.rawValue) }
 
     /// What is in either.

@@ -1,13 +1,44 @@
+internal import CSocketSystem
 internal import Glibc
 
 /// A failed system call's error number, errno(3).
 public struct Errno: Error, Hashable, Sendable {
     /// The number, positive.
     public let rawValue: CInt
+    /// The shim's number of the call that was refused; 0 if it is not known, and for other errors. It
+    /// is no part of the value.
+    @usableFromInline let refused: UInt8
 
     /// An error of this number.
     @inlinable
-    public init(rawValue: CInt) { self.rawValue = rawValue }
+    public init(rawValue: CInt) { self.init(rawValue: rawValue, refused: 0) }
+
+    @usableFromInline
+    init(rawValue: CInt, refused: UInt8) {
+        self.rawValue = rawValue
+        self.refused = refused
+    }
+
+    @inlinable
+    public static func == (left: Errno, right: Errno) -> Bool { left.rawValue == right.rawValue }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(rawValue) }
+
+    /// Whether the system does not have a call, or a sandbox, a firewall or a permission is in its way.
+    package var isRefusal: Bool {
+        rawValue == EPERM || rawValue == EACCES || rawValue == ENOSYS
+    }
+
+    /// The call that was refused, as `accept4`; nil if that is not known, or it failed otherwise.
+    package var refusedCall: String? {
+        guard refused != 0 else { return nil }
+        var length: CInt = 0
+        // SAFETY: a literal, which has at least this many bytes.
+        guard let call = unsafe csock_refused_call(refused, &length) else { return nil }
+        return unsafe call.withMemoryRebound(to: UInt8.self, capacity: Int(length)) {
+            unsafe String(decoding: UnsafeBufferPointer(start: $0, count: Int(length)), as: UTF8.self)
+        }
+    }
 
     /// The symbol that manual pages use, `ECONNREFUSED`; `errno 4711` for a number without one.
     package var name: String {
@@ -70,6 +101,7 @@ extension Errno {
     package static var systemDescriptorLimit: Errno { Errno(rawValue: ENFILE) }
     package static var noBufferSpace: Errno { Errno(rawValue: ENOBUFS) }
     package static var noMemory: Errno { Errno(rawValue: ENOMEM) }
+    package static var noSpace: Errno { Errno(rawValue: ENOSPC) }
 }
 
 extension Errno {

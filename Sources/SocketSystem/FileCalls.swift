@@ -34,13 +34,36 @@ package func fileIdentity(atPath path: [UInt8]) throws(Errno) -> FileIdentity {
     try unsafe withPath(path) { (path) throws(Errno) in
         try check(unsafe csock_file_identity(path, &raw))
     }
-    return FileIdentity(
-        device: raw.device,
-        inode: raw.inode,
-        birth: [raw.birth_seconds, Int64(raw.birth_nanoseconds)],
-        mode: raw.mode
-    )
+    return FileIdentity(raw)
 }
+
+/// What is behind a descriptor, statx(2).
+package func fileIdentity(of descriptor: CInt) throws(Errno) -> FileIdentity {
+    var raw = csock_file_identity()
+    // SAFETY: the structure is a local.
+    try unsafe check(csock_open_file_identity(descriptor, &raw))
+    return FileIdentity(raw)
+}
+
+extension FileIdentity {
+    fileprivate init(_ raw: csock_file_identity) {
+        device = raw.device
+        inode = raw.inode
+        birth = [raw.birth_seconds, Int64(raw.birth_nanoseconds)]
+        mode = raw.mode
+    }
+}
+
+/// Opens a file to be locked, and makes it if there is none, for its owner alone; open(2).
+package func openLockFile(atPath path: [UInt8]) throws(Errno) -> Descriptor {
+    // SAFETY: as in `fileIdentity`.
+    Descriptor(owning: try unsafe withPath(path) { (path) throws(Errno) in
+        try check(unsafe csock_open_lock(path))
+    })
+}
+
+/// Locks an open file against all other processes and descriptors, flock(2); `again` if it is locked.
+package func lockFile(_ descriptor: CInt) throws(Errno) { try check(csock_lock(descriptor)) }
 
 /// Lets the file that bind(2) will make for a socket have these permissions, less those that the
 /// process's umask takes away; fchmod(2).

@@ -111,7 +111,7 @@ struct BackendLoopTests {
         }
         let registration = try group.loops[0].register(
             Descriptor(owning: number),
-            failsLate: true
+            late: .always
         )
         for _ in 0..<2 {
             await #expect(throws: OperationFailure.system(.processDescriptorLimit)) {

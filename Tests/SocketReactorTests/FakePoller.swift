@@ -70,9 +70,11 @@ final class FakePoller: Poller {
         state.withLock { $0.requests.append(.remove(descriptor)) }
     }
 
-    func poll(milliseconds: CInt, into events: inout [ReadyEvent]) {
+    let calls = (watch: "watch", wait: "wait")
+
+    func poll(milliseconds: CInt, into events: inout [ReadyEvent]) throws(Errno) {
         let start = events.count
-        inner.poll(milliseconds: milliseconds, into: &events)
+        try inner.poll(milliseconds: milliseconds, into: &events)
         let scripted = state.withLock { state in
             state.polls += 1
             defer { state.script = [] }

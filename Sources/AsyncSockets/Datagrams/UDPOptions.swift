@@ -84,9 +84,9 @@ public struct UDPOptions: Sendable {
     func settings(isIPv6: Bool) -> [SocketOptionSetting] {
         var settings: [SocketOptionSetting] = [
             // Only groups that this socket joined, not those of others on its port.
-            .set(.multicastAll, false)
+            .ifSupported(.multicastAll, false)
         ]
-        if isIPv6 { settings.append(.set(.multicastAllIPv6, false)) }
+        if isIPv6 { settings.append(.ifSupported(.multicastAllIPv6, false)) }
         if broadcast { settings.append(.set(.broadcast, true)) }
         if reuseAddress { settings.append(.set(.reuseAddress, true)) }
         if reusePort { settings.append(.set(.reusePort, true)) }

@@ -36,6 +36,15 @@ extension OperationFailure {
                 bytesWritten: bytesWritten,
                 reason: SocketError.deadlinePassed
             )
+        case .forked:
+            SocketError(
+                operation,
+                code: .notSupported,
+                local: local(),
+                remote: remote,
+                bytesWritten: bytesWritten,
+                reason: SocketError.forked
+            )
         case .system(let errno):
             SocketError(
                 operation,
@@ -50,6 +59,11 @@ extension OperationFailure {
 }
 
 extension SocketError {
+    /// The reason if the loops of a group cannot be had in this process.
+    static let forked =
+        "this process was made by fork(2) without execve(2), and the threads of the event loops have "
+        + "stayed in its parent; fork before the first socket is made"
+
     /// The reason for an operation that ended in `withTimeout`. The network's own timeout is
     /// ETIMEDOUT.
     package static let deadlinePassed = "timed out: the deadline of withTimeout has passed"

@@ -32,7 +32,9 @@ extension SocketError: CustomStringConvertible {
     /// The cause alone, without the operation and the addresses.
     var cause: String {
         guard let errno = failedCall else { return reason ?? code.message }
-        let cause = errno.description
+        // An operation is several calls.
+        let call = errno.refusedCall.flatMap { operation.name.contains($0) ? nil : "\($0): " }
+        let cause = (call ?? "") + errno.description
         return reason.map { "\(cause): \($0)" } ?? cause
     }
 
@@ -73,10 +75,10 @@ extension SocketError: CustomStringConvertible {
         guard case .system(let errno) = failure else {
             self.init(
                 operation,
-                code: .closed,
+                code: failure == .forked ? .notSupported : .closed,
                 local: local,
                 remote: remote,
-                reason: "the event loops were shut down"
+                reason: failure == .forked ? Self.forked : "the event loops were shut down"
             )
             return
         }

@@ -38,30 +38,20 @@ extension EventLoopGroup {
         /// The name: `epoll`, `epoll-level`, `poll` or `select`.
         public var name: String { kind.rawValue }
 
-        /// The backend of a group that names none: the value of the environment variable
-        /// `ASYNCSOCKETS_BACKEND`; otherwise ``epoll``, or ``poll`` if the system does not have or
-        /// allow epoll, as in some sandboxes.
-        static func preferred() throws(SocketError) -> Backend {
+        /// The backends of a group that names none: the value of the environment variable
+        /// `ASYNCSOCKETS_BACKEND`; otherwise the first of these that the system has and allows, which
+        /// some sandboxes do not.
+        static func preferred() throws(SocketError) -> [Backend] {
             guard let name = environmentVariable("ASYNCSOCKETS_BACKEND"), !name.isEmpty else {
-                return isEpollRefused ? .poll : .epoll
+                return [.epoll, .poll, .select]
             }
-            if let backend = Backend(named: name) { return backend }
+            if let backend = Backend(named: name) { return [backend] }
             throw SocketError(
                 .startLoops,
                 code: .invalidArgument,
                 reason: "ASYNCSOCKETS_BACKEND is \"\(name)\", which is none of "
                     + all.map(\.name).joined(separator: ", ")
             )
-        }
-
-        /// Whether the system refuses epoll itself, and not only a descriptor at the moment.
-        private static var isEpollRefused: Bool {
-            do throws(Errno) {
-                _ = try EpollPoller(edgeTriggered: true)
-                return false
-            } catch {
-                return [.notImplemented, .notPermitted, .accessDenied].contains(error)
-            }
         }
     }
 }

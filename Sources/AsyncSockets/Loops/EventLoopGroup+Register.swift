@@ -30,7 +30,9 @@ extension EventLoopGroup {
     ) throws(SocketError) -> Registration {
         let loop = try loops(for: operation).leastLoadedLoop
         do throws(OperationFailure) {
-            return try loop.register(adopting: descriptor)
+            let registration = try loop.register(adopting: descriptor)
+            registration.noteShared()
+            return registration
         } catch {
             throw SocketError(unwatched: error, operation, local: local, remote: remote)
         }
@@ -42,15 +44,23 @@ extension EventLoopGroup {
     /// - Parameters:
     ///   - descriptor: The connection.
     ///   - loop: The loop that accepted it, if it must stay there.
+    ///   - anyway: Hand it out also if it cannot be watched for want of what may soon be had.
     /// - Returns: The connection's membership in its loop.
-    /// - Throws: `closed` if the loops were shut down.
+    /// - Throws: `closed` if the loops were shut down: then the connection is closed. `system` for what
+    ///   may soon be had.
     func register(
         accepted descriptor: CInt,
-        on loop: EventLoop?
+        on loop: EventLoop?,
+        anyway: Bool = false
     ) throws(OperationFailure) -> Registration {
-        let socket = Descriptor(owning: descriptor)
-        guard case .success(let loops) = started else { throw .closed }
-        return try (loop ?? loops.leastLoadedLoop).register(socket, failsLate: true)
+        let late: FailsLate = anyway ? .always : .unlessPassing
+        do throws(OperationFailure) {
+            guard case .success(let loops) = started else { throw .closed }
+            return try (loop ?? loops.leastLoadedLoop).register(adopting: descriptor, late: late)
+        } catch {
+            if case .system = error {} else { closeDescriptor(descriptor) }
+            throw error
+        }
     }
 
     /// Two sockets that are connected to each other.

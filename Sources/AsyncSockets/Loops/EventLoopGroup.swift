@@ -24,12 +24,15 @@ public final class EventLoopGroup: Sendable {
     /// If the system refuses the loops for now, each use tries again.
     public static var shared: EventLoopGroup {
         kept.withLock { kept in
-            if let kept { return kept }
+            if let kept, kept.isHere { return kept }
             let group = EventLoopGroup()
             if case .success = group.started { kept = group }
             return group
         }
     }
+
+    /// False in a child that was forked off after the threads had been started.
+    private var isHere: Bool { (try? started.get())?.loops.first?.isLeftBehind != true }
 
     private static let kept = Mutex<EventLoopGroup?>(nil)
 
@@ -79,25 +82,32 @@ public final class EventLoopGroup: Sendable {
     ) throws(SocketError) -> LoopGroup {
         var options = LoopOptions()
         options.pinsThreads = pinned
-        if let backend {
-            options.backend = backend.kind
-        } else {
-            options.backend = try Backend.preferred().kind
-        }
         options.usesPipeWakeup = environmentVariable("ASYNCSOCKETS_WAKEUP") == "pipe"
-        do throws(Errno) {
-            return try LoopGroup(loops: loops, options: options)
-        } catch {
-            // The loop's own descriptors may be the ones that select(2) cannot watch.
-            let isSelects =
-                options.backend == .select && error == .processDescriptorLimit
-                && (try? openEventCounter()) != nil
-            throw SocketError(
-                .startLoops,
-                error,
-                reason: isSelects ? SocketError.selectLimit : nil
-            )
+        let candidates = if let backend { [backend] } else { try Backend.preferred() }
+        var first: SocketError?
+        for candidate in candidates {
+            options.backend = candidate.kind
+            do throws(LoopRefusal) {
+                return try LoopGroup(loops: loops, options: options)
+            } catch {
+                let failure = Self.error(of: error, candidate)
+                if !error.isForGood { throw failure }
+                first = first ?? failure
+            }
         }
+        throw first ?? SocketError(.startLoops, code: .notSupported)
+    }
+
+    private static func error(of refusal: LoopRefusal, _ backend: Backend) -> SocketError {
+        // The loop's own descriptors may be the ones that select(2) cannot watch.
+        let isSelects =
+            backend == .select && refusal.errno == .processDescriptorLimit
+            && (try? openEventCounter()) != nil
+        return SocketError(
+            .startLoops,
+            refusal.errno,
+            reason: isSelects ? SocketError.selectLimit : refusal.call
+        )
     }
 
     deinit {

@@ -99,7 +99,7 @@ public struct SocketOptionSetting: Sendable, CustomStringConvertible {
         }
     }
 
-    /// The same, for an option that some kernels lack: they go without.
+    /// The same, for an option that some kernels lack, or a sandbox refuses: they go without.
     static func ifSupported<Value: Sendable>(
         _ option: SocketOption<Value>,
         _ value: Value

@@ -6,6 +6,8 @@ final class ClientList: Sendable {
     private struct State: Sendable {
         /// The live connections by ticket.
         var connections: [UInt64: any ServedConnection] = [:]
+        /// How many more may be accepted at any moment: the acceptors have reserved their places.
+        var reserved = 0
         /// How many of them each peer has; kept where that is limited.
         var counts: [IPAddress: Int] = [:]
         var nextTicket: UInt64 = 0
@@ -30,35 +32,34 @@ final class ClientList: Sendable {
         peerLimit = options.maximumConnectionsPerPeer
     }
 
-    /// Waits until another client may be accepted; false when no more are wanted.
-    ///
-    /// Several tasks may accept, so the room may be gone when they come with a client.
-    func hasRoom() async -> Bool {
-        if limit != nil { await state.parkUncancelled { [limit] in Self.isRoom($0, limit) } }
-        return state.unpark { !$0.isDraining }
+    /// Reserves a place for the next client, and waits until there is one. `add` takes the place, or
+    /// `cancelReservation` gives it back.
+    func reserve() async {
+        guard let limit else { return }
+        await state.parkUncancelled { state in
+            guard state.connections.count + state.reserved < limit else { return false }
+            state.reserved += 1
+            return true
+        }
     }
 
-    /// Adds a client, when there is room; one that comes while the server drains is told so.
-    func add(_ connection: any ServedConnection) async -> Added {
+    func cancelReservation() { if limit != nil { state.unpark { $0.reserved -= 1 } } }
+
+    /// Adds a client to its reserved place; one that comes while the server drains is told so.
+    func add(_ connection: any ServedConnection) -> Added {
         let peer = peerLimit == nil ? nil : connection.remoteAddress?.ip?.unmapped
-        while true {
-            let added = state.unpark { state -> (added: Added, isDraining: Bool)? in
-                if let peer, let count = state.counts[peer], let peerLimit, count >= peerLimit {
-                    return (.tooManyOfPeer(Self.tooMany(peerLimit, connection)), false)
-                }
-                guard Self.isRoom(state, limit) else { return nil }
-                defer { state.nextTicket += 1 }
-                state.connections[state.nextTicket] = connection
-                if let peer { state.counts[peer, default: 0] += 1 }
-                return (.client(state.nextTicket), state.isDraining)
+        let (added, isDraining) = state.unpark { [limit, peerLimit] state -> (Added, isDraining: Bool) in
+            if limit != nil { state.reserved -= 1 }
+            if let peer, let count = state.counts[peer], let peerLimit, count >= peerLimit {
+                return (.tooManyOfPeer(Self.tooMany(peerLimit, connection)), false)
             }
-            guard let added else {
-                _ = await hasRoom()
-                continue
-            }
-            if added.isDraining { connection.registration.drain(.read) }
-            return added.added
+            defer { state.nextTicket += 1 }
+            state.connections[state.nextTicket] = connection
+            if let peer { state.counts[peer, default: 0] += 1 }
+            return (.client(state.nextTicket), state.isDraining)
         }
+        if isDraining { connection.registration.drain(.read) }
+        return added
     }
 
     private static func tooMany(_ limit: Int, _ connection: any ServedConnection) -> SocketError {
@@ -68,11 +69,6 @@ final class ClientList: Sendable {
             remote: connection.remoteAddress,
             reason: "\(limit) clients of this address are being served already"
         )
-    }
-
-    private static func isRoom(_ state: State, _ limit: Int?) -> Bool {
-        guard let limit else { return true }
-        return state.isDraining || state.connections.count < limit
     }
 
     /// Removes a client that is done.

@@ -111,10 +111,9 @@ public func serve<Listener: StreamListener>(
     _ handler: @escaping @Sendable @concurrent (Listener.Element) async throws -> Void
 ) async throws(SocketError) {
     try await serveClients(
-        of: makeAcceptors(listener),
+        of: Acceptors(of: listener),
         options: options,
         on: group ?? (listener as? any GroupMember)?.group ?? .shared,
-        close: { listener.close() },
         clientFailed: options.clientFailed,
         handler
     )
@@ -123,26 +122,24 @@ public func serve<Listener: StreamListener>(
 /// What `serve` does for every kind of connection.
 ///
 /// - Parameters:
-///   - acceptors: What accepts clients, each in a task of its own.
+///   - acceptors: What accepts clients.
 ///   - options: How clients are treated.
 ///   - group: The loops that the handlers run on.
-///   - close: Stops listening; it may be called twice.
 ///   - clientFailed: Told of what a handler threw.
 ///   - handler: Serves one client.
 /// - Throws: As `serve(_:options:on:_:)`.
 func serveClients<Connection: ServedConnection>(
-    of acceptors: [@Sendable () async throws -> Connection],
+    of acceptors: Acceptors<Connection>,
     options: ServeOptions,
     on group: EventLoopGroup,
-    close: @escaping @Sendable () -> Void,
     clientFailed: @escaping @Sendable (Connection, any Error) -> Void,
     _ handler: @escaping @Sendable @concurrent (Connection) async throws -> Void
 ) async throws(SocketError) {
-    defer { close() }
+    defer { acceptors.close() }
     try options.check()
     let clients = ClientList(options)
     let drain = Drain(for: options.drain, on: group) {
-        close()
+        acceptors.leave()
         clients.drain()
     }
     let serving = ClientServing(
@@ -155,7 +152,9 @@ func serveClients<Connection: ServedConnection>(
     // Not a child task: it must outlive the cancellation of this one until the clients are done.
     let server = Task(executorPreference: group.taskExecutor) {
         await withDiscardingTaskGroup { tasks in
-            for acceptor in acceptors { tasks.addTask { await serving.acceptClients(acceptor) } }
+            for _ in 0..<acceptors.count {
+                tasks.addTask { await serving.acceptClients(of: acceptors) }
+            }
         }
     }
     drain.ends { server.cancel() }
@@ -183,16 +182,6 @@ extension StreamListener {
     ) async throws(SocketError) {
         try await AsyncSockets.serve(self, options: options, on: group, handler)
     }
-}
-
-/// One acceptor for each loop where the listener is sharded, one in all where it is not.
-private func makeAcceptors<Listener: StreamListener>(
-    _ listener: Listener
-) -> [@Sendable () async throws -> Listener.Element] {
-    guard let sharded = listener as? any ShardedListener<Listener.Element> else {
-        return [{ try await listener.accept() }]
-    }
-    return (0..<sharded.shardCount).map { index in { try await sharded.accept(shard: index) } }
 }
 
 /// A connection that can be served.
@@ -228,20 +217,24 @@ private final class ClientServing<Connection: ServedConnection>: Sendable {
         self.handler = handler
     }
 
-    func acceptClients(_ accept: @escaping @Sendable () async throws -> Connection) async {
+    func acceptClients(of acceptors: Acceptors<Connection>) async {
+        let accept = acceptors.begin()
         await withDiscardingTaskGroup { tasks in
-            while await clients.hasRoom() {
+            defer { acceptors.end() }
+            while true {
+                await clients.reserve()
                 let connection: Connection
                 do {
                     connection = try await accept()
                 } catch {
-                    // Closed, or cancelled at the end of a drain; or what ends the whole.
+                    clients.cancelReservation()
+                    // Closed, or there is nobody else while it drains; or what ends the whole.
                     if let error = error as? SocketError, error.code != .closed {
                         drain.begin(error)
                     }
                     break
                 }
-                switch await clients.add(connection) {
+                switch clients.add(connection) {
                 case .client(let ticket):
                     tasks.addTask { await self.serve(connection, ticket) }
                 case .tooManyOfPeer(let error):

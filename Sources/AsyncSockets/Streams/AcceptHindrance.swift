@@ -23,34 +23,23 @@ struct AcceptHindrance {
     /// What follows a failed try.
     mutating func answer(to failure: OperationFailure) -> Answer {
         guard case .system(let errno) = failure else { return .giveUp }
-        if errno.concernsOneConnection, failures < Self.mostFailures {
+        switch errno.remedy {
+        case .fail: return .giveUp
+        case .retry: return .tryAgain
+        case .skip where failures < Self.mostFailures:
             failures += 1
             return .tryAgain
+        case .skip where errno.isSandboxed: return .giveUp
+        case .skip, .pause:
+            defer { nextPause = min(nextPause * 2, Self.longestPause) }
+            return .pause(nextPause)
         }
-        guard errno.concernsOneConnection || errno.meansExhaustion else { return .giveUp }
-        defer { nextPause = min(nextPause * 2, Self.longestPause) }
-        return .pause(nextPause)
     }
 }
 
 extension Errno {
-    /// accept(2) reports what went wrong with a connection before it was accepted, and firewalls
-    /// have their say: the next connection may be fine.
-    fileprivate var concernsOneConnection: Bool {
-        switch self {
-        case .connectionAborted, .protocolError, .notPermitted, .networkDown, .hostDown,
-            .hostUnreachable, .networkUnreachable, .noNetwork, .noSuchOption, .notSupported,
-            .timedOut, .connectionReset:
-            true
-        default: false
-        }
-    }
-
-    /// The process, the system or the poller has no room for another descriptor now.
-    fileprivate var meansExhaustion: Bool {
-        switch self {
-        case .processDescriptorLimit, .systemDescriptorLimit, .noBufferSpace, .noMemory: true
-        default: false
-        }
+    /// A firewall says so of one connection, and a sandbox of the system call itself.
+    fileprivate var isSandboxed: Bool {
+        [.notPermitted, .noSuchOption, .notSupported].contains(self)
     }
 }

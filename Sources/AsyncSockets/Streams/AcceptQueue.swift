@@ -93,6 +93,12 @@ final class AcceptQueue: Sendable {
                         deliver(.success(accepted), isClaimed)
                         break
                     }
+                    if shard.isDraining(.read) {
+                        shard.end(.read, leaving: .unknown)
+                        let last = lookOnce(at: shard)
+                        deliver(last.map { .success($0) } ?? .failure(.cancelled), isClaimed)
+                        break
+                    }
                     release()
                     isClaimed = false
                     try await operation.wait(for: shard)
@@ -126,6 +132,13 @@ final class AcceptQueue: Sendable {
     }
 }
 
+/// The next connection, whether or not the kernel has told this very socket of it.
+private func lookOnce(at shard: Registration) -> AcceptQueue.Accepted? {
+    guard shard.tryLock(.read) else { return nil }
+    defer { shard.end(.read, leaving: .unknown) }
+    return accept(from: shard).0
+}
+
 /// The next connection of a listening socket if there is one already.
 func tryAccept(
     _ shard: Registration,
@@ -139,6 +152,8 @@ func tryAccept(
 private func accept(from shard: Registration) -> (AcceptQueue.Accepted?, Attempt) {
     var peer = AddressStorage()
     do throws(Errno) {
+        // Whoever shares the open file can make it blocking, and accept4(2) has no MSG_DONTWAIT.
+        if shard.isShared, try !isReadable(shard.descriptor) { return (nil, .mustWait) }
         let socket = try acceptSocket(shard.descriptor, peer: &peer)
         let accepted = AcceptQueue.Accepted(
             descriptor: socket.release(),

@@ -73,14 +73,3 @@ extension ListenerCore {
         )
     }
 }
-
-/// A listener that may have a socket for each loop.
-protocol ShardedListener<Connection>: Sendable {
-    associatedtype Connection
-
-    /// How many sockets it has, at least one.
-    var shardCount: Int { get }
-
-    /// Waits for the next connection of one socket.
-    func accept(shard index: Int) async throws -> Connection
-}

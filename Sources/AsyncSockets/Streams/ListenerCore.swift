@@ -15,9 +15,11 @@ final class ListenerCore: Sendable {
     private let queue: AcceptQueue?
     /// Whether a connection stays on the loop that accepted it, see `ListenShards`. Without that
     /// each joins the loop that has the fewest, however many sockets there are.
-    private let staysOnLoop: Bool
+    let staysOnLoop: Bool
     /// Why accepting ended, if it was neither closed nor cancelled.
     private let ended = Mutex<SocketError?>(nil)
+    /// The listener that this one accepts for, see `withStandIns`.
+    private let origin: ListenerCore?
     /// The listeners that this one is made of, if it is made of several.
     private let parts: [ListenerCore]
 
@@ -26,9 +28,11 @@ final class ListenerCore: Sendable {
         shards: [Registration],
         group: EventLoopGroup,
         localAddress: SocketAddress,
-        staysOnLoop: Bool = false
+        staysOnLoop: Bool = false,
+        origin: ListenerCore? = nil
     ) {
         self.shards = shards
+        self.origin = origin
         self.staysOnLoop = staysOnLoop
         self.group = group
         self.localAddress = localAddress
@@ -44,6 +48,7 @@ final class ListenerCore: Sendable {
         queue = shards.count > 1 ? AcceptQueue() : nil
         staysOnLoop = parts[0].staysOnLoop
         self.parts = parts
+        origin = nil
     }
 
     convenience init(
@@ -73,6 +78,12 @@ final class ListenerCore: Sendable {
         for shard in shards { shard.close() }
         queue?.close()
     }
+
+    /// Whether others may accept from its sockets.
+    var isShared: Bool { shards.contains { $0.isShared } }
+
+    /// From now on `accept` takes connections that are there already, and waits for no others.
+    func stopWaiting() { for shard in shards { shard.drain(.read) } }
 
     /// Takes the only socket out.
     func detach() throws(SocketError) -> CInt {
@@ -126,36 +137,54 @@ final class ListenerCore: Sendable {
         }
     }
 
-    /// Waits for the next connection, whichever socket has it.
-    func accept() async throws -> (Registration, peer: SocketAddress?) {
-        try await accept(from: nil)
-    }
-
-    /// Waits for the next connection of one socket, or of any of them for nil.
+    /// Waits for the next connection by one of the acceptors, or by any of them for nil.
     ///
     /// Failures that concern one connection only, and lack of descriptors or memory, which passes,
     /// are dealt with here: the former by taking the next one, the latter by trying again later.
-    func accept(from shard: Registration?) async throws -> (Registration, peer: SocketAddress?) {
+    func accept(
+        from socket: Registration? = nil
+    ) async throws -> (Registration, peer: SocketAddress?) {
         var hindrance = AcceptHindrance()
         while true {
             do throws(OperationFailure) {
-                let accepted = try await acceptNext(from: shard)
-                let home = staysOnLoop ? accepted.loop : nil
-                let connection = try group.register(accepted: accepted.descriptor, on: home)
-                return (connection, accepted.peer)
+                let accepted = try await acceptNext(from: socket)
+                return (try await register(accepted), accepted.peer)
             } catch {
                 switch hindrance.answer(to: error) {
                 case .tryAgain: continue
                 case .pause(let duration):
                     do throws(OperationFailure) {
-                        try await (shard ?? registration).loop.pause(for: duration)
+                        try await (socket ?? registration).loop.pause(for: duration)
                     } catch {
                         throw failure(error)
                     }
                 case .giveUp:
+                    // Of several sockets that are one, none must stay open.
+                    if error == .closed { close() }
                     let failure = failure(error)
-                    if case .system = error { ended.withLock { $0 = failure as? SocketError } }
+                    if case .system = error { (origin ?? self).ended.withLock { $0 = failure as? SocketError } }
                     throw failure
+                }
+            }
+        }
+    }
+
+    /// Takes an accepted connection in. While the loop has no room to watch it, for want of memory or
+    /// of epoll watches, it waits; it is handed out unwatched if that ends otherwise.
+    private func register(
+        _ accepted: AcceptQueue.Accepted
+    ) async throws(OperationFailure) -> Registration {
+        var hindrance = AcceptHindrance()
+        let home = staysOnLoop ? accepted.loop : nil
+        while true {
+            do throws(OperationFailure) {
+                return try group.register(accepted: accepted.descriptor, on: home)
+            } catch {
+                guard case .system = error else { throw error }
+                guard case .pause(let duration) = hindrance.answer(to: error),
+                    (try? await accepted.loop.pause(for: duration)) != nil
+                else {
+                    return try group.register(accepted: accepted.descriptor, on: home, anyway: true)
                 }
             }
         }
@@ -166,10 +195,10 @@ final class ListenerCore: Sendable {
     }
 
     private func acceptNext(
-        from shard: Registration?
+        from socket: Registration?
     ) async throws(OperationFailure) -> AcceptQueue.Accepted {
-        if shard == nil, let queue { return try await queue.next(of: shards, on: group) }
-        let socket = shard ?? registration
+        if socket == nil, let queue { return try await queue.next(of: shards, on: group) }
+        let socket = socket ?? registration
         var operation = Operation(.read, .standsInLine)
         while true {
             if let accepted = try tryAccept(socket, &operation) { return accepted }

@@ -1,3 +1,4 @@
+internal import SocketReactor
 internal import Synchronization
 
 extension StreamConnection {
@@ -31,7 +32,10 @@ extension StreamConnection {
         _ option: SocketOption<Value>,
         to value: Value
     ) throws(SocketError) {
-        if option.stopsReads { stopsWithin.store(true, ordering: .relaxed) }
+        if option.stopsReads {
+            stopsWithin.store(true, ordering: .relaxed)
+            registration.noteForeign()
+        }
         try registration.set(option, to: value, remote: remoteAddress)
     }
 }

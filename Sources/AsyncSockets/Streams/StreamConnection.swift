@@ -57,6 +57,7 @@ public class StreamConnection: @unchecked Sendable {
         self.file = file
         stopsWithin = Atomic(descriptors != .refused)
         receivesDescriptors = descriptors == .received
+        if descriptors != .refused { registration.noteForeign() }
     }
 
     deinit {

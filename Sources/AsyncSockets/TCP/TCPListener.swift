@@ -103,7 +103,7 @@ public final class TCPListener: Sendable {
     ///   task was cancelled. No connection is lost then.
     public func accept() async throws -> TCPConnection {
         let (registration, peer) = try await core.accept()
-        return TCPConnection(registration: registration, remoteAddress: peer)
+        return makeConnection(registration, peer: peer)
     }
 
     /// Stops listening. Connections that were not accepted yet are reset; accepted ones stay.
@@ -151,11 +151,8 @@ extension TCPListener: StreamListener {
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(listener: self) }
 }
 
-extension TCPListener: ShardedListener {
-    var shardCount: Int { core.shards.count }
-
-    func accept(shard index: Int) async throws -> TCPConnection {
-        let (registration, peer) = try await core.accept(from: core.shards[index])
-        return TCPConnection(registration: registration, remoteAddress: peer)
+extension TCPListener: ListenerOfCore {
+    func makeConnection(_ registration: Registration, peer: SocketAddress?) -> TCPConnection {
+        TCPConnection(registration: registration, remoteAddress: peer)
     }
 }

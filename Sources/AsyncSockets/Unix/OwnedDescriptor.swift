@@ -1,3 +1,4 @@
+internal import SocketReactor
 internal import SocketSystem
 internal import Synchronization
 
@@ -23,9 +24,18 @@ public final class OwnedDescriptor: Sendable {
     }
 
     private let state: Mutex<State>
+    /// Whether a peer has passed it, see `closeElsewhere`.
+    private let isForeign: Bool
 
     init(_ descriptor: consuming Descriptor) {
         state = Mutex(State(number: descriptor.release()))
+        isForeign = false
+    }
+
+    /// Takes over what a peer has passed.
+    init(passed number: CInt) {
+        state = Mutex(State(number: number))
+        isForeign = true
     }
 
     /// Takes over a descriptor that has no other owner.
@@ -33,6 +43,7 @@ public final class OwnedDescriptor: Sendable {
     /// - Parameter number: The descriptor. It is closed by this object from now on.
     public init(adopting number: CInt) {
         state = Mutex(State(number: number))
+        isForeign = false
     }
 
     /// Makes another descriptor of an open file, close-on-exec. The given one stays as it is.
@@ -79,7 +90,7 @@ public final class OwnedDescriptor: Sendable {
         do throws(SocketError) {
             return try body(number)
         } catch {
-            closeDescriptor(number)
+            closeNow(number)
             throw error
         }
     }
@@ -101,6 +112,8 @@ public final class OwnedDescriptor: Sendable {
 
     /// Closes the descriptor. Closing twice is not an error.
     ///
+    /// Closing does not wait: if a peer has passed the descriptor, a thread apart closes it.
+    ///
     /// The corresponding system call is `close(2)`.
     public func close() {
         let number = state.withLock { state -> CInt? in
@@ -108,7 +121,11 @@ public final class OwnedDescriptor: Sendable {
             state.isClosed = true
             return state.users == 0 ? state.number : nil
         }
-        if let number { closeDescriptor(number) }
+        if let number { closeNow(number) }
+    }
+
+    private func closeNow(_ number: CInt) {
+        if isForeign { closeElsewhere(number) } else { closeDescriptor(number) }
     }
 
     private static var closed: SocketError {
@@ -130,7 +147,7 @@ extension OwnedDescriptor {
             state.users -= 1
             return state.isClosed && state.users == 0 ? state.number : nil
         }
-        if let number { closeDescriptor(number) }
+        if let number { closeNow(number) }
     }
 
     /// Lends the numbers of several descriptors until `endUses`; nil if one of them is closed.

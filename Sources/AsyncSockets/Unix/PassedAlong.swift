@@ -37,10 +37,10 @@ struct PassedAlong: Sendable {
     /// delivered ones are closed: a program that gets only some could mistake one for another.
     init(_ control: ReceivedControl?) {
         guard let control else { return }
-        sender = control.takeProcessDescriptor().map { OwnedDescriptor(adopting: $0) }
+        sender = control.takeProcessDescriptor().map { OwnedDescriptor(passed: $0) }
         credentials = control.credentials.map { UnixCredentials($0) }
         let numbers = control.takeDescriptors()
-        let owners = numbers.map { OwnedDescriptor(adopting: $0) }
+        let owners = numbers.map { OwnedDescriptor(passed: $0) }
         if control.isTruncated {
             loss = .processLimit
         } else {

@@ -41,6 +41,7 @@ extension Registration {
 
     /// Makes another descriptor of the socket, to be passed to another process.
     func duplicate(_ peer: SocketAddress?) throws(SocketError) -> OwnedDescriptor {
+        noteShared()
         let duplicate: OwnedDescriptor?
         do throws(Errno) {
             duplicate = try use { (socket) throws(Errno) in

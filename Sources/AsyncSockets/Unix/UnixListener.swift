@@ -48,7 +48,13 @@ public final class UnixListener: UnixSocketListener, @unchecked Sendable {
     ///   task was cancelled. No connection is lost then.
     public func accept() async throws -> UnixConnection {
         let (registration, peer) = try await core.accept()
-        return UnixConnection(
+        return makeConnection(registration, peer: peer)
+    }
+}
+
+extension UnixListener: ListenerOfCore {
+    func makeConnection(_ registration: Registration, peer: SocketAddress?) -> UnixConnection {
+        UnixConnection(
             registration: registration,
             remoteAddress: peer,
             descriptors: descriptorPolicy(of: registration)

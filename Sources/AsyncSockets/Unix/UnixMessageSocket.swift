@@ -20,6 +20,7 @@ public class UnixMessageSocket: @unchecked Sendable {
         core = DatagramCore(registration: registration, style: .large)
         self.peer = Mutex(peer)
         self.file = file
+        registration.noteForeign()
     }
 
     deinit { close() }

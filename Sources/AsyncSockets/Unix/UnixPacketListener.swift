@@ -82,10 +82,11 @@ extension UnixPacketListener {
         _ handler: @escaping @Sendable @concurrent (UnixPacketConnection) async throws -> Void
     ) async throws(SocketError) {
         try await serveClients(
-            of: [{ try await self.accept() }],
+            of: Acceptors(of: core, close: { self.close() }) {
+                UnixPacketConnection(registration: $0, remoteAddress: $1)
+            },
             options: options,
             on: group ?? core.group,
-            close: { self.close() },
             clientFailed: clientFailed,
             handler
         )

@@ -19,6 +19,7 @@ public class UnixSocketListener: @unchecked Sendable {
         self.core = core
         self.file = file
         self.descriptors = Atomic(descriptors)
+        if descriptors != .refused { core.registration.noteForeign() }
     }
 
     deinit { close() }
@@ -72,6 +73,7 @@ public class UnixSocketListener: @unchecked Sendable {
 
     /// From now on a connection may let in more than this listener did until now.
     private func forgetRefusal() {
+        core.registration.noteForeign()
         _ = descriptors.compareExchange(
             expected: .refused,
             desired: .closed,

@@ -23,6 +23,15 @@ int csock_set_socket_mode(int descriptor, uint32_t mode);
 // chmod(2) of a file if it is the one meant; -ESTALE if it is not.
 int csock_set_file_mode(const char *path, const struct csock_file_identity *file, uint32_t mode);
 
+// open(2) of a file that is made if there is none, for its owner alone, to be locked.
+int csock_open_lock(const char *path);
+
+// flock(2) without waiting: -EAGAIN if somebody else has the lock.
+int csock_lock(int descriptor);
+
+// statx(2) of an open file.
+int csock_open_file_identity(int descriptor, struct csock_file_identity *identity);
+
 // unlink(2).
 int csock_unlink(const char *path);
 

@@ -21,6 +21,13 @@ extern _Thread_local int csock_thread_streak __attribute__((tls_model("initial-e
 static inline int csock_lengthen_streak(void) { return ++csock_thread_streak; }
 static inline void csock_end_streak(void) { csock_thread_streak = 0; }
 
+// How often this process was forked off without execve(2), since the first call of
+// `csock_count_forks`; pthread_atfork(3). No thread comes along but the one that forked.
+extern int csock_fork_count;
+
+static inline int csock_forks(void) { return csock_fork_count; }
+void csock_count_forks(void);
+
 // Whether the program runs under ThreadSanitizer.
 int csock_is_sanitized(void);
 

@@ -15,10 +15,10 @@ int csock_epoll_create(void);
 // epoll_ctl(2).
 int csock_epoll_control(int epoll, int operation, int descriptor, uint32_t events, uint64_t key);
 
-// epoll_wait(2).
+// epoll_wait(2), or epoll_pwait(2) where that is refused.
 int csock_epoll_wait(int epoll, struct epoll_event *events, int capacity, int milliseconds);
 
-// poll(2).
+// poll(2), or ppoll(2) where that is refused.
 int csock_poll(struct pollfd *entries, size_t count, int milliseconds);
 
 // poll(2) of one descriptor without waiting: the events that it shows now, 0 for none, or a negated

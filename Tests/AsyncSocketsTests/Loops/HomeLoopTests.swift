@@ -38,8 +38,11 @@ struct HomeLoopTests {
     /// The only connection that there is, and the shard that has it.
     private func accept(from listener: TCPListener) async throws -> (Int, TCPConnection) {
         try await withThrowingTaskGroup(of: (Int, TCPConnection).self) { tasks in
-            for index in 0..<listener.shardCount {
-                tasks.addTask { (index, try await listener.accept(shard: index)) }
+            for (index, shard) in listener.core.shards.enumerated() {
+                tasks.addTask {
+                    let (registration, peer) = try await listener.core.accept(from: shard)
+                    return (index, listener.makeConnection(registration, peer: peer))
+                }
             }
             defer { tasks.cancelAll() }
             return try await tasks.next()!

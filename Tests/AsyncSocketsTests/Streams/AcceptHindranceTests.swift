@@ -8,7 +8,7 @@ import Testing
 struct AcceptHindranceTests {
     @Test(
         "and concerns one connection is passed over at once, but not for ever",
-        arguments: [Errno.connectionAborted, .protocolError, .notPermitted, .timedOut]
+        arguments: [Errno.connectionAborted, .protocolError, .hostUnreachable, .timedOut]
     )
     func oneConnectionIsPassedOver(_ errno: Errno) {
         var hindrance = AcceptHindrance()
@@ -23,6 +23,7 @@ struct AcceptHindranceTests {
         "and is a lack that passes is waited out, longer each time, within bounds",
         arguments: [
             Errno.processDescriptorLimit, .systemDescriptorLimit, .noBufferSpace, .noMemory,
+            .noSpace,
         ]
     )
     func exhaustionIsWaitedOut(_ errno: Errno) {
@@ -31,6 +32,15 @@ struct AcceptHindranceTests {
         let first: [AcceptHindrance.Answer] = [1, 2, 4].map { .pause(.milliseconds($0)) }
         #expect(Array(pauses.prefix(3)) == first)
         #expect(pauses.last == .pause(AcceptHindrance.longestPause))
+    }
+
+    @Test("and is a refusal that repeats is a sandbox's: it ends", arguments: [Errno.notPermitted])
+    func repeatedRefusalEnds(_ errno: Errno) {
+        var hindrance = AcceptHindrance()
+        for _ in 0..<AcceptHindrance.mostFailures {
+            #expect(hindrance.answer(to: .system(errno)) == .tryAgain)
+        }
+        #expect(hindrance.answer(to: .system(errno)) == .giveUp)
     }
 
     @Test("for good ends it")

@@ -48,15 +48,9 @@ final class TracedDescriptor: Sendable {
         return unsafe read(reader, &byte, 1) == 0
     }
 
-    /// Whether this process has no copy of the writing end now, and no other process has one in the
-    /// end: a child that another test is starting has one for a moment.
-    func isClosed() async -> Bool {
-        if isHeldHere { return false }
-        return await eventually { isClosedEverywhere }
-    }
-
-    /// Whether the writing end is among this process's descriptors.
-    private var isHeldHere: Bool { copiesHere > 0 }
+    /// Whether no process has a copy of the writing end in the end: a thread apart closes what was
+    /// passed, and a child that another test is starting has one for a moment.
+    func isClosed() async -> Bool { await eventually { isClosedEverywhere } }
 
     /// How many of this process's descriptors are the writing end.
     var copiesHere: Int {
