@@ -32,10 +32,11 @@ public class StreamConnection: @unchecked Sendable {
     let receivesDescriptors: Bool
     /// The size of the last chunk, by which the next one's buffer is chosen. A hint.
     let lastChunkSize = Atomic<Int>(0)
-    /// How many bytes the kernel took. Only the holder of the lock of writing changes it.
+    /// How many bytes the kernel took, plus `Int.min` while `isPutOff`. Only the holder of the lock
+    /// of writing adds to it.
     let totalBytesWritten = Atomic<Int>(0)
-    /// The error number that another call than a read was told of the connection's failure, which
-    /// the kernel tells once; 0 for none.
+    /// The error number that a call was told of the connection's failure, which the kernel tells
+    /// once; 0 for none.
     let toldFailure = Atomic<CInt>(0)
     /// Whether we have begun to end our direction. Only the holder of the lock of writing changes it.
     let isFinishing = Atomic<Bool>(false)
@@ -78,7 +79,7 @@ public class StreamConnection: @unchecked Sendable {
     ///
     /// After a write that was cancelled or failed, the difference to the value before it says how
     /// much of it went out.
-    public final var bytesWritten: Int { totalBytesWritten.load(ordering: .relaxed) }
+    public final var bytesWritten: Int { totalBytesWritten.load(ordering: .relaxed) & .max }
 
     /// Whether `close()`, `reset()` or `detach()` was called.
     public final var isClosed: Bool { registration.isClosed }
@@ -121,6 +122,9 @@ extension StreamConnection {
     /// end of the stream. The peer is not told; over TCP, what it has sent or sends nevertheless can
     /// still be read.
     ///
+    /// A connection that fast open has put off (``ConnectOptions/fastOpen``) is made now, and the
+    /// direction ends as soon as it is there; the call does not wait for that.
+    ///
     /// The corresponding system call is `shutdown(2)`.
     ///
     /// - Parameter direction: Which direction ends.
@@ -143,6 +147,7 @@ extension StreamConnection {
         defer { if direction != .read { registration.end(.write, leaving: .unknown) } }
         do throws(Errno) {
             let done: Void? = try registration.use { (socket) throws(Errno) in
+                if isPutOff { return try shutdown(direction.value, connecting: socket) }
                 try shutdownSocket(socket, direction.value)
             }
             guard done == nil else { return }
