@@ -90,6 +90,9 @@ extension UDPSocket {
             if isIPv4 != (SocketAddress(source, port: 0).family == .ipv4) {
                 return (.wrongAddressFamily, "a datagram cannot go there from \(source)")
             }
+            if source.lacksZone, options.interfaceIndex ?? 0 == 0 {
+                return (.invalidArgument, SocketError.zoneNeeded(by: source))
+            }
             if source.isMulticast {
                 return (.invalidArgument, "\(source) is a group, from which nobody can send")
             }
