@@ -31,8 +31,10 @@ extension SocketError {
         local: SocketAddress?,
         remote: SocketAddress?
     ) -> String? {
-        let isOfLink: Set<Errno> = [.invalidArgument, .networkUnreachable, .noSuchDevice]
-        if isOfLink.contains(errno), let reason = linkFault(local, remote) { return reason }
+        let isVague: Set<Errno> = [
+            .invalidArgument, .networkUnreachable, .noSuchDevice, .addressNotAvailable,
+        ]
+        if isVague.contains(errno), let reason = linkFault(local, remote) { return reason }
         switch (call, errno) {
         case (.bind, .addressNotAvailable):
             return local?.ip.map { absence(of: $0) }
@@ -42,7 +44,12 @@ extension SocketError {
             guard remote != nil else { return nil }
             return "a socket that listens, or does not share its port (reuseAddress), has the port"
         case (.connect, .addressNotAvailable):
-            return missingSource(local, remote)
+            if let port = local?.port, port != 0 {
+                return "a connection from port \(port) to there exists, or has ended a moment ago"
+            }
+            return (local == nil ? missingSource(to: remote) : nil) ?? noPort
+        case (.send, .addressNotAvailable):
+            return missingSource(to: remote)
         case (.connect, .again):
             return noPort
         default: return nil
@@ -57,25 +64,25 @@ extension SocketError {
     private static let noPort =
         "no local port is left for this destination (net.ipv4.ip_local_port_range)"
 
-    /// Why an address cannot be bound although the machine may well have it.
-    private static func absence(of ip: IPAddress) -> String {
+    /// Why an address cannot be used although the machine may well have it.
+    static func absence(of ip: IPAddress, _ interface: UInt32? = nil) -> String {
         let entries = InterfaceList.ipv6Entries().filter { ip.isSame(as: $0) }
         if entries.contains(where: { $0.isDuplicate }) {
             return "another machine of the link has \(ip), too (duplicate address detection)"
         }
         if entries.contains(where: { $0.isTentative }) {
             return "\(ip) is tentative: the kernel still asks the link whether another machine "
-                + "has it; bind a moment later, or with the option freeBind"
+                + "has it; try again in a moment, or bind with the option freeBind"
+        }
+        if let interface, interface != 0 {
+            return "the interface with the index \(interface) does not have \(ip)"
         }
         return "no interface of this machine has \(ip)"
     }
 
-    /// Why a connection finds no local address and port.
-    private static func missingSource(_ local: SocketAddress?, _ remote: SocketAddress?) -> String {
-        if let port = local?.port, port != 0 {
-            return "a connection from port \(port) to there exists, or has ended a moment ago"
-        }
-        guard local == nil, case .v6(let peer) = remote?.ip, !peer.isLoopback else { return noPort }
+    /// Why the kernel finds no address of this machine to reach a peer from; nil if there is one.
+    private static func missingSource(to remote: SocketAddress?) -> String? {
+        guard case .v6(let peer) = remote?.ip, !peer.isLoopback else { return nil }
         // From its own link a peer is reached by that interface's addresses only.
         let candidates = InterfaceList.ipv6Entries().compactMap { entry in
             SocketAddress(entry.address)?.ip.flatMap { ip -> (text: String, isUsable: Bool)? in
@@ -85,10 +92,10 @@ extension SocketError {
                 return ("\(ip)", !entry.isTentative)
             }
         }
-        if candidates.isEmpty || candidates.contains(where: \.isUsable) { return noPort }
+        if candidates.isEmpty || candidates.contains(where: \.isUsable) { return nil }
         let list = candidates.map(\.text).joined(separator: ", ")
         return "this machine's addresses on the way are tentative (\(list)): the kernel still asks "
-            + "the link whether another machine has them; connect a moment later"
+            + "the link whether another machine has them; try again in a moment"
     }
 
     /// What is wrong with addresses that belong to a link, or with the two together.

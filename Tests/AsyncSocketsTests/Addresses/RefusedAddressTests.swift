@@ -61,11 +61,18 @@ struct RefusedAddressTests {
     func notHere(host: String) async throws {
         let options = ConnectOptions(localAddress: try SocketAddress("\(host):0"))
         let peer = try SocketAddress(host.hasPrefix("[") ? "[::1]:9" : "127.0.0.1:9")
-        let refusals = [
+        let socket = try UDPSocket.bind(to: peer.withPort(0))
+        let source = try #require(options.localAddress?.ip)
+        var refusals = [
             await sentence { _ = try TCPListener.bind(to: "\(host):0") },
             await sentence { _ = try UDPSocket.bind(to: "\(host):0") },
             await sentence { _ = try await TCPConnection.connect(to: peer, options: options) },
         ]
+        let sending = await sentence {
+            try await socket.send("x", to: peer, options: SendOptions(source: source))
+        }
+        // Of IPv4 the kernel says that there is no way from there.
+        if peer.family == .ipv6 { refusals.append(sending) }
         for refusal in refusals {
             #expect(refusal.contains("no interface of this machine has"), "\(refusal)")
         }
