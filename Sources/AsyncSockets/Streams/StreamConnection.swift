@@ -16,6 +16,9 @@ internal import Synchronization
 /// number of tasks may write: each write is contiguous on the wire, in the order of the calls.
 /// Reading and writing do not hold each other up.
 ///
+/// A connection that fails, by a reset or because the peer stopped answering, still hands out what had
+/// arrived. Every read behind that throws the failure, each time.
+///
 /// The connection closes when `close()` is called or when nobody refers to it any more.
 public class StreamConnection: @unchecked Sendable {
     // What every operation touches comes first: among many connections each cache line counts.
@@ -179,6 +182,7 @@ extension StreamConnection {
     /// - Throws: `SocketError`: `.busy` while an operation is in progress, `.closed` after
     ///   `close()`.
     public final func detach() throws(SocketError) -> CInt {
+        if isPutOff { _ = registration.use { connect($0) } }
         let descriptor = try registration.takeOut(remote: remoteAddress)
         file?.keep()
         dropDescriptors()
