@@ -64,6 +64,9 @@ public struct ConnectOptions: Sendable {
         self.socketFile = socketFile
     }
 
+    /// Whether the connection may be put off until its first write. An option may ask for that, too.
+    var mayPutOff: Bool { fastOpen || !socketOptions.isEmpty }
+
     /// Every option of the socket, in the order of setting.
     var settings: [SocketOptionSetting] {
         var settings: [SocketOptionSetting] = []

@@ -16,15 +16,9 @@ extension StreamConnection {
     /// `failureAtEnd`.
     final func failed(_ transfer: Transfer) -> Attempt {
         if transfer.mustWait { return .mustWait }
-        switch transfer.errno {
-        case .brokenPipe: break
-        case .notConnected:
-            // What the kernel says of a connection that was never made, after it has said why.
-            let told = toldFailure.load(ordering: .acquiring)
-            if told != 0 { return .failed(Errno(rawValue: told)) }
-        default: noteFailure(transfer.errno)
-        }
-        return .failed(transfer.errno)
+        let errno = transfer.errno
+        if errno.endsConnection { noteFailure(errno) }
+        return .failed(errno)
     }
 
     /// The same for a read, which makes a connection that was put off before it waits.
@@ -50,5 +44,16 @@ extension StreamConnection {
         guard state == TCPInfo.State.closed.rawValue else { return nil }
         if told.rawValue != 0 { return told }
         return isWriting && !isFinishing.load(ordering: .acquiring) ? .connectionReset : nil
+    }
+}
+
+extension Errno {
+    /// Whether a connection is over of which a transfer fails so. Others may be the machine's lack of
+    /// something, and pass.
+    fileprivate var endsConnection: Bool {
+        switch self {
+        case .connectionReset, .timedOut, .connectionAborted, .networkDown: true
+        default: comesFromNetwork
+        }
     }
 }

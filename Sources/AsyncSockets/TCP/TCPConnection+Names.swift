@@ -73,7 +73,7 @@ extension TCPConnection {
                 group: group
             )
             let (registration, address) = try await race.run()
-            return TCPConnection(connected: registration, to: address)
+            return TCPConnection(connected: registration, to: address, options)
         }
     }
 

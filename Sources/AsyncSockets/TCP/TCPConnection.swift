@@ -58,13 +58,17 @@ public final class TCPConnection: StreamConnection, @unchecked Sendable {
         on group: EventLoopGroup = .shared
     ) async throws -> TCPConnection {
         let registration = try await connectTCP(to: address, options, on: group)
-        return TCPConnection(connected: registration, to: address)
+        return TCPConnection(connected: registration, to: address, options)
     }
 
     /// Takes over a socket of `connectTCP`.
-    convenience init(connected registration: Registration, to address: SocketAddress) {
+    convenience init(
+        connected registration: Registration,
+        to address: SocketAddress,
+        _ options: ConnectOptions
+    ) {
         self.init(registration: registration, remoteAddress: address)
-        noticePutOff()
+        if options.mayPutOff { noticePutOff() }
     }
 
     /// Resets the connection: the peer gets an RST, and unsent bytes are thrown away.
