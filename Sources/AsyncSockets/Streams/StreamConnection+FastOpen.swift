@@ -75,7 +75,7 @@ extension StreamConnection {
 
     /// Ends a direction as soon as a connection that was put off is there; if it never is, reads
     /// throw why.
-    private func shutdownOnceConnected(_ direction: ShutdownDirection) {
+    final func shutdownOnceConnected(_ direction: ShutdownDirection) {
         Task { [registration, weak self] in
             var operation = Operation(.write, .standsInLine)
             while try !Self.tryShutdown(direction, of: registration, self, &operation) {

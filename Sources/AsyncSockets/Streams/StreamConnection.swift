@@ -137,6 +137,10 @@ extension StreamConnection {
         if direction != .read {
             guard registration.tryLock(.write) else {
                 if isClosed { throw SocketError(.shutdown, code: .closed, remote: remoteAddress) }
+                // An earlier call waits for a connection that was put off.
+                if isPutOff, isFinishing.load(ordering: .acquiring) {
+                    return shutdownOnceConnected(direction.value)
+                }
                 throw SocketError(
                     .shutdown,
                     code: .busy,
