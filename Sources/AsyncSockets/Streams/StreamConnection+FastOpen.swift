@@ -8,10 +8,10 @@ internal import Synchronization
 // no bytes does so, and later says what has become of it.
 //
 // Until it is there, shutdown(2) and close(2) would throw away what was written. So a write returns
-// when it is there, and `shutdown` waits for it behind the caller's back.
+// when it is there; `shutdown` returns at once, and a task of its own waits.
 //
-// Connections that were not put off pay nothing for this: the mark is the sign of their count of
-// bytes, which a write has at hand and a read looks at only before it waits.
+// Other connections pay next to nothing for this: the mark is the sign of their count of bytes, which a
+// write has at hand and a read looks at only before it waits.
 
 extension StreamConnection {
     /// Whether fast open has put the connection off, and no call has seen since that it is there.
