@@ -43,6 +43,7 @@ extension StreamConnection {
         guard let state else { return told == .connectionReset ? told : nil }
         guard state == TCPInfo.State.closed.rawValue else { return nil }
         if told.rawValue != 0 { return told }
+        // It was never there: the mark goes before our direction ends.
         if isPutOff { return .connectionReset }
         return isWriting && !isFinishing.load(ordering: .acquiring) ? .connectionReset : nil
     }

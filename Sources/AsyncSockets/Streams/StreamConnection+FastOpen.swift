@@ -62,12 +62,13 @@ extension StreamConnection {
         return sent < bytes.count ? .mustWait : connect(socket)
     }
 
-    /// Ends a direction of a connection that was put off, or lets it end as soon as it is there.
+    /// Ends a direction of a connection that was put off, or lets it end as soon as it is there. The
+    /// caller's lock keeps writes away.
     final func shutdown(_ direction: ShutdownDirection, connecting socket: CInt) throws(Errno) {
         switch connect(socket) {
         case .done:
-            try shutdownSocket(socket, direction)
             forgetPutOff()
+            try shutdownSocket(socket, direction)
         case .mustWait: shutdownOnceConnected(direction)
         case .failed(let errno): throw errno
         }
@@ -93,8 +94,8 @@ extension StreamConnection {
         guard try operation.begins(on: registration) else { return false }
         let attempt = connection?.connect(registration.descriptor) ?? .failed(.notConnected)
         if case .done = attempt {
-            try? shutdownSocket(registration.descriptor, direction)
             connection?.forgetPutOff()
+            try? shutdownSocket(registration.descriptor, direction)
         }
         return try operation.ends(attempt, on: registration)
     }
