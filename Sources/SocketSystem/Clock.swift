@@ -25,18 +25,18 @@ package struct MonotonicTime: Comparable, Hashable, Sendable {
         left.nanoseconds < right.nanoseconds
     }
 
-    /// The moment `duration` later; `never` if the sum would overflow.
+    /// The moment `duration` later; `never`, or the earliest there is, if the sum would overflow.
     package func advanced(by duration: Duration) -> MonotonicTime {
-        let (seconds, attoseconds) = duration.components
-        let (scaled, tooLong) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        if tooLong { return seconds < 0 ? MonotonicTime(nanoseconds: .min) : .never }
-        let (withFraction, fractionOverflow) = scaled.addingReportingOverflow(
-            attoseconds / 1_000_000_000
-        )
-        let (sum, overflow) = withFraction.addingReportingOverflow(nanoseconds)
-        if fractionOverflow || overflow {
-            return seconds < 0 ? MonotonicTime(nanoseconds: .min) : .never
-        }
-        return MonotonicTime(nanoseconds: sum)
+        let time = duration.clampedNanoseconds
+        let (sum, overflow) = nanoseconds.addingReportingOverflow(time)
+        if !overflow { return MonotonicTime(nanoseconds: sum) }
+        return time < 0 ? MonotonicTime(nanoseconds: .min) : .never
     }
+}
+
+extension Duration {
+    /// The time in nanoseconds; one that does not fit counts as the longest that does, 292 years.
+    ///
+    /// (`components` traps beyond 2^63 seconds, and a `Duration` can be longer than that.)
+    package var clampedNanoseconds: Int64 { Int64(clamping: attoseconds / 1_000_000_000) }
 }

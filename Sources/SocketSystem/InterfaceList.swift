@@ -49,6 +49,39 @@ package enum InterfaceList {
         )
     }
 
+    /// An IPv6 address of an interface, and whether the kernel lets it be used.
+    package struct IPv6Entry: Sendable {
+        /// The address, with its interface as the scope.
+        package let address: AddressStorage
+
+        /// The bits of rtnetlink(7), `IFA_F_TENTATIVE` and its like.
+        private let flags: UInt32
+
+        /// The kernel does not yet know whether another machine has it (RFC 4862, section 5.4), or
+        /// has found out that one does.
+        package var isTentative: Bool { flags & 0x40 != 0 && flags & 0x04 == 0 }
+
+        /// Another machine has it.
+        package var isDuplicate: Bool { flags & 0x08 != 0 }
+
+        fileprivate init?(_ words: [Substring]) {
+            guard words.count >= 6, words[0].utf8.count == 32,
+                let high = UInt64(words[0].prefix(16), radix: 16),
+                let low = UInt64(words[0].suffix(16), radix: 16),
+                let interface = UInt32(words[1], radix: 16),
+                let flags = UInt32(words[4], radix: 16)
+            else { return nil }
+            address = AddressStorage(ipv6: high, low, port: 0, scope: interface)
+            self.flags = flags
+        }
+    }
+
+    /// All IPv6 addresses of the calling thread's network namespace, if_inet6 in proc(5); none if
+    /// they cannot be had. (getifaddrs(3) does not say which of them are tentative.)
+    package static func ipv6Entries() -> [IPv6Entry] {
+        (kernelTable("if_inet6") ?? []).compactMap { IPv6Entry($0) }
+    }
+
     /// The largest packet that the interface with this name takes, in bytes, netdevice(7).
     package static func mtu(ofName name: String) throws(Errno) -> CInt {
         // SAFETY: Swift lends the string zero-terminated for the call.

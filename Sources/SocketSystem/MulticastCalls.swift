@@ -48,3 +48,35 @@ package func changeMembership(
         }
     }
 }
+
+/// Whether an interface receives a group for any socket of the calling thread's network namespace,
+/// igmp and igmp6 in proc(5).
+///
+/// - Parameters:
+///   - group: The group.
+///   - interface: The interface's index; 0 for any interface.
+/// - Returns: Whether it does; nil if that cannot be known.
+package func isReceived(_ group: AddressStorage, on interface: UInt32) -> Bool? {
+    if let group = group.ipv6 {
+        // A line is an index, a name, a group and more.
+        return kernelTable("igmp6")?.contains { words in
+            words.count > 2 && words[2].utf8.count == 32
+                && UInt64(words[2].prefix(16), radix: 16) == group.high
+                && UInt64(words[2].suffix(16), radix: 16) == group.low
+                && (interface == 0 || UInt32(words[0]) == interface)
+        }
+    }
+    guard let (address, _) = group.ipv4, let lines = kernelTable("igmp") else { return nil }
+    var current: UInt32?
+    for words in lines {
+        // An interface's line has a colon; those of its groups follow, in the network's order.
+        if words.contains(where: { $0.hasSuffix(":") }) {
+            current = words.first.flatMap { UInt32($0) }
+        } else if interface == 0 || current == interface, let group = words.first,
+            UInt32(group, radix: 16) == address.bigEndian
+        {
+            return true
+        }
+    }
+    return false
+}

@@ -17,8 +17,6 @@ package final class ThreadGate: Sendable {
 
     /// Blocks the thread until the gate is open, and closes it; false if that took too long.
     package func wait(atMost duration: Duration) -> Bool {
-        let now = MonotonicTime.now
-        let nanoseconds = now.advanced(by: duration).nanoseconds - now.nanoseconds
-        return unsafe csock_gate_wait(gate, max(nanoseconds, 0)) == 1
+        unsafe csock_gate_wait(gate, max(duration.clampedNanoseconds, 0)) == 1
     }
 }

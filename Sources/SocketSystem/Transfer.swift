@@ -20,8 +20,9 @@ public struct Transfer: Hashable, Sendable {
     @inlinable
     public var count: Int? { answer >= 0 ? answer : nil }
 
-    /// Whether the call would have had to wait.
-    public var mustWait: Bool { answer == -Int(EAGAIN) }
+    /// Whether the call would have had to wait. A send that has begun to make a connection, as fast
+    /// open does, answers EINPROGRESS.
+    public var mustWait: Bool { answer == -Int(EAGAIN) || answer == -Int(EINPROGRESS) }
 
     /// Why the call failed; it has no meaning unless `count` is nil.
     @inlinable

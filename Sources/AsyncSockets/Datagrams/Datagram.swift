@@ -20,6 +20,9 @@ public struct Datagram: Sendable {
     /// buffer of the caller's can.
     public var truncated: Bool { length > bytes.count }
 
+    /// Whether neither bytes nor anything beside them came: on a connection of packets the end.
+    var isNothing: Bool { bytes.isEmpty && control == nil }
+
     /// The kernel's facts about the datagram, of the kinds that the socket was asked for; see
     /// ``UDPOptions/metadata``.
     public var metadata: DatagramMetadata {

@@ -79,7 +79,7 @@ extension DatagramCore {
         // Several by one call, copied once more, are cheaper than one call each, unless they are
         // large. Joined ones must be taken apart.
         let joins = joinsSegments.load(ordering: .relaxed)
-        guard joins || !queue.expectsLarge,
+        guard joins || !queue.expectsLarge && !isShared.load(ordering: .relaxed),
             let attempt = fillQueue(from: socket, always: joins)
         else { return receiveMessage(from: socket, into: &buffer, &header) }
         return takeQueued(into: &buffer, &header) ? afterTaking : attempt
@@ -99,7 +99,9 @@ extension DatagramCore {
             errors.drainBeforeWaiting(socket)
             if style == .many { registration.calm(.read) }
             return false
-        case .failed(let errno): return errors.excusesReceive(errno, of: socket, &excuse)
+        // A reset comes before the packets that had arrived.
+        case .failed(let errno):
+            return noteReset(errno) || errors.excusesReceive(errno, of: socket, &excuse)
         }
     }
 
@@ -146,7 +148,7 @@ extension DatagramCore {
 
     /// Memory for a thread that is not a loop's: correct, only slower.
     private var temporaryMessages: MessageBatch {
-        let size = style == .large ? 1 << 20 : 64 * 1024
+        let size = style == .many ? 64 * 1024 : 1 << 20
         return MessageBatch(capacity: 1, messageSize: size, controlSize: 1280)
     }
 
@@ -155,23 +157,39 @@ extension DatagramCore {
         with batch: MessageBatch,
         _ datagram: inout Datagram?
     ) -> Attempt {
-        if style == .large {
+        if style != .many {
             let transfer = batch.receiveLarge(from: socket)
             if transfer.count == nil { return Attempt(failureOf: transfer) }
-            datagram = Datagram(firstOf: batch)
+            let received = Datagram(firstOf: batch)
+            if received.isNothing, case .failed(let errno) = endAttempt { return .failed(errno) }
+            datagram = received
             return .done(leaving: .unknown)
         }
-        let transfer = batch.receive(from: socket)
-        guard let count = transfer.count else { return Attempt(failureOf: transfer) }
+        let (count, tookAll, failure) = receiveSome(from: socket, into: batch)
+        if let failure { return failure }
         if joinsSegments.load(ordering: .relaxed) {
-            queue.keep(0..<count, of: batch)
+            queue.keep(0..<count, of: batch, tookAll: tookAll)
             datagram = takeQueued()
         } else {
             let (bytes, facts) = queue.copy(batch.whole(0), of: batch)
             datagram = Datagram(bytes, facts, of: batch)
-            queue.keep(1..<count, of: batch)
+            queue.keep(1..<count, of: batch, tookAll: tookAll)
         }
         return afterTaking
+    }
+
+    /// Receives as many datagrams as there is room for, or one if the socket is shared.
+    ///
+    /// - Returns: Their number; whether there was room for more than the kernel had; the failure.
+    @inline(__always)
+    private func receiveSome(
+        from socket: CInt,
+        into batch: MessageBatch
+    ) -> (count: Int, tookAll: Bool, failure: Attempt?) {
+        let isShared = isShared.load(ordering: .relaxed)
+        let transfer = isShared ? batch.receiveLarge(from: socket) : batch.receive(from: socket)
+        guard let count = transfer.count else { return (0, false, Attempt(failureOf: transfer)) }
+        return isShared ? (1, false, nil) : (count, count < batch.capacity, nil)
     }
 
     /// Takes arrived datagrams into the queue; nil if nothing was tried, because the thread is not
@@ -183,9 +201,9 @@ extension DatagramCore {
     }
 
     private func fillQueue(from socket: CInt, with batch: MessageBatch) -> Attempt {
-        let transfer = batch.receive(from: socket)
-        guard let count = transfer.count else { return Attempt(failureOf: transfer) }
-        queue.keep(0..<count, of: batch)
+        let (count, tookAll, failure) = receiveSome(from: socket, into: batch)
+        if let failure { return failure }
+        queue.keep(0..<count, of: batch, tookAll: tookAll)
         return afterTaking
     }
 

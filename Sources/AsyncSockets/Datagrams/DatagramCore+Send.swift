@@ -62,6 +62,7 @@ extension DatagramCore {
             if transfer.count != nil { return .done(leaving: .unknown) }
             failure = Attempt(failureOf: transfer)
         }
+        if case .failed(let errno) = failure { noteReset(errno) }
         return failure
     }
 

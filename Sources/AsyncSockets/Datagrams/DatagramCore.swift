@@ -19,6 +19,11 @@ final class DatagramCore: Sendable {
     let style: Style
     /// Whether the kernel may join datagrams of equal size (UDP_GRO).
     let joinsSegments = Atomic<Bool>(false)
+    /// Whether other processes may receive from the socket, too. Then no datagram is taken that is
+    /// not handed out at once: it would wait here while another process has time for it.
+    let isShared = Atomic<Bool>(false)
+    /// Whether a call was told that the peer has reset the connection; the kernel tells it once.
+    private let wasReset = Atomic<Bool>(false)
 
     /// How datagrams are received.
     enum Style: Sendable {
@@ -27,6 +32,8 @@ final class DatagramCore: Sendable {
         /// One a call, of up to a megabyte: Unix datagrams can be that large. Their control data is
         /// kept, because it may hold descriptors.
         case large
+        /// As `large`, over a connection, which can be reset.
+        case packets
     }
 
     init(registration: Registration, style: Style) {
@@ -36,6 +43,20 @@ final class DatagramCore: Sendable {
     }
 
     deinit { close() }
+
+    /// Notes that a connection was reset, if the failure says so; true for the first time.
+    @discardableResult
+    func noteReset(_ errno: Errno) -> Bool {
+        guard style == .packets, errno == .connectionReset else { return false }
+        return !wasReset.exchange(true, ordering: .acquiringAndReleasing)
+    }
+
+    /// What a receive that met the end of a connection answers: a reset is told behind the packets
+    /// that had arrived, and each time.
+    var endAttempt: Attempt {
+        wasReset.load(ordering: .acquiring)
+            ? .failed(.connectionReset) : .done(leaving: .unknown)
+    }
 
     func close() {
         registration.close()

@@ -49,8 +49,8 @@ final class MessageQueue: @unchecked Sendable {
     /// Keeps some of the messages that a call has received; the queue is empty before.
     ///
     /// The last of them is the last that the call has received.
-    func keep(_ range: Range<Int>, of batch: MessageBatch) {
-        tookAll = range.upperBound < batch.capacity
+    func keep(_ range: Range<Int>, of batch: MessageBatch, tookAll: Bool) {
+        self.tookAll = tookAll
         if range.isEmpty { return }
         if (kept?.capacity ?? 0) < range.count {
             kept = batch.takeSpare(for: range.count) ?? MessageBatch(copies: max(range.count, 16))

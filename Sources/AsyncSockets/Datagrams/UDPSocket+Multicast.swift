@@ -6,8 +6,10 @@ extension UDPSocket {
     /// bound to.
     ///
     /// A socket receives only the groups that it joined itself. Membership belongs to one interface
-    /// and ends with `leave` or when the socket is closed. The corresponding system call is
-    /// `setsockopt(2)` with MCAST_JOIN_GROUP, or MCAST_JOIN_SOURCE_GROUP for one source.
+    /// and ends with `leave` or when the socket is closed. If the interface is removed, nothing more
+    /// arrives; a group must be joined anew on the interface that replaces it. The corresponding
+    /// system call is `setsockopt(2)` with MCAST_JOIN_GROUP, or MCAST_JOIN_SOURCE_GROUP for one
+    /// source.
     ///
     /// - Parameters:
     ///   - group: The group's address.
@@ -15,10 +17,11 @@ extension UDPSocket {
     ///     all. Several may be joined one after the other.
     ///   - interface: The interface to receive it on; nil for the interface of the route to the
     ///     group.
-    /// - Throws: `SocketError`: `.invalidArgument` for an address that is not a group or an
-    ///   interface that carries no multicast, `.addressInUse` if the socket is already a member,
-    ///   `.noSuchInterface`, `.noBufferSpace` for too many groups
-    ///   (`net.ipv4.igmp_max_memberships`), `.wrongAddressFamily`, `.closed`.
+    /// - Throws: `SocketError`: `.invalidArgument` for an address that is not a group,
+    ///   `.addressInUse` if the socket is already a member, `.noSuchInterface` (without an interface:
+    ///   if there is no route to the group), `.noBufferSpace` for too many groups
+    ///   (`net.ipv4.igmp_max_memberships`; a membership on an interface that was removed counts
+    ///   until it is left), `.wrongAddressFamily`, `.closed`.
     public func join(
         _ group: IPAddress,
         from source: IPAddress? = nil,
@@ -158,7 +161,7 @@ extension UDPSocket {
         _ interface: NetworkInterface?
     ) throws(SocketError) {
         let target = SocketAddress(group, port: 0)
-        if let fault = fault(group, source, interface) {
+        if let fault = fault(group, source) {
             throw SocketError(operation, code: fault.code, remote: target, reason: fault.reason)
         }
         // A link-local group may name its interface itself, as its zone.
@@ -166,12 +169,12 @@ extension UDPSocket {
         let value: Void?
         do throws(Errno) {
             value = try core.registration.use { socket throws(Errno) in
-                try changeMembership(
-                    of: socket,
+                try Self.apply(
                     change,
-                    group: target.storage,
-                    source: source.map { SocketAddress($0, port: 0).storage },
-                    interface: index
+                    to: socket,
+                    target.storage,
+                    source.map { SocketAddress($0, port: 0).storage },
+                    index
                 )
             }
         } catch {
@@ -191,11 +194,42 @@ extension UDPSocket {
         if value == nil { throw SocketError(operation, code: .closed, remote: target) }
     }
 
+    /// Changes a membership. One that is dead, because its interface was removed and another one has
+    /// the index now, is replaced: the kernel keeps it, and takes a new one for a repetition.
+    private static func apply(
+        _ change: MembershipChange,
+        to socket: CInt,
+        _ group: AddressStorage,
+        _ source: AddressStorage?,
+        _ index: UInt32
+    ) throws(Errno) {
+        func call(_ change: MembershipChange, _ source: AddressStorage?) throws(Errno) {
+            try changeMembership(
+                of: socket,
+                change,
+                group: group,
+                source: source,
+                interface: index
+            )
+        }
+        let isJoin = change == .join || change == .joinSource
+        do throws(Errno) {
+            try call(change, source)
+            // A further source of a dead membership is accepted, and not received.
+            if change != .joinSource || isReceived(group, on: index) != false { return }
+        } catch {
+            let isMember = error == .addressInUse || error == .addressNotAvailable
+            // If other sockets have joined the group there, this one receives it, too.
+            guard isJoin, isMember, isReceived(group, on: index) == false else { throw error }
+        }
+        try call(.leave, nil)
+        try call(change, source)
+    }
+
     /// The fault in the arguments, found before the kernel is asked.
     private func fault(
         _ group: IPAddress,
-        _ source: IPAddress?,
-        _ interface: NetworkInterface?
+        _ source: IPAddress?
     ) -> (code: SocketError.Code, reason: String)? {
         guard group.isMulticast else {
             return (.invalidArgument, "\(group) is not a multicast address")
@@ -206,9 +240,6 @@ extension UDPSocket {
         }
         if let source, (SocketAddress(source, port: 0).family == .ipv6) != isIPv6Group {
             return (.wrongAddressFamily, "\(source) cannot send to the group \(group)")
-        }
-        if let interface, interface.flags.isDisjoint(with: [.multicast, .loopback]) {
-            return (.invalidArgument, "the interface \(interface.name) carries no multicast")
         }
         return nil
     }
@@ -229,7 +260,8 @@ extension UDPSocket {
         case (.noSuchDevice, _):
             return (
                 SocketError.Code(errno),
-                interface == nil ? "no route to \(group)" : "no interface\(on)"
+                interface.map { "the interface \($0.name) is gone" }
+                    ?? "no route to \(group) says by which interface: name one (on:)"
             )
         case (.addressInUse, _), (.addressNotAvailable, .joinSource):
             return (.addressInUse, "already a member of \(group)\(on)")
@@ -244,6 +276,14 @@ extension UDPSocket {
         case (.addressNotAvailable, _), (.invalidArgument, .leaveSource):
             return (.addressNotAvailable, notMember)
         case (.invalidArgument, .leave): return (.invalidArgument, notMember)
+        case (.noBufferSpace, _), (.noMemory, _):
+            let sources = source == nil ? "" : " or sources (net.ipv4.igmp_max_msf)"
+            return (
+                SocketError.Code(errno),
+                "no room for \(group)\(on): the socket has too many groups "
+                    + "(net.ipv4.igmp_max_memberships; those of removed interfaces count until "
+                    + "they are left)\(sources)"
+            )
         default: return (SocketError.Code(errno), nil)
         }
     }

@@ -39,14 +39,17 @@ extension UDPSocket: AsyncSequence {
 extension UDPSocket {
     /// Waits for the next datagram.
     ///
-    /// If several datagrams have arrived, the socket takes several from the kernel at a time, and
-    /// keeps those that are not handed out yet. The corresponding system call is `recvmmsg(2)`.
+    /// If several datagrams have arrived, a socket of this process alone takes several from the
+    /// kernel at a time, and keeps those that are not handed out yet. The corresponding system call
+    /// is `recvmmsg(2)`.
     ///
     /// - Parameter isolation: The actor that the caller is isolated to.
     /// - Returns: The datagram, whole: the buffer fits the largest.
-    /// - Throws: `SocketError`: `.closed` after `close()`; on a connected socket
-    ///   `.connectionRefused` and the like, once for each time that the network reported it.
-    ///   `CancellationError` if the task was cancelled: no datagram is lost then.
+    /// - Throws: `SocketError`: `.closed` after `close()`. On a connected socket also what the
+    ///   network reported about a datagram that was sent, once for each report, to whichever call
+    ///   comes first: `.connectionRefused`, `.hostUnreachable`, `.messageTooLong` (a router's limit
+    ///   for the path) and the like. The socket goes on; see ``errors`` for reports apart from
+    ///   receiving. `CancellationError` if the task was cancelled: no datagram is lost then.
     @inlinable
     @inline(__always)
     public func receive(isolation: isolated (any Actor)? = #isolation) async throws -> Datagram {
@@ -103,8 +106,20 @@ extension UDPSocket {
     }
 
     /// Returns the datagrams that were taken from the kernel together with others and were not
-    /// received yet, without a system call. It serves a program that is about to `detach()`, also
-    /// in a cancelled task.
+    /// received yet, without a system call.
+    ///
+    /// It serves a program that is about to end or to `detach()`, and works in a cancelled task, too.
+    /// A server that is told to leave loses nothing if it handles what is left:
+    ///
+    /// ```swift
+    /// try? await withCancellation(on: .terminate) {
+    ///     for try await datagram in socket { print(datagram) }
+    /// }
+    /// for datagram in try socket.receiveQueued() { print(datagram) }
+    /// ```
+    ///
+    /// A socket that was adopted or inherited, or whose descriptor was duplicated, takes nothing
+    /// ahead, and has nothing here, unless it joins segments (``UDPOptions/joinsSegments``).
     ///
     /// - Returns: The datagrams, oldest first; most often none.
     /// - Throws: `SocketError`: `.busy` while another task receives, `.closed` after `close()`.

@@ -12,8 +12,8 @@ extension UDPSocket {
     ///   - address: The destination; nil means the connected peer.
     ///   - options: The options of the datagram.
     /// - Throws: As `send(_:to:)`; `.invalidArgument` for a source that is not an address of this
-    ///   machine or of that interface, or a class of service above 63; `.noSuchInterface` for an
-    ///   interface that does not exist.
+    ///   machine or of that interface (for IPv4 also `.networkUnreachable`), or a class of service
+    ///   above 63; `.noSuchInterface` for an interface that does not exist.
     public func send(
         _ bytes: Span<UInt8>,
         to address: SocketAddress?,
@@ -23,7 +23,16 @@ extension UDPSocket {
         do throws(OperationFailure) {
             try await core.send(bytes, to: address, control: control)
         } catch {
-            throw self.error(error, .send, remote: address, count: bytes.count)
+            guard error == .system(.invalidArgument), let source = options.source else {
+                throw self.error(error, .send, remote: address, count: bytes.count)
+            }
+            throw SocketError(
+                .send,
+                .invalidArgument,
+                local: localAddress,
+                remote: address ?? remoteAddress,
+                reason: SocketError.absence(of: source, options.interfaceIndex)
+            )
         }
     }
 
@@ -89,6 +98,9 @@ extension UDPSocket {
         if let source = options.source {
             if isIPv4 != (SocketAddress(source, port: 0).family == .ipv4) {
                 return (.wrongAddressFamily, "a datagram cannot go there from \(source)")
+            }
+            if source.lacksZone, options.interfaceIndex ?? 0 == 0 {
+                return (.invalidArgument, SocketError.zoneNeeded(by: source))
             }
             if source.isMulticast {
                 return (.invalidArgument, "\(source) is a group, from which nobody can send")

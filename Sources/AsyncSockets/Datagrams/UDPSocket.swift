@@ -111,7 +111,7 @@ public final class UDPSocket: Sendable {
         do throws(Errno) {
             interface = try connectDatagramSocket(socket.rawValue, to: address.storage)
         } catch {
-            throw SocketError(.connect, error, local: local, remote: address)
+            throw SocketError(.connect, error, refusedBy: .connect, local: local, remote: address)
         }
         let registration = try group.register(socket, for: .connect, remote: address)
         let peer = UDPPeer(address, interface: interface, local: local)
@@ -141,6 +141,10 @@ public final class UDPSocket: Sendable {
     ///
     /// The descriptor is made non-blocking and close-on-exec, and the socket closes it from now on.
     /// If this throws, the descriptor stays open.
+    ///
+    /// Other processes may receive from the socket, too. So each receive takes one datagram from the
+    /// kernel, and leaves the others to whoever has time for them. A ``DatagramBatch`` still takes
+    /// many.
     ///
     /// - Parameters:
     ///   - descriptor: The socket.
@@ -188,6 +192,8 @@ public final class UDPSocket: Sendable {
         } else {
             registration.use { core.learnOptions(of: $0) }
         }
+        // Whoever made a socket elsewhere may have a descriptor of it still.
+        core.isShared.store(options == nil, ordering: .relaxed)
         self.init(core: core, isIPv6: isIPv6, peer: peer)
     }
 
@@ -280,12 +286,14 @@ extension UDPSocket {
         do throws(Errno) {
             value = try core.registration.use(body)
         } catch {
+            let isRefusal = operation == .connect
             throw SocketError(
                 operation,
                 error,
                 local: localAddress,
                 remote: remote,
-                reason: reason
+                reason: isRefusal
+                    ? SocketError.refusal(error, by: .connect, local: nil, remote: remote) : reason
             )
         }
         if let value { return value }
@@ -307,16 +315,16 @@ extension UDPSocket {
             remote: remote,
             bytesWritten: sent
         ) { errno in
-            operation == .send ? sendReason(errno, count: count) : nil
+            operation == .send ? sendReason(errno, count: count, to: remote) : nil
         }
     }
 
     /// The reason of a failed send, if the error number alone does not explain it.
-    private func sendReason(_ errno: Errno, count: Int) -> String? {
+    private func sendReason(_ errno: Errno, count: Int, to address: SocketAddress?) -> String? {
         switch errno {
         case .messageTooLong: return "\(count) bytes are too many for one datagram here"
         case .destinationRequired: return "a socket that is not connected needs a destination"
-        default: return nil
+        default: return SocketError.refusal(errno, by: .send, local: nil, remote: address)
         }
     }
 }

@@ -44,8 +44,8 @@ extension SocketError: CustomStringConvertible {
         case .accessDenied where operation == .bind && (1..<1024).contains(localAddress?.port ?? 0):
             "ports below 1024 are for privileged processes"
         case .accessDenied where operation == .send || operation == .connect:
-            remoteAddress?.ip?.isMulticast == false
-                ? "if this is a broadcast address, set the option broadcast" : nil
+            remoteAddress?.ip?.isBroadcastHere == true
+                ? "a broadcast address needs the option broadcast" : nil
         case .processDescriptorLimit where reason != nil:
             nil
         case .processDescriptorLimit where operation == .read || operation == .write:

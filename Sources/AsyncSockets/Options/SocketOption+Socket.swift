@@ -9,7 +9,7 @@ extension SocketOption where Value == Bool {
 
     /// Whether the address can be bound while connections of an earlier socket on it still wind
     /// down (SO_REUSEADDR). For UDP: whether several sockets may share the address. On by default
-    /// for listeners.
+    /// for listeners, and for TCP clients with a local port of their own.
     public static var reuseAddress: SocketOption { flag("reuseAddress", .reuseAddress) }
 
     /// Whether several sockets of one user may share the address (SO_REUSEPORT). The kernel then

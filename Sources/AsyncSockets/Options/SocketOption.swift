@@ -209,18 +209,10 @@ extension SocketOption where Value == String {
 }
 
 extension Duration {
-    /// The number of `unit`s (of at most one second) in the time, rounded up.
+    /// The number of `unit`s in the time, rounded up.
     func count(of unit: Duration) throws(Errno) -> CInt {
         guard self >= .zero, self <= unit * Int(CInt.max) else { throw .outOfRange }
-        // In range, the whole is at most 2^31 seconds. 2^31 * 10^18 fits neither 64-bit integer, so
-        // seconds and the rest are counted separately.
-        let unit =
-            unit.components.seconds * 1_000_000_000
-            + unit.components.attoseconds / 1_000_000_000
-        let (seconds, attoseconds) = components
-        let rest = (attoseconds + 999_999_999) / 1_000_000_000
-        let count = seconds * (1_000_000_000 / unit) + (rest + unit - 1) / unit
-        guard let count = CInt(exactly: count) else { throw .outOfRange }
-        return count
+        let unit = unit.attoseconds
+        return CInt((attoseconds + unit - 1) / unit)
     }
 }

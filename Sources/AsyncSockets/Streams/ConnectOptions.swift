@@ -2,6 +2,11 @@
 public struct ConnectOptions: Sendable {
     /// The address to connect from; nil lets the kernel choose. Of a host that is given by name,
     /// only the addresses of the same version of IP are tried.
+    ///
+    /// With port 0 the kernel chooses the port when it knows the peer: connections to different
+    /// peers can have the same (`IP_BIND_ADDRESS_NO_PORT`). A port of the program's choice can be
+    /// used by several connections to different peers, also while an earlier one still winds down
+    /// (`SO_REUSEADDR`); not while a socket listens there. `socketOptions` can switch off both.
     public var localAddress: SocketAddress?
 
     /// The network interface to connect through, by name, whatever the routes say; nil lets the
@@ -10,9 +15,10 @@ public struct ConnectOptions: Sendable {
 
     /// Whether the first bytes may travel with the connection's first packet, RFC 7413.
     ///
-    /// Where the peer has handed out a cookie before, connecting returns at once, the first write
-    /// makes the connection, and it is that write, or the first read, which fails where nobody
-    /// listens. `TCP_FASTOPEN_CONNECT` in `tcp(7)`; `.notSupported` for Unix sockets.
+    /// If the peer has handed out a cookie before, connecting returns at once. The first write makes
+    /// the connection: its bytes go with the first packet, and it returns when the connection is
+    /// there. If a read or `shutdown` comes first, that makes it. If nobody listens, the first write
+    /// or read fails. `TCP_FASTOPEN_CONNECT` in `tcp(7)`; `.notSupported` for Unix sockets.
     public var fastOpen: Bool
 
     /// How a host that is given by name is reached.
@@ -57,6 +63,9 @@ public struct ConnectOptions: Sendable {
         self.socketOptions = socketOptions
         self.socketFile = socketFile
     }
+
+    /// Whether the connection may be put off until its first write. An option may ask for that, too.
+    var mayPutOff: Bool { fastOpen || !socketOptions.isEmpty }
 
     /// Every option of the socket, in the order of setting.
     var settings: [SocketOptionSetting] {

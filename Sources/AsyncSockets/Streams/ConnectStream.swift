@@ -5,8 +5,8 @@ internal import SocketSystem
 ///
 /// - Parameters:
 ///   - kind: What socket.
-///   - remote: Whom to connect to.
-///   - options: From where, and with which options.
+///   - remote: The peer.
+///   - options: The local address, and options of the socket.
 ///   - defaults: Options that `options` may override.
 ///   - group: The loops that the socket joins.
 /// - Returns: The connected socket's membership in its loop.
@@ -31,7 +31,7 @@ func connectStream(
     do throws(Errno) {
         isConnected = try startConnecting(socket.rawValue, to: remote)
     } catch {
-        throw SocketError(.connect, error, local: local, remote: remote)
+        throw SocketError(.connect, error, refusedBy: .connect, local: local, remote: remote)
     }
     // Watched only from now on: epoll reports an unconnected socket as hung up.
     let registration = try group.register(

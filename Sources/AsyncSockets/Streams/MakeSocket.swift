@@ -6,7 +6,7 @@ internal import SocketSystem
 ///   - kind: What socket.
 ///   - settings: Its options, set in order, before it is bound.
 ///   - local: What to bind it to; nil leaves that to the kernel.
-///   - remote: Whom it will talk to, for errors.
+///   - remote: The peer that it will be connected to, for errors.
 ///   - operation: What the caller is doing, for errors.
 /// - Returns: The socket, non-blocking and close-on-exec.
 /// - Throws: `SocketError` of that operation.
@@ -17,8 +17,19 @@ func makeSocket(
     remote: SocketAddress? = nil,
     for operation: SocketError.Operation
 ) throws(SocketError) -> Descriptor {
-    // What was set when it failed.
+    if let local, local.family.rawValue != kind.family {
+        let family = SocketAddress.Family(rawValue: kind.family)
+        throw SocketError(
+            operation,
+            code: .wrongAddressFamily,
+            local: local,
+            remote: remote,
+            reason: "the local address is not of the peer's kind, \(family)"
+        )
+    }
+    // What was done when it failed.
     var setting: SocketOptionSetting?
+    var isBinding = false
     do throws(Errno) {
         let socket = try openSocket(kind)
         for next in settings {
@@ -26,9 +37,13 @@ func makeSocket(
             try next.apply(to: socket.rawValue)
         }
         setting = nil
+        isBinding = true
         if let local { try bindSocket(socket.rawValue, to: local.storage) }
         return socket
     } catch {
+        if isBinding {
+            throw SocketError(operation, error, refusedBy: .bind, local: local, remote: remote)
+        }
         throw SocketError(
             operation,
             error,

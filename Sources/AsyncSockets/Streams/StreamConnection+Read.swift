@@ -321,7 +321,7 @@ extension StreamConnection {
         into buffer: inout MutableSpan<UInt8>
     ) -> (Int, Attempt) {
         let transfer = SocketSystem.receive(from: socket, into: &buffer, readStyle)
-        guard let count = transfer.count else { return (0, Attempt(failureOf: transfer)) }
+        guard let count = transfer.count else { return (0, readFailed(transfer, socket)) }
         if count == 0, let failure = failureAtEnd(socket) { return (0, .failed(failure)) }
         return (count, .done(leaving: transfer.emptied(buffer.count) ? .nothing : .unknown))
     }
@@ -329,7 +329,7 @@ extension StreamConnection {
     final func receive(from socket: CInt) -> ([UInt8], Attempt) {
         let expected = lastChunkSize.load(ordering: .relaxed)
         let (chunk, transfer, isDrained) = receiveChunk(from: socket, expected: expected, readStyle)
-        guard let count = transfer.count else { return ([], Attempt(failureOf: transfer)) }
+        guard let count = transfer.count else { return ([], readFailed(transfer, socket)) }
         if count == 0, let failure = failureAtEnd(socket) { return ([], .failed(failure)) }
         lastChunkSize.store(count, ordering: .relaxed)
         return (chunk, .done(leaving: isDrained ? .nothing : .unknown))

@@ -157,6 +157,7 @@ extension StreamConnection {
         from sent: inout Int,
         to socket: CInt
     ) -> Attempt {
+        if isPutOff { return connect(socket, sending: bytes, from: &sent) }
         if bytes.isEmpty { return .done(leaving: .unknown) }
         let rest = sent == 0 ? bytes : bytes.extracting(sent...)
         let transfer = SocketSystem.send(rest, to: socket)
@@ -173,18 +174,13 @@ extension StreamConnection {
         totalBytesWritten.store(total &+ count, ordering: .relaxed)
     }
 
-    private final func failed(_ transfer: Transfer) -> Attempt {
-        // Noted before the lock is given back: see `failureAtEnd`.
-        if !transfer.mustWait, transfer.errno != .brokenPipe { noteFailure(transfer.errno) }
-        return Attempt(failureOf: transfer)
-    }
-
     private final func send(
         _ buffers: [[UInt8]],
         from position: inout BufferPosition,
         counting sent: inout Int,
         to socket: CInt
     ) -> Attempt {
+        if isPutOff, isFinishing.load(ordering: .acquiring) { return .failed(.brokenPipe) }
         while position.skipEmpty(in: buffers) {
             let transfer = SocketSystem.send(
                 buffers,
@@ -197,7 +193,7 @@ extension StreamConnection {
             noteWritten(count)
             position.advance(by: count, in: buffers)
         }
-        return .done(leaving: .unknown)
+        return isPutOff ? connect(socket) : .done(leaving: .unknown)
     }
 }
 

@@ -16,6 +16,9 @@ internal import Synchronization
 /// number of tasks may write: each write is contiguous on the wire, in the order of the calls.
 /// Reading and writing do not hold each other up.
 ///
+/// A connection that fails, by a reset or because the peer stopped answering, still hands out what had
+/// arrived. Every read behind that throws the failure, each time.
+///
 /// The connection closes when `close()` is called or when nobody refers to it any more.
 public class StreamConnection: @unchecked Sendable {
     // What every operation touches comes first: among many connections each cache line counts.
@@ -32,10 +35,11 @@ public class StreamConnection: @unchecked Sendable {
     let receivesDescriptors: Bool
     /// The size of the last chunk, by which the next one's buffer is chosen. A hint.
     let lastChunkSize = Atomic<Int>(0)
-    /// How many bytes the kernel took. Only the holder of the lock of writing changes it.
+    /// How many bytes the kernel took, plus `Int.min` while `isPutOff`. Only the holder of the lock
+    /// of writing adds to it.
     let totalBytesWritten = Atomic<Int>(0)
-    /// The error number that another call than a read was told of the connection's failure, which
-    /// the kernel tells once; 0 for none.
+    /// The error number that a call was told of the connection's failure, which the kernel tells
+    /// once; 0 for none.
     let toldFailure = Atomic<CInt>(0)
     /// Whether we have begun to end our direction. Only the holder of the lock of writing changes it.
     let isFinishing = Atomic<Bool>(false)
@@ -79,7 +83,7 @@ public class StreamConnection: @unchecked Sendable {
     ///
     /// After a write that was cancelled or failed, the difference to the value before it says how
     /// much of it went out.
-    public final var bytesWritten: Int { totalBytesWritten.load(ordering: .relaxed) }
+    public final var bytesWritten: Int { totalBytesWritten.load(ordering: .relaxed) & .max }
 
     /// Whether `close()`, `reset()` or `detach()` was called.
     public final var isClosed: Bool { registration.isClosed }
@@ -122,6 +126,9 @@ extension StreamConnection {
     /// end of the stream. The peer is not told; over TCP, what it has sent or sends nevertheless can
     /// still be read.
     ///
+    /// A connection that fast open has put off (``ConnectOptions/fastOpen``) is made now, and the
+    /// direction ends as soon as it is there; the call does not wait for that.
+    ///
     /// The corresponding system call is `shutdown(2)`.
     ///
     /// - Parameter direction: Which direction ends.
@@ -131,6 +138,10 @@ extension StreamConnection {
         if direction != .read {
             guard registration.tryLock(.write) else {
                 if isClosed { throw SocketError(.shutdown, code: .closed, remote: remoteAddress) }
+                // An earlier call waits for a connection that was put off.
+                if isPutOff, isFinishing.load(ordering: .acquiring) {
+                    return shutdownOnceConnected(direction.value)
+                }
                 throw SocketError(
                     .shutdown,
                     code: .busy,
@@ -144,6 +155,7 @@ extension StreamConnection {
         defer { if direction != .read { registration.end(.write, leaving: .unknown) } }
         do throws(Errno) {
             let done: Void? = try registration.use { (socket) throws(Errno) in
+                if isPutOff { return try shutdown(direction.value, connecting: socket) }
                 try shutdownSocket(socket, direction.value)
             }
             guard done == nil else { return }
@@ -175,6 +187,7 @@ extension StreamConnection {
     /// - Throws: `SocketError`: `.busy` while an operation is in progress, `.closed` after
     ///   `close()`.
     public final func detach() throws(SocketError) -> CInt {
+        if isPutOff { _ = registration.use { connect($0) } }
         let descriptor = try registration.takeOut(remote: remoteAddress)
         file?.keep()
         dropDescriptors()

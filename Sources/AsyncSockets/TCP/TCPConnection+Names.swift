@@ -73,7 +73,7 @@ extension TCPConnection {
                 group: group
             )
             let (registration, address) = try await race.run()
-            return TCPConnection(registration: registration, remoteAddress: address)
+            return TCPConnection(connected: registration, to: address, options)
         }
     }
 

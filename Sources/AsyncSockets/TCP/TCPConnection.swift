@@ -58,7 +58,17 @@ public final class TCPConnection: StreamConnection, @unchecked Sendable {
         on group: EventLoopGroup = .shared
     ) async throws -> TCPConnection {
         let registration = try await connectTCP(to: address, options, on: group)
-        return TCPConnection(registration: registration, remoteAddress: address)
+        return TCPConnection(connected: registration, to: address, options)
+    }
+
+    /// Takes over a socket of `connectTCP`.
+    convenience init(
+        connected registration: Registration,
+        to address: SocketAddress,
+        _ options: ConnectOptions
+    ) {
+        self.init(registration: registration, remoteAddress: address)
+        if options.mayPutOff { noticePutOff() }
     }
 
     /// Resets the connection: the peer gets an RST, and unsent bytes are thrown away.
@@ -86,11 +96,21 @@ func connectTCP(
             reason: "port 0 is no port"
         )
     }
+    var defaults: [SocketOptionSetting] = [.set(.noDelay, true)]
+    switch options.localAddress?.port {
+    case nil: break
+    // Otherwise bind(2) would choose a port that nobody else has, and connections to different peers
+    // could not share it.
+    case 0: defaults.append(.ifSupported(.bindAddressNoPort, true))
+    // Otherwise the port could not be used again, for whatever peer, for a minute after its last
+    // connection was closed. A listener at the port is still in the way.
+    default: defaults.append(.set(.reuseAddress, true))
+    }
     return try await connectStream(
         kind,
         to: address,
         options: options,
-        defaults: [.set(.noDelay, true)],
+        defaults: defaults,
         on: group
     )
 }

@@ -84,7 +84,7 @@ extension UnixConnection {
         // Descriptors go with the first bytes that the kernel takes, once.
         let rest = sent == 0 ? bytes : bytes.extracting(sent...)
         let transfer = sendMessage(rest, to: nil, control: control, from: socket)
-        guard let count = transfer.count else { return Attempt(failureOf: transfer) }
+        guard let count = transfer.count else { return failed(transfer) }
         sent += count
         noteWritten(count)
         return sent == bytes.count ? .done(leaving: .unknown) : .mustWait
@@ -181,7 +181,8 @@ extension StreamConnection {
                     atMost: room
                 )
             }
-        guard let count = transfer.count else { return (false, Attempt(failureOf: transfer)) }
+        guard let count = transfer.count else { return (false, failed(transfer)) }
+        if count == 0, let failure = failureAtEnd(socket) { return (false, .failed(failure)) }
         // A read ends after passed descriptors: then a short one does not mean that all was read.
         let isDrained = control == nil && count < room && count > 0
         keep(bytes, with: control.map { PassedAlong($0) })

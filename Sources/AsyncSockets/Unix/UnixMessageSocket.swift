@@ -16,8 +16,13 @@ public class UnixMessageSocket: @unchecked Sendable {
     /// file.
     package let file: SocketFile?
 
-    init(registration: Registration, peer: SocketAddress?, file: SocketFile? = nil) {
-        core = DatagramCore(registration: registration, style: .large)
+    init(
+        registration: Registration,
+        peer: SocketAddress?,
+        file: SocketFile? = nil,
+        style: DatagramCore.Style = .large
+    ) {
+        core = DatagramCore(registration: registration, style: style)
         self.peer = Mutex(peer)
         self.file = file
         registration.noteForeign()
@@ -85,7 +90,9 @@ extension UnixMessageSocket {
     public final func get<Value: Sendable>(
         _ option: SocketOption<Value>
     ) throws(SocketError) -> Value {
-        try core.registration.get(option, remote: remoteAddress)
+        let value = try core.registration.get(option, remote: remoteAddress)
+        if let errno = (value as? SocketError.Code)?.asErrno { core.noteReset(errno) }
+        return value
     }
 
     /// Sets an option, such as `receiveCredentials`: from then on every received message carries
@@ -161,7 +168,13 @@ extension UnixMessageSocket {
         _ operation: inout Operation
     ) throws(OperationFailure) -> Bool {
         guard try operation.begins(on: core.registration) else { return false }
-        let attempt = message.receive(from: core.registration.descriptor, into: &buffer)
+        let socket = core.registration.descriptor
+        var excuse = ReceiveExcuse()
+        var attempt: Attempt
+        repeat {
+            attempt = message.receive(from: socket, into: &buffer)
+            if case .done = attempt, message.isNothing { attempt = core.endAttempt }
+        } while core.mustRepeat(attempt, of: socket, &excuse)
         return try operation.ends(attempt, on: core.registration)
     }
 }

@@ -30,7 +30,12 @@ public final class UnixPacketConnection: UnixMessageSocket, @unchecked Sendable 
             // One bad connection must not end the loop that accepts.
             markFailure = SocketError(.setOption, error, remote: remoteAddress)
         }
-        super.init(registration: registration, peer: remoteAddress, file: file)
+        super.init(
+            registration: registration,
+            peer: remoteAddress,
+            file: file,
+            style: .packets
+        )
     }
 
     /// Takes over a connected Unix packet socket that was made elsewhere.
@@ -164,15 +169,16 @@ extension UnixPacketConnection {
     /// The corresponding system call is `recvmsg(2)`.
     ///
     /// - Returns: The packet, which may be empty; nil if the peer has closed or shut down.
-    /// - Throws: `SocketError`: `.connectionReset`, `.closed`; `.descriptorsLost` if the process
-    ///   has no number left for a descriptor, and `.messageTooLong` for a packet of more than 1 MiB
-    ///   (which needs a privileged sender): the packet is lost then. `CancellationError` if the
-    ///   task was cancelled: nothing was received then.
+    /// - Throws: `SocketError`: `.connectionReset` if the peer closed and left packets of ours
+    ///   unread: behind the packets that had arrived, and each time; `.closed`; `.descriptorsLost`
+    ///   if the process has no number left for a descriptor, and `.messageTooLong` for a packet of
+    ///   more than 1 MiB (which needs a privileged sender): the packet is lost then.
+    ///   `CancellationError` if the task was cancelled: nothing was received then.
     public func receive() async throws -> UnixMessage? {
         if let markFailure { throw markFailure }
         let packet = try await receiveMessage()
         // Every packet has a time stamp with it (see `init`); the end has nothing.
-        if packet.bytes.isEmpty, packet.control == nil { return nil }
+        if packet.isNothing { return nil }
         return try UnixMessage(packet, source: remoteAddress ?? .unixUnnamed)
     }
 

@@ -170,6 +170,18 @@ struct SocketAddressTests {
         #expect(unix.ip == nil && unix.port == nil && unix.withPort(1) == unix)
     }
 
+    @Test("An IPv4 peer of a dual-stack socket can be compared with its IPv4 address")
+    func unmapped() throws {
+        let mapped = try SocketAddress("[::ffff:192.0.2.1]:80")
+        let plain = try SocketAddress("192.0.2.1:80")
+        #expect(mapped != plain)
+        #expect(mapped.unmapped == plain)
+        for text in ["192.0.2.1:80", "[::1]:80", "[::192.0.2.1]:80", "[fe80::1%1]:80", "unix:/x"] {
+            let address = try SocketAddress(text)
+            #expect(address.unmapped == address)
+        }
+    }
+
     @Test("An address is small: every connection keeps two")
     func size() {
         #expect(MemoryLayout<SocketAddress?>.stride <= 32)

@@ -128,6 +128,22 @@ struct MulticastTests {
         #expect(try !sender.get(.multicastAll))
     }
 
+    @Test("too many groups name the limit")
+    func tooMany() throws {
+        let member = try Self.member()
+        for number in 0..<2000 as Range<UInt32> {
+            do throws(SocketError) {
+                let group = IPAddress.v4(IPv4Address(rawValue: 0xef01_0000 + number))
+                try member.join(group, on: .loopback)
+            } catch {
+                #expect(error.code == .noBufferSpace)
+                #expect("\(error)".contains("on lo"))
+                #expect("\(error)".contains("net.ipv4.igmp_max_memberships"))
+                return
+            }
+        }
+    }
+
     @Test("what is wrong is said")
     func errorsSayWhat() async throws {
         let member = try Self.member()

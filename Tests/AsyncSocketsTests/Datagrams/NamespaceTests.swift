@@ -194,20 +194,97 @@ struct NamespaceTests {
         #expect(try broadcast(of: "fd00:7::1") == nil)
     }
 
-    @Test("an interface without multicast says so")
-    func noMulticast() async throws {
+    @Test("an interface that does not say that it carries multicast may carry it")
+    func noMulticastFlag() async throws {
         guard let hosts = TwoHosts() else { return }
-        _ = shell("ip -n \(hosts.left) link set v0 multicast off")
-        let (interface, socket) = try await hosts.inside(hosts.left) {
+        _ = shell("ip -n \(hosts.right) link set v0 multicast off")
+        let (interface, member) = try await hosts.inside(hosts.right) {
             (try NetworkInterface.named("v0"), try UDPSocket.bind(to: "0.0.0.0:0"))
         }
         #expect(!interface.flags.contains(.multicast))
-        do {
-            try socket.join("239.0.0.10", on: interface)
-            Issue.record("it was joined")
-        } catch {
-            #expect(error.code == .invalidArgument)
-            #expect("\(error)".contains("the interface v0 carries no multicast"))
+        try await hosts.inside(hosts.right) {
+            try member.join("239.0.0.10", on: interface)
+            try member.join("239.0.0.11", from: "198.18.7.1", on: interface)
+        }
+        let sender = try await hosts.inside(hosts.left) {
+            let socket = try UDPSocket.bind(to: "198.18.7.1:0")
+            try socket.set(.multicastInterface, to: NetworkInterface.named("v0").index)
+            return socket
+        }
+        for group in ["239.0.0.10", "239.0.0.11"] {
+            try await sender.send("group", to: "\(group):\(member.port)")
+            #expect(try await member.receive().bytes == Array("group".utf8))
+        }
+    }
+
+    @Test("a group without a route asks for an interface by name")
+    func noRoute() async throws {
+        guard let hosts = TwoHosts() else { return }
+        let refusal = try await hosts.inside(hosts.left) { () -> SocketError? in
+            let socket = try UDPSocket.bind(to: "0.0.0.0:0")
+            do throws(SocketError) {
+                try socket.join("239.0.0.10")
+                return nil
+            } catch {
+                return error
+            }
+        }
+        #expect(refusal?.code == .noSuchInterface)
+        #expect(refusal?.reason?.contains("no route to 239.0.0.10") == true)
+        #expect(refusal?.reason?.contains("name one (on:)") == true)
+    }
+
+    @Test(
+        "a group is joined anew on an interface that has the index of one that was removed",
+        arguments: ["239.1.2.3", "ff15::1:3"],
+        [false, true]
+    )
+    func interfaceReplaced(group: String, ofSource: Bool) async throws {
+        guard let hosts = TwoHosts() else { return }
+        let left = hosts.left
+        let source: String? = !ofSource ? nil : group.contains(":") ? "fd00:7::2" : "198.18.7.2"
+        let member = try await hosts.inside(left) {
+            try UDPSocket.bind(to: group.contains(":") ? "[::]:0" : "0.0.0.0:0")
+        }
+        for round in 0..<3 {
+            let (status, output) = shell(
+                """
+                ip -n \(left) link add c0 index 77 type veth peer name c1 &&
+                ip -n \(left) link set c0 up && ip -n \(left) link set c1 up
+                """
+            )
+            #expect(status == 0, "\(output)")
+            try await hosts.inside(left) {
+                let interface = try NetworkInterface.named("c0")
+                try member.join(group, from: source, on: interface)
+                let again = MulticastTests.text(.addressInUse) { () throws(SocketError) in
+                    try member.join(group, from: source, on: interface)
+                }
+                #expect(again.contains("already a member"), "round \(round)")
+            }
+            #expect(shell("ip -n \(left) maddr show dev c0").output.contains(group))
+            _ = shell("ip -n \(left) link del c0")
+        }
+    }
+
+    @Test("a membership on an interface that is gone can be left, and counts until then")
+    func interfaceGone() async throws {
+        guard let hosts = TwoHosts() else { return }
+        let left = hosts.left
+        let member = try await hosts.inside(left) { try UDPSocket.bind(to: "0.0.0.0:0") }
+        let gone = try await hosts.inside(left) {
+            _ = shell("ip -n \(left) link add c0 type veth peer name c1")
+            let interface = try NetworkInterface.named("c0")
+            try member.join("239.1.2.3", on: interface)
+            return interface
+        }
+        _ = shell("ip -n \(left) link del c0")
+        try await hosts.inside(left) {
+            let joining = MulticastTests.text(.noSuchInterface) { () throws(SocketError) in
+                try member.join("239.1.2.4", on: gone)
+            }
+            #expect(joining.contains("the interface c0 is gone"))
+            try member.leave("239.1.2.3", on: gone)
         }
     }
 

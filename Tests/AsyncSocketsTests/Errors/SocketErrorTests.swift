@@ -61,7 +61,12 @@ struct SocketErrorTests {
         #expect(
             "\(SocketError(.send, .accessDenied, remote: broadcast))"
                 == "send to 255.255.255.255:9: permission denied (EACCES); "
-                + "if this is a broadcast address, set the option broadcast"
+                + "a broadcast address needs the option broadcast"
+        )
+        let other = SocketAddress.ipv4(IPv4Address(203, 0, 113, 1), port: 9)
+        #expect(
+            "\(SocketError(.send, .accessDenied, remote: other))"
+                == "send to 203.0.113.1:9: permission denied (EACCES)"
         )
     }
 

@@ -79,6 +79,51 @@ struct UnixPacketTests {
         #expect(client.isClosed)
     }
 
+    /// The ways to receive a packet; its bytes, or nil at the end.
+    enum Verb: CaseIterable {
+        case receive, iterate, intoSpan
+
+        func next(_ connection: UnixPacketConnection) async throws -> [UInt8]? {
+            switch self {
+            case .receive: return try await connection.receive()?.bytes
+            case .iterate:
+                var packets = connection.makeAsyncIterator()
+                return try await packets.next()?.bytes
+            case .intoSpan:
+                var bytes = [UInt8](repeating: 0, count: 100)
+                var span = bytes.mutableSpan
+                guard let header = try await connection.receive(into: &span) else { return nil }
+                return Array(bytes[..<header.count])
+            }
+        }
+    }
+
+    @Test(
+        "tells a reset behind the packets that had arrived, and each time",
+        arguments: Verb.allCases,
+        0..<3
+    )
+    func resetBehindPackets(verb: Verb, told: Int) async throws {
+        let (client, server) = try await packetPair()
+        // Closed with unread packets, a Unix socket resets its peer.
+        try await client.send("unread")
+        for packet in ["answer", "", "last"] { try await server.send(packet) }
+        server.close()
+        // The kernel tells it once, to whichever call comes first.
+        switch told {
+        case 1: #expect(await code { try await client.send("x") } == .connectionReset)
+        case 2: #expect(try client.get(.error) == .connectionReset)
+        default: break
+        }
+        for packet in ["answer", "", "last"] {
+            #expect(try await verb.next(client) == Array(packet.utf8))
+        }
+        for verb in [verb, verb] + Verb.allCases {
+            #expect(await code { _ = try await verb.next(client) } == .connectionReset)
+        }
+        #expect(await code { try await client.send("x") } == .brokenPipe)
+    }
+
     @Test("knows an empty packet from the end, whatever options are set", arguments: [false, true])
     func emptyPacketIsNoEnd(byNumber: Bool) async throws {
         let (client, server) = try UnixPacketConnection.pair()
