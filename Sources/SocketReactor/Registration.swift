@@ -316,7 +316,8 @@ private var currentTaskHash: Int {
 // MARK: - What others can do to the descriptor
 
 extension Registration {
-    /// Another process may hold the same open file, or does: it may make it blocking at any time.
+    /// Another process may hold the same open file, or does: it may make it blocking at any time, and
+    /// take what arrives.
     package func noteShared() { shared.store(true, ordering: .relaxed) }
 
     package var isShared: Bool { shared.load(ordering: .relaxed) }

@@ -79,7 +79,7 @@ extension DatagramCore {
         // Several by one call, copied once more, are cheaper than one call each, unless they are
         // large. Joined ones must be taken apart.
         let joins = joinsSegments.load(ordering: .relaxed)
-        guard joins || !queue.expectsLarge && !isShared.load(ordering: .relaxed),
+        guard joins || !queue.expectsLarge && !registration.isShared,
             let attempt = fillQueue(from: socket, always: joins)
         else { return receiveMessage(from: socket, into: &buffer, &header) }
         return takeQueued(into: &buffer, &header) ? afterTaking : attempt
@@ -178,7 +178,8 @@ extension DatagramCore {
         return afterTaking
     }
 
-    /// Receives as many datagrams as there is room for, or one if the socket is shared.
+    /// Receives as many datagrams as there is room for, or one if the socket is shared: another
+    /// would wait here while another process has time for it.
     ///
     /// - Returns: Their number; whether there was room for more than the kernel had; the failure.
     @inline(__always)
@@ -186,7 +187,7 @@ extension DatagramCore {
         from socket: CInt,
         into batch: MessageBatch
     ) -> (count: Int, tookAll: Bool, failure: Attempt?) {
-        let isShared = isShared.load(ordering: .relaxed)
+        let isShared = registration.isShared
         let transfer = isShared ? batch.receiveLarge(from: socket) : batch.receive(from: socket)
         guard let count = transfer.count else { return (0, false, Attempt(failureOf: transfer)) }
         return isShared ? (1, false, nil) : (count, count < batch.capacity, nil)

@@ -19,9 +19,6 @@ final class DatagramCore: Sendable {
     let style: Style
     /// Whether the kernel may join datagrams of equal size (UDP_GRO).
     let joinsSegments = Atomic<Bool>(false)
-    /// Whether other processes may receive from the socket, too. Then no datagram is taken that is
-    /// not handed out at once: it would wait here while another process has time for it.
-    let isShared = Atomic<Bool>(false)
     /// Whether a call was told that the peer has reset the connection; the kernel tells it once.
     private let wasReset = Atomic<Bool>(false)
 

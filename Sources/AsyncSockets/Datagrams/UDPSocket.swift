@@ -192,8 +192,6 @@ public final class UDPSocket: Sendable {
         } else {
             registration.use { core.learnOptions(of: $0) }
         }
-        // Whoever made a socket elsewhere may have a descriptor of it still.
-        core.isShared.store(options == nil, ordering: .relaxed)
         self.init(core: core, isIPv6: isIPv6, peer: peer)
     }
 

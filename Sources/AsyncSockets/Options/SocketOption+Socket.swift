@@ -164,9 +164,9 @@ extension SocketOption where Value == Duration? {
     /// The fate of unsent bytes at close (SO_LINGER).
     ///
     /// nil, the default: the kernel goes on sending in the background. Zero: they are thrown away
-    /// and the peer gets a reset. Longer: close(2) waits for the peer to acknowledge them, for at
-    /// most that time, counted in whole seconds. It waits on a non-blocking socket too, so the
-    /// thread that closes stands still meanwhile, also if it is an event loop's.
+    /// and the peer gets a reset. Longer, counted in whole seconds: elsewhere close(2) would wait
+    /// so long for the peer to acknowledge them. Here closing never waits, as it must not keep a loop's
+    /// thread; the kernel goes on sending as without the option.
     public static var linger: SocketOption {
         SocketOption(
             "linger",

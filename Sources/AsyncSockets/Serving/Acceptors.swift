@@ -1,52 +1,40 @@
 internal import SocketReactor
 internal import Synchronization
 
-/// What accepts the clients of a listener for `serve`: a task for each socket, or for each loop.
+/// What accepts the clients of a listener for `serve`: as many tasks as it has sockets.
+///
+/// Each takes the connections of all sockets. The kernel may tell any loop of a connection, and a task
+/// that has reserved a client's place must not wait for one socket while others have somebody.
 final class Acceptors<Connection: Sendable>: Sendable {
-    typealias Accept = @Sendable () async throws -> Connection
-
-    private let tasks: [Accept]
+    /// Waits for the next client.
+    let accept: @Sendable () async throws -> Connection
+    /// How many tasks are to accept.
+    let count: Int
     private let stopWaiting: @Sendable () -> Void
     private let stopListening: @Sendable () -> Void
-    private let state = Mutex(State())
-
-    private struct State {
-        var begun = 0
-        var ended = 0
-    }
+    /// How many tasks have ended.
+    private let ended = Atomic(0)
 
     /// - Parameters:
-    ///   - tasks: What each task waits with for its next client.
+    ///   - count: How many tasks are to accept.
     ///   - stopWaiting: From then on they take who is there, and wait for nobody else.
     ///   - stopListening: It may be called twice.
+    ///   - accept: Waits for the next client.
     private init(
-        _ tasks: [Accept],
+        count: Int,
         stopWaiting: @escaping @Sendable () -> Void,
-        stopListening: @escaping @Sendable () -> Void
+        stopListening: @escaping @Sendable () -> Void,
+        accept: @escaping @Sendable () async throws -> Connection
     ) {
-        self.tasks = tasks
+        self.count = count
+        self.accept = accept
         self.stopWaiting = stopWaiting
         self.stopListening = stopListening
     }
 
-    /// How many tasks are to accept.
-    var count: Int { tasks.count }
-
-    /// What the next task accepts with; `end` follows.
-    func begin() -> Accept {
-        tasks[state.withLock { state in
-            defer { state.begun += 1 }
-            return state.begun
-        }]
-    }
-
     /// A task accepts no more. Nobody can connect when the last one has ended.
     func end() {
-        let isLast = state.withLock { state in
-            state.ended += 1
-            return state.ended == tasks.count
-        }
-        if isLast { close() }
+        if ended.add(1, ordering: .acquiringAndReleasing).newValue == count { close() }
     }
 
     /// Takes those who have connected already, and nobody else.
@@ -63,7 +51,9 @@ extension Acceptors {
             self.init(of: known.core, close: { listener.close() }, known.makeConnection)
         } else {
             let close: @Sendable () -> Void = { listener.close() }
-            self.init([{ try await listener.accept() }], stopWaiting: close, stopListening: close)
+            self.init(count: 1, stopWaiting: close, stopListening: close) {
+                try await listener.accept()
+            }
         }
     }
 
@@ -74,23 +64,19 @@ extension Acceptors {
         _ makeConnection: @escaping @Sendable (Registration, SocketAddress?) -> Connection
     ) {
         let core = core.withStandIns()
-        // With stand-ins the kernel may wake any loop, so no task may wait for one socket alone.
-        let tasks = core.shards.map { shard -> Accept in
-            {
-                let accepted = try await core.accept(from: core.staysOnLoop ? shard : nil)
-                return makeConnection(accepted.0, accepted.peer)
-            }
-        }
         let closeAll: @Sendable () -> Void = {
             close()
             core.close()
         }
         self.init(
-            tasks,
+            count: core.shards.count,
             // Who else listens at a shared socket takes those who have connected to it.
             stopWaiting: { if core.isShared { closeAll() } else { core.stopWaiting() } },
             stopListening: closeAll
-        )
+        ) {
+            let (registration, peer) = try await core.accept()
+            return makeConnection(registration, peer)
+        }
     }
 }
 

@@ -218,14 +218,13 @@ private final class ClientServing<Connection: ServedConnection>: Sendable {
     }
 
     func acceptClients(of acceptors: Acceptors<Connection>) async {
-        let accept = acceptors.begin()
         await withDiscardingTaskGroup { tasks in
             defer { acceptors.end() }
             while true {
                 await clients.reserve()
                 let connection: Connection
                 do {
-                    connection = try await accept()
+                    connection = try await acceptors.accept()
                 } catch {
                     clients.cancelReservation()
                     // Closed, or there is nobody else while it drains; or what ends the whole.

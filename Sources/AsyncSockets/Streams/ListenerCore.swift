@@ -137,24 +137,22 @@ final class ListenerCore: Sendable {
         }
     }
 
-    /// Waits for the next connection by one of the acceptors, or by any of them for nil.
+    /// Waits for the next connection, whichever socket has it.
     ///
     /// Failures that concern one connection only, and lack of descriptors or memory, which passes,
     /// are dealt with here: the former by taking the next one, the latter by trying again later.
-    func accept(
-        from socket: Registration? = nil
-    ) async throws -> (Registration, peer: SocketAddress?) {
+    func accept() async throws -> (Registration, peer: SocketAddress?) {
         var hindrance = AcceptHindrance()
         while true {
             do throws(OperationFailure) {
-                let accepted = try await acceptNext(from: socket)
+                let accepted = try await acceptNext()
                 return (try await register(accepted), accepted.peer)
             } catch {
                 switch hindrance.answer(to: error) {
                 case .tryAgain: continue
                 case .pause(let duration):
                     do throws(OperationFailure) {
-                        try await (socket ?? registration).loop.pause(for: duration)
+                        try await registration.loop.pause(for: duration)
                     } catch {
                         throw failure(error)
                     }
@@ -194,15 +192,12 @@ final class ListenerCore: Sendable {
         failure.error(.accept, local: localAddress)
     }
 
-    private func acceptNext(
-        from socket: Registration?
-    ) async throws(OperationFailure) -> AcceptQueue.Accepted {
-        if socket == nil, let queue { return try await queue.next(of: shards, on: group) }
-        let socket = socket ?? registration
+    private func acceptNext() async throws(OperationFailure) -> AcceptQueue.Accepted {
+        if let queue { return try await queue.next(of: shards, on: group) }
         var operation = Operation(.read, .standsInLine)
         while true {
-            if let accepted = try tryAccept(socket, &operation) { return accepted }
-            try await operation.wait(for: socket)
+            if let accepted = try tryAccept(registration, &operation) { return accepted }
+            try await operation.wait(for: registration)
         }
     }
 

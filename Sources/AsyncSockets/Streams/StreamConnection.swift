@@ -168,8 +168,10 @@ extension StreamConnection {
     /// Closes the connection. Operations that wait for it throw `SocketError` with the code
     /// `.closed`; so do all later ones. Closing twice is no error.
     ///
-    /// Bytes that were written are still sent. Bytes that the peer sent and nobody read make the
-    /// kernel reset the connection (RFC 2525, section 2.17).
+    /// Bytes that were written are still sent, if the peer has sent none that nobody read. If it has,
+    /// or sends more, the kernel resets the connection at once (RFC 2525, section 2.17): what was
+    /// written and is still under way is lost. An answer that must arrive while the peer may be sending
+    /// is ended with `shutdown(.write)`, and what comes is read to its end before `close()`.
     ///
     /// The corresponding system call is `close(2)`.
     public final func close() {
