@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "files.h"
 #include "negated_errno.h"
+#include "new_descriptor.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -44,7 +45,7 @@ int csock_set_socket_mode(int descriptor, uint32_t mode) {
 }
 
 int csock_set_file_mode(const char *path, const struct csock_file_identity *file, uint32_t mode) {
-    int opened = or_errno(open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    int opened = new_descriptor(or_errno(open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC)));
     if (opened < 0) return opened;
     struct csock_file_identity found;
     int result = identity_at(opened, "", AT_EMPTY_PATH, &found);

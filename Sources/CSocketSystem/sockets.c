@@ -1,9 +1,10 @@
 #define _GNU_SOURCE
 #include "sockets.h"
 #include "negated_errno.h"
+#include "new_descriptor.h"
 
 int csock_socket(int family, int type, int protocol) {
-    return or_errno(socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
+    return new_descriptor(or_errno(socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol)));
 }
 
 int csock_bind(int descriptor, const struct sockaddr *address, socklen_t length) {
@@ -13,7 +14,8 @@ int csock_bind(int descriptor, const struct sockaddr *address, socklen_t length)
 int csock_listen(int descriptor, int backlog) { return or_errno(listen(descriptor, backlog)); }
 
 int csock_accept(int descriptor, struct sockaddr *address, socklen_t *length) {
-    return or_errno(accept4(descriptor, address, length, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    int flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+    return new_descriptor(or_errno(accept4(descriptor, address, length, flags)));
 }
 
 int csock_connect(int descriptor, const struct sockaddr *address, socklen_t length) {

@@ -32,6 +32,8 @@ public final class EventLoopGroup: Sendable {
     }
 
     private static let kept = Mutex<EventLoopGroup?>(nil)
+    /// Whether there was room for the threads of the runtime when the first group had its own.
+    private static let hasRoom = Atomic(false)
 
     /// Starts a group.
     ///
@@ -86,7 +88,16 @@ public final class EventLoopGroup: Sendable {
         }
         options.usesPipeWakeup = environmentVariable("ASYNCSOCKETS_WAKEUP") == "pipe"
         do throws(Errno) {
-            return try LoopGroup(loops: loops, options: options)
+            let group = try LoopGroup(loops: loops, options: options)
+            if hasRoom.load(ordering: .relaxed) { return group }
+            do throws(Errno) { try RuntimeThreads.check() } catch {
+                group.retire()
+                throw error
+            }
+            hasRoom.store(true, ordering: .relaxed)
+            return group
+        } catch .again {
+            throw SocketError(noThreadFor: .startLoops, .again)
         } catch {
             // The loop's own descriptors may be the ones that select(2) cannot watch.
             let isSelects =

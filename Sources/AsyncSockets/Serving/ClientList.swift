@@ -3,14 +3,25 @@ internal import SocketSystem
 
 /// The connections that a server is serving: how many, and how to tell them all to finish.
 final class ClientList: Sendable {
+    private struct Client: Sendable {
+        let connection: any ServedConnection
+        let accepted: MonotonicTime
+    }
+
     private struct State: Sendable {
         /// The live connections by ticket.
-        var connections: [UInt64: any ServedConnection] = [:]
+        var clients: [UInt64: Client] = [:]
         /// How many of them each peer has; kept where that is limited.
         var counts: [IPAddress: Int] = [:]
         var nextTicket: UInt64 = 0
         var isDraining = false
+        /// Whether clients that have sent nothing are not waited for any more, either.
+        var isSettled = false
     }
+
+    /// How long a client that has sent nothing is given when the server leaves. It may have been
+    /// accepted a moment ago, and its request may be on its way.
+    static let grace = Duration.milliseconds(500)
 
     /// What becomes of a connection that is added.
     enum Added: Sendable {
@@ -42,21 +53,21 @@ final class ClientList: Sendable {
     func add(_ connection: any ServedConnection) async -> Added {
         let peer = peerLimit == nil ? nil : connection.remoteAddress?.ip?.unmapped
         while true {
-            let added = state.unpark { state -> (added: Added, isDraining: Bool)? in
+            let added = state.unpark { state -> (added: Added, isSettled: Bool)? in
                 if let peer, let count = state.counts[peer], let peerLimit, count >= peerLimit {
                     return (.tooManyOfPeer(Self.tooMany(peerLimit, connection)), false)
                 }
                 guard Self.isRoom(state, limit) else { return nil }
                 defer { state.nextTicket += 1 }
-                state.connections[state.nextTicket] = connection
+                state.clients[state.nextTicket] = Client(connection: connection, accepted: .now)
                 if let peer { state.counts[peer, default: 0] += 1 }
-                return (.client(state.nextTicket), state.isDraining)
+                return (.client(state.nextTicket), state.isSettled)
             }
             guard let added else {
                 _ = await hasRoom()
                 continue
             }
-            if added.isDraining { connection.registration.drain(.read) }
+            if added.isSettled { connection.registration.drain(.read) }
             return added.added
         }
     }
@@ -72,27 +83,50 @@ final class ClientList: Sendable {
 
     private static func isRoom(_ state: State, _ limit: Int?) -> Bool {
         guard let limit else { return true }
-        return state.isDraining || state.connections.count < limit
+        return state.isDraining || state.clients.count < limit
     }
 
     /// Removes a client that is done.
     func remove(_ ticket: UInt64) {
         state.unpark { state in
-            let connection = state.connections.removeValue(forKey: ticket)
-            guard peerLimit != nil, let peer = connection?.remoteAddress?.ip?.unmapped else {
-                return
-            }
+            let client = state.clients.removeValue(forKey: ticket)
+            guard peerLimit != nil, let peer = client?.connection.remoteAddress?.ip?.unmapped
+            else { return }
             let count = state.counts[peer, default: 1] - 1
             state.counts[peer] = count == 0 ? nil : count
         }
     }
 
-    /// Lets every client finish with what it has: reads that would wait are cancelled.
+    /// Lets every client finish with what it has: reads that would wait are cancelled. Clients that
+    /// have sent nothing yet are spared until `settle`.
     func drain() {
-        let connections = state.unpark { state in
+        let clients = state.unpark { state in
             state.isDraining = true
-            return Array(state.connections.values)
+            return Array(state.clients.values)
         }
-        for connection in connections { connection.registration.drain(.read) }
+        let youngest = MonotonicTime.now.advanced(by: .zero - Self.grace)
+        for client in clients {
+            let isSilent = client.connection.hasSentNothing ?? (client.accepted > youngest)
+            if !isSilent { client.connection.registration.drain(.read) }
+        }
+    }
+
+    /// Does the same with clients that were spared.
+    func settle() {
+        let clients = state.unpark { state in
+            state.isSettled = true
+            return Array(state.clients.values)
+        }
+        for client in clients { client.connection.registration.drain(.read) }
+    }
+}
+
+extension ServedConnection {
+    /// Whether the peer has sent nothing yet, TCP_INFO in tcp(7); nil if the kernel does not count.
+    fileprivate var hasSentNothing: Bool? {
+        let info = try? registration.use { (socket) throws(Errno) in
+            try SocketOption.tcpInfo.read(from: socket)
+        }
+        return info.map { $0.bytesReceived == 0 }
     }
 }

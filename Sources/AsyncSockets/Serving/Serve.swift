@@ -144,6 +144,8 @@ func serveClients<Connection: ServedConnection>(
     let drain = Drain(for: options.drain, on: group) {
         close()
         clients.drain()
+    } settle: {
+        clients.settle()
     }
     let serving = ClientServing(
         clients: clients,
