@@ -89,10 +89,25 @@ struct Supervision: Hashable, Sendable {
         /// Whether it was asked a second time to leave.
         var isHurried = false
         /// The reason why it is killed.
-        var reasonToKill: String?
+        var fault: Fault?
 
         /// Whether its start was a success.
         var isProven: Bool { isOld && (phase == .serving || phase == .leaving) }
+    }
+
+    /// A reason to kill a worker.
+    private enum Fault {
+        case notReady, notFinished, hurried
+
+        func text(_ worker: Worker) -> String {
+            switch self {
+            case .notReady:
+                "it was not ready in time"
+                    + (worker.stranger.map { "; " + Supervision.unheard($0) } ?? "")
+            case .notFinished: "it did not finish in time"
+            case .hurried: "it was asked three times"
+            }
+        }
     }
 
     private struct Slot: Hashable {
@@ -179,13 +194,11 @@ struct Supervision: Hashable, Sendable {
         case .start(let slot):
             if !isStopping, slots[slot].current == nil { fill(slot, &outputs) }
         case .ready(let worker):
-            guard let late = workers[worker], late.phase == .starting else { break }
-            let hint = late.stranger.map { "; " + Self.unheard($0) } ?? ""
-            kill(worker, "it was not ready in time" + hint, &outputs)
+            if workers[worker]?.phase == .starting { kill(worker, .notReady, &outputs) }
         case .proven(let worker):
             workers[worker]?.isOld = true
             prove(worker)
-        case .gone(let worker): kill(worker, "it did not finish in time", &outputs)
+        case .gone(let worker): kill(worker, .notFinished, &outputs)
         }
     }
 }
@@ -268,8 +281,8 @@ extension Supervision {
     private mutating func ended(_ worker: Int, _ how: ProcessEnd, _ outputs: inout [Output]) {
         guard let lost = workers.removeValue(forKey: worker) else { return }
         // The signal alone would be the end of the story, and not its reason.
-        let reason = how == .killed(.kill) ? lost.reasonToKill : nil
-        let text = how.text + (reason.map { ": " + $0 } ?? "")
+        let fault = how == .killed(.kill) ? lost.fault : nil
+        let text = how.text + (fault.map { ": " + $0.text(lost) } ?? "")
         outputs.append(.report(WorkerEvent(.ended, lost.process, text)))
         replace(worker, lost, text, &outputs)
     }
@@ -374,7 +387,7 @@ extension Supervision {
         for id in workers.keys.sorted() {
             guard let worker = workers[id], let process = worker.process else { continue }
             if worker.isHurried {
-                kill(id, "it was asked three times", &outputs)
+                kill(id, .hurried, &outputs)
             } else {
                 workers[id]?.isHurried = true
                 let event = WorkerEvent(.leaving, process, "at once")
@@ -383,10 +396,11 @@ extension Supervision {
         }
     }
 
-    private mutating func kill(_ id: Int, _ why: String, _ outputs: inout [Output]) {
-        guard let process = workers[id]?.process else { return }
-        workers[id]?.reasonToKill = why
-        outputs.append(.send(.kill, worker: id, WorkerEvent(.killed, process, why)))
+    private mutating func kill(_ id: Int, _ fault: Fault, _ outputs: inout [Output]) {
+        guard let worker = workers[id], let process = worker.process else { return }
+        workers[id]?.fault = fault
+        let event = WorkerEvent(.killed, process, fault.text(worker))
+        outputs.append(.send(.kill, worker: id, event))
     }
 
     /// A worker that cannot be killed is left to itself, because nobody can wait for its end.

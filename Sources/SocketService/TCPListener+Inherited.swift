@@ -77,7 +77,7 @@ extension InheritedDescriptors {
             throw SocketError(
                 .inherit,
                 error,
-                reason: "\(name ?? "what was passed") is no listening TCP socket: \(error)"
+                reason: "\(name ?? "what was passed") is no listening TCP socket"
             )
         }
     }

@@ -761,13 +761,20 @@ class Refused:
 
 def test_refused_calls():
     """Workers are started, replaced, asked and killed, whichever of these calls is refused."""
+    # What the supervisor has and its workers must not have.
+    stray = os.pipe()
     for calls in (["pipe2"], ["pidfd_open"], ["close_range"], ["pidfd_send_signal"],
                   ["pipe2", "pidfd_open", "close_range", "pidfd_send_signal"]):
         for error in (errno.EPERM, errno.ENOSYS, errno.EACCES):
             port = free_port()
             refused = Refused(*calls, error=error)
-            with Server("PreforkEcho", f"127.0.0.1:{port}", "2", preexec=refused) as server:
+            with Server(
+                "PreforkEcho", f"127.0.0.1:{port}", "2", preexec=refused, pass_fds=stray
+            ) as server:
                 server.wait_for(r"worker \d+ ready", 2)
+                for worker in server.workers():
+                    for link in os.scandir(f"/proc/{worker}/fd"):
+                        assert os.readlink(link) != os.readlink(f"/proc/self/fd/{stray[0]}")
                 os.kill(next(iter(server.workers())), signal.SIGKILL)
                 server.wait_for("ended: killed by SIGKILL")
                 server.wait_for(r"worker \d+ ready", 3)

@@ -64,8 +64,8 @@ extension SocketError: CustomStringConvertible {
 
     /// The meaning of EAGAIN if a thread or a process cannot be started.
     package static let noThread =
-        "the system has no thread or process left for it: the limit of the user (ulimit -u) or "
-        + "of the control group (pids.max) is reached"
+        "the system has no thread or process left for it: the limit of the user "
+        + "(RLIMIT_NPROC, ulimit -u) or of the control group (pids.max) is reached"
 
     /// The error if a thread cannot be started.
     init(noThreadFor operation: Operation, _ errno: Errno) {
