@@ -39,7 +39,8 @@ let room = Room()
             }
             tasks.addTask {
                 for try await line in connection.lines(limit: 4096) {
-                    await room.say("guest \(name): \(line)", from: name)
+                    // The others may read it in a terminal.
+                    await room.say("guest \(name): \(printable(line, limit: 4096))", from: name)
                 }
             }
             // Either task may have ended first: the guest has left.

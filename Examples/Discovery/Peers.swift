@@ -11,6 +11,8 @@ actor Peers {
     func heard(_ name: String, from address: SocketAddress) {
         // One's own announcements come back, as the group is on this machine, too.
         if name == ownName { return }
+        // Anybody on the network can make up names.
+        if seen[name] == nil, seen.count >= 1000 { return }
         let before = seen.updateValue((address, .now), forKey: name)
         if before?.address != address { show() }
     }
@@ -24,7 +26,7 @@ actor Peers {
     private func show() {
         say("\(seen.count) \(seen.count == 1 ? "peer" : "peers")")
         for (name, peer) in seen.sorted(by: { $0.key < $1.key }) {
-            say("  \(name) at \(peer.address)")
+            say("  \(printable(name)) at \(peer.address)")
         }
     }
 }

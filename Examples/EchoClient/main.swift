@@ -14,6 +14,6 @@ await runExample("EchoClient [HOST:PORT] [COUNT]", arguments: 2) { arguments in
         guard let echo = try await echoes.next() else {
             return say("the server has left")
         }
-        say(echo)
+        say(printable(echo))
     }
 }

@@ -11,30 +11,48 @@ final class Hello: Sendable {
     func leave() { isLeaving.store(true, ordering: .relaxed) }
 
     /// Serves one client: all requests that came together are answered by one write.
+    ///
+    /// A request must be whole ten seconds after it began, however slowly it comes. An idle client
+    /// has a minute, and one that does not take its answer ten seconds.
     func serve(_ connection: StreamConnection) async throws {
-        var buffer: [UInt8] = []
-        var answers: [UInt8] = []
-        for try await chunk in connection {
-            buffer = buffer.isEmpty ? chunk : buffer + chunk
-            var rest = buffer[...]
-            var closes = false
-            answers.removeAll(keepingCapacity: true)
-            parsing: while !closes, !rest.isEmpty {
-                switch parse(rest) {
-                case .request(let request, let length):
-                    rest = rest.dropFirst(length)
-                    closes = request.closes || isLeaving.load(ordering: .relaxed)
-                    answers += closes ? Self.lastAnswer : Self.answer
-                    if !request.isHead { answers += Self.greeting }
-                case .incomplete: break parsing
-                case .malformed:
-                    answers += Self.refusal
-                    closes = true
-                }
+        var parser = RequestParser()
+        var end = ContinuousClock.now + .seconds(10)
+        while let chunk = try await read(connection, until: end) {
+            let wasIdle = parser.isIdle
+            parser.add(chunk)
+            let (answers, closes) = answer(&parser)
+            if !answers.isEmpty {
+                try await withTimeout(.seconds(10)) { try await connection.write(answers) }
             }
-            if !answers.isEmpty { try await connection.write(answers) }
             if closes { return try await finish(connection) }
-            buffer = Array(rest)
+            if parser.isIdle {
+                end = .now + .seconds(60)
+            } else if wasIdle || !answers.isEmpty {
+                end = .now + .seconds(10)
+            }
+        }
+    }
+
+    private func read(
+        _ connection: StreamConnection,
+        until end: ContinuousClock.Instant
+    ) async throws -> [UInt8]? {
+        try await withTimeout(end - .now) { try await connection.read(atMost: 64 * 1024) }
+    }
+
+    /// The answers to the requests that are whole, and whether the last one ends the connection.
+    private func answer(_ parser: inout RequestParser) -> (answers: [UInt8], closes: Bool) {
+        var answers: [UInt8] = []
+        while true {
+            switch parser.next() {
+            case .request(let request):
+                let closes = request.closes || isLeaving.load(ordering: .relaxed)
+                answers += closes ? Self.lastAnswer : Self.answer
+                if !request.isHead { answers += Self.greeting }
+                if closes { return (answers, true) }
+            case .incomplete: return (answers, false)
+            case .malformed: return (answers + Self.refusal, true)
+            }
         }
     }
 

@@ -2,8 +2,8 @@
 //
 //     HTTPHello [ADDRESS] [WORKERS]
 //
-// SIGTERM and SIGINT let clients finish. Without WORKERS, or with 0, SIGUSR2 starts the program anew,
-// which takes the socket over; with WORKERS, SIGHUP replaces them one by one.
+// SIGTERM and SIGINT let clients finish. Without WORKERS, or with 0, SIGUSR2 starts the program
+// anew, which takes the socket over; with WORKERS, SIGHUP replaces them one by one.
 
 import AsyncSockets
 import ExampleSupport
@@ -33,9 +33,14 @@ func work(on listener: TCPListener, replacingItself: Bool) async throws {
     var awaited: [Signal] = [.terminate, .interrupt]
     if replacingItself { awaited.append(.user2) }
     let signals = Signal.notifications(of: awaited)
+    if let failure = signals.failure { throw failure }
+    // The others wait in the kernel's queue.
+    let options = ServeOptions(maximumConnections: 1000)
     try await withThrowingTaskGroup(of: Event.self) { tasks in
         tasks.addTask {
-            try await serve(listener) { connection in try await hello.serve(connection) }
+            try await serve(listener, options: options) { connection in
+                try await hello.serve(connection)
+            }
             return .served
         }
         tasks.addTask {

@@ -30,7 +30,7 @@ await runExample("HalfClose [FILE]", arguments: 1) { arguments in
         try await connection.write(file)
         try connection.shutdown(.write)
         say("sent \(file.count) bytes and finished; the server says:")
-        for try await line in connection.lines { say(line) }
+        for try await line in connection.lines { say(printable(line)) }
         try await tasks.waitForAll()
     }
 }

@@ -3,8 +3,8 @@
 //     HotRestart [ADDRESS]
 //
 // SIGUSR2 starts the program's file again, which takes the listening socket over; when the new one
-// is ready, the old one finishes with its clients and leaves. SIGTERM ends it. ADDRESS may be a Unix
-// socket's, too: `unix:/path`.
+// is ready, the old one finishes with its clients and leaves. SIGTERM ends it. ADDRESS may be a
+// Unix socket's, too: `unix:/path`.
 
 import AsyncSockets
 import ExampleSupport
@@ -31,21 +31,24 @@ func echo<Listener: StreamListener>(
     on listener: Listener,
     passing sockets: @escaping @Sendable () throws -> [SharedSocket]
 ) async throws {
-    let signals = Signal.notifications(of: .terminate, .interrupt, .user2)
-    try await withThrowingTaskGroup { tasks in
-        tasks.addTask {
-            try await serve(listener) { connection in
-                for try await chunk in connection {
-                    try await connection.write(chunk)
+    let restarts = Signal.notifications(of: .user2)
+    // A second SIGTERM or Control-C does not wait for the clients.
+    try await withCancellation(on: .terminate, .interrupt) {
+        try await withThrowingTaskGroup { tasks in
+            tasks.addTask {
+                try await serve(listener) { connection in
+                    for try await chunk in connection {
+                        try await connection.write(chunk)
+                    }
                 }
             }
-        }
-        tasks.addTask { _ = await waitUntilReplaced(on: signals, passing: sockets) }
-        say("listening on \(listener.localAddress)")
-        try ServiceManager.notify(.ready)
+            tasks.addTask { _ = await waitUntilReplaced(on: restarts, passing: sockets) }
+            say("listening on \(listener.localAddress)")
+            try ServiceManager.notify(.ready)
 
-        try await tasks.next()
-        tasks.cancelAll()
-        try await tasks.waitForAll()
+            try await tasks.next()
+            tasks.cancelAll()
+            try await tasks.waitForAll()
+        }
     }
 }

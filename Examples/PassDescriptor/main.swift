@@ -27,7 +27,7 @@ await runExample(
 func give(_ descriptor: OwnedDescriptor, as what: String, at path: String) async throws {
     let listener = try UnixListener.bind(to: .unix(path: path))
     defer { listener.close() }
-    say("listening on \(path)")
+    say("listening on " + printable(path))
     let connection = try await listener.accept()
     let peer = try connection.peerCredentials
     say("giving a \(what) to process \(peer.processID) of user \(peer.userID)")

@@ -2,13 +2,15 @@ public import AsyncSockets
 internal import ExampleSupport
 public import SocketService
 
-/// Waits until it is time to leave: because of SIGTERM or SIGINT, or because a new version of the
-/// program has taken the sockets over, which SIGUSR2 starts.
+/// Waits until it is time to leave: because of SIGTERM or SIGINT, because the task was cancelled,
+/// or because a new version of the program has taken the sockets over, which SIGUSR2 starts.
 ///
-/// Signals are heard while a new version is being started: SIGTERM then ends both.
+/// Signals are heard while a new version is being started: SIGTERM then ends both, and so does
+/// cancelling the task.
 ///
 /// - Parameters:
-///   - signals: SIGTERM, SIGINT and, if the program replaces itself, SIGUSR2.
+///   - signals: SIGTERM and SIGINT, unless they cancel the task; SIGUSR2, if the program replaces
+///     itself.
 ///   - sockets: What a new version inherits.
 /// - Returns: Whether a new version has taken over.
 public func waitUntilReplaced(

@@ -21,6 +21,6 @@ public func sendMessages(from socket: UDPSocket, to address: SocketAddress) asyn
 public func printMessages(of socket: UDPSocket) async throws {
     if let address = socket.localAddress { say("listening on \(address)") }
     for try await datagram in socket {
-        say("\(datagram.source): \(String(decoding: datagram.bytes, as: UTF8.self))")
+        say("\(datagram.source): " + printable(String(decoding: datagram.bytes, as: UTF8.self)))
     }
 }

@@ -9,9 +9,9 @@ public func say(_ line: String) {
     fflush(nil)
 }
 
-/// Prints an error message, to the standard error.
+/// Prints an error message in one line, to the standard error.
 public func complain(_ line: String) {
-    var line = line + "\n"
+    var line = printable(line, limit: 5000) + "\n"
     line.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }
 

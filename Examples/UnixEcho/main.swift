@@ -11,7 +11,7 @@ await runExample("UnixEcho [PATH]", arguments: 1) { arguments in
     let options = ListenOptions(socketFile: SocketFileOptions(permissions: 0o600))
     let listener = try UnixListener.bind(to: .unix(path: path), options: options)
     try await withCancellation(on: .interrupt, .terminate) {
-        say("listening on \(path)")
+        say("listening on " + printable(path))
         try await serve(listener) { connection in
             for try await chunk in connection {
                 try await connection.write(chunk)

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "files.h"
 #include "negated_errno.h"
+#include "new_descriptor.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -45,7 +46,7 @@ int csock_set_socket_mode(int descriptor, uint32_t mode) {
 }
 
 int csock_set_file_mode(const char *path, const struct csock_file_identity *file, uint32_t mode) {
-    int opened = or_errno(open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    int opened = new_descriptor(or_errno(open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC)));
     if (opened < 0) return opened;
     struct csock_file_identity found;
     int result = identity_at(opened, "", AT_EMPTY_PATH, &found);
@@ -62,7 +63,8 @@ int csock_set_file_mode(const char *path, const struct csock_file_identity *file
 }
 
 int csock_open_lock(const char *path) {
-    return or_errno(open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
+    int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    return new_descriptor(or_errno(open(path, flags, 0600)));
 }
 
 int csock_lock(int descriptor) { return or_errno(flock(descriptor, LOCK_EX | LOCK_NB)); }

@@ -1,7 +1,8 @@
 #define _GNU_SOURCE
 #include "interfaces.h"
+#include "negated_errno.h"
+#include "new_descriptor.h"
 
-#include <errno.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -17,9 +18,9 @@ int csock_interface_mtu(const char *name) {
     }
     memcpy(request.ifr_name, name, length);
     // Any socket will do to ask; one of AF_UNIX exists in every network namespace.
-    int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int descriptor = new_descriptor(or_errno(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)));
     if (descriptor < 0) {
-        return -errno;
+        return descriptor;
     }
     int result = ioctl(descriptor, SIOCGIFMTU, &request) == 0 ? request.ifr_mtu : -errno;
     close(descriptor);

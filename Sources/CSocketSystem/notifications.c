@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "notifications.h"
 #include "negated_errno.h"
+#include "new_descriptor.h"
+#include "sockets.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -9,7 +11,7 @@
 #include <unistd.h>
 
 int csock_notify_open(char *name) {
-    int descriptor = or_errno(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    int descriptor = csock_socket(AF_UNIX, SOCK_DGRAM, 0);
     if (descriptor < 0) return descriptor;
     int on = 1;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -68,7 +70,7 @@ int csock_notify_send(const char *name, const char *bytes, size_t count, long pa
     if (length < 2 || length >= sizeof address.sun_path) return -EINVAL;
     memcpy(address.sun_path, name, length);
     if (name[0] == '@') address.sun_path[0] = 0;
-    int descriptor = or_errno(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    int descriptor = new_descriptor(or_errno(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)));
     if (descriptor < 0) return descriptor;
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
     // A send that waits ends with EAGAIN after that time. Zero would be for ever.

@@ -1,12 +1,16 @@
 #define _GNU_SOURCE
 #include "processes.h"
 #include "negated_errno.h"
+#include "new_descriptor.h"
+#include "signals.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,6 +32,11 @@
 #define P_PIDFD 3
 #endif
 
+// Whether a call is unknown to this kernel, or not allowed here, as in a hardened unit.
+static int is_refused(int result) {
+    return result == -ENOSYS || result == -EPERM || result == -EACCES;
+}
+
 // The child of vfork(2) has our memory and runs before us until it is another program: it makes
 // system calls and writes to what we prepared, and to the errno of this thread, nothing else.
 
@@ -40,69 +49,104 @@ static void write_number(char *text, unsigned number) {
     *text = 0;
 }
 
-static int place_descriptors(const struct csock_spawn *request, int *moved) {
+// What went wrong on the way to another program.
+struct failure {
+    int error;
+    // Points to a literal, which the child has at the same address as we do.
+    const char *call;
+};
+
+static struct failure failed(const char *call) { return (struct failure){-errno, call}; }
+
+// Nobody means to pass what is open from `first` on and not close-on-exec.
+static void close_others(int first) {
+    if (syscall(SYS_close_range, (long)first, (long)~0U, (long)CLOSE_RANGE_CLOEXEC) == 0) return;
+    // An old kernel, or one that refuses the call: one by one.
+    struct rlimit most;
+    int end = 65536;
+    if (getrlimit(RLIMIT_NOFILE, &most) == 0 && most.rlim_cur < (rlim_t)end)
+        end = (int)most.rlim_cur;
+    for (int descriptor = first; descriptor < end; descriptor++)
+        fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+}
+
+static struct failure place_descriptors(const struct csock_spawn *request, int *moved) {
     int limit = 3 + request->descriptor_count;
     // Out of the way first, so that none is overwritten before it is placed.
     for (int i = 0; i < request->descriptor_count; i++) {
         moved[i] = fcntl(request->descriptors[i], F_DUPFD_CLOEXEC, limit);
-        if (moved[i] < 0) return -errno;
+        if (moved[i] < 0) return failed("fcntl");
     }
     for (int i = 0; i < request->descriptor_count; i++)
-        if (dup2(moved[i], 3 + i) < 0) return -errno;
-    // Nobody means to pass what else is open and not close-on-exec. Old kernels cannot close it.
-    syscall(SYS_close_range, (long)limit, (long)~0U, (long)CLOSE_RANGE_CLOEXEC);
-    return 0;
+        if (dup2(moved[i], 3 + i) < 0) return failed("dup2");
+    // What the child opens later must not become its standard output.
+    for (int i = 0; i < 3; i++)
+        if (fcntl(i, F_GETFD) & FD_CLOEXEC) close(i);
+    csock_fill_standard_descriptors();
+    close_others(limit);
+    return (struct failure){0, NULL};
 }
 
-static int become(const struct csock_spawn *request, int *moved, pid_t parent) {
-    // A handler of ours must not run in the child, which has our memory.
-    struct sigaction standard = {.sa_handler = SIG_DFL};
-    for (int number = 1; number <= SIGRTMAX; number++) sigaction(number, &standard, NULL);
+// A handler of ours must not run in the child, which has our memory. What is ignored stays so:
+// nohup(1) and the `&` of a shell ask for that.
+static void reset_signals(void) {
+    for (int number = 1; number <= SIGRTMAX; number++) {
+        struct sigaction action = {
+            .sa_handler = csock_signal_is_ignored(number) ? SIG_IGN : SIG_DFL};
+        sigaction(number, &action, NULL);
+    }
+}
+
+static struct failure become(const struct csock_spawn *request, int *moved, pid_t parent) {
+    reset_signals();
+    if (request->own_group) setpgid(0, 0);
     if (request->signal_at_parents_end) {
         prctl(PR_SET_PDEATHSIG, request->signal_at_parents_end);
         // The parent may have ended before the signal was asked for.
-        if (getppid() != parent) return -ESRCH;
+        if (getppid() != parent) return (struct failure){-ESRCH, "getppid"};
     }
-    int result = place_descriptors(request, moved);
-    if (result < 0) return result;
+    struct failure failure = place_descriptors(request, moved);
+    if (failure.error) return failure;
     for (int i = 0; i < request->process_number_count; i++)
         write_number(request->process_numbers[i], (unsigned)getpid());
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     execve(request->path, request->arguments, request->environment);
-    return -errno;
+    return failed("execve");
 }
 
-// A pipe for the child's errno, which execve(2) closes. Its end for writing is none of the numbers
-// that the child's descriptors get.
+// A pipe for the child's failure, which execve(2) closes. Its ends are none of the numbers that the
+// child's descriptors get.
 static int open_report(int limit, int ends[2]) {
-    if (pipe2(ends, O_CLOEXEC) < 0) return -errno;
-    if (ends[1] >= limit) return 0;
-    int higher = or_errno(fcntl(ends[1], F_DUPFD_CLOEXEC, limit));
-    close(ends[1]);
-    ends[1] = higher;
-    if (higher < 0) close(ends[0]);
-    return higher < 0 ? higher : 0;
+    int result = or_errno(pipe2(ends, O_CLOEXEC));
+    if (is_refused(result))
+        result = or_errno(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
+    return csock_new_pair(result, ends, limit);
 }
 
-// The child's errno, negated, or 0 if it has become another program.
-static int read_report(int descriptor) {
-    int failure = 0;
+// The child's failure; none if it has become another program.
+static struct failure read_report(int descriptor) {
+    struct failure failure = {0, NULL};
     ssize_t count;
     do count = read(descriptor, &failure, sizeof failure);
     while (count < 0 && errno == EINTR);
-    return count == sizeof failure ? failure : 0;
+    return count == sizeof failure ? failure : (struct failure){0, NULL};
 }
 
-int csock_spawn(const struct csock_spawn *request) {
+static int not_started(struct csock_spawn *request, struct failure failure) {
+    request->failed_call = failure.call;
+    return failure.error;
+}
+
+int csock_spawn(struct csock_spawn *request) {
     int *moved = calloc((size_t)request->descriptor_count + 1, sizeof *moved);
-    if (!moved) return -ENOMEM;
+    if (!moved) return not_started(request, (struct failure){-ENOMEM, "malloc"});
     int report[2];
-    int result = open_report(3 + request->descriptor_count, report);
-    if (result < 0) {
+    int opened = open_report(3 + request->descriptor_count, report);
+    if (opened < 0) {
         free(moved);
-        return result;
+        return not_started(request, (struct failure){opened, "pipe2"});
     }
     sigset_t all, before;
     sigfillset(&all);
@@ -112,21 +156,19 @@ int csock_spawn(const struct csock_spawn *request) {
     pid_t child = vfork();
     if (child == 0) {
         // Not through the common memory: a sanitizer makes fork(2) of vfork(2).
-        int failure = become(request, moved, parent);
+        struct failure failure = become(request, moved, parent);
         while (write(report[1], &failure, sizeof failure) < 0 && errno == EINTR) {}
         _exit(127);
     }
-    result = child < 0 ? -errno : child;
+    struct failure failure = child < 0 ? failed("vfork") : (struct failure){0, NULL};
     close(report[1]);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    int failure = child < 0 ? 0 : read_report(report[0]);
+    if (child > 0) failure = read_report(report[0]);
     close(report[0]);
     free(moved);
-    if (failure < 0) {
+    if (failure.error && child > 0)
         while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
-        result = failure;
-    }
-    return result;
+    return failure.error ? not_started(request, failure) : child;
 }
 
 int csock_signal_at_parents_end(int number, int parent) {
@@ -136,24 +178,43 @@ int csock_signal_at_parents_end(int number, int parent) {
     return result;
 }
 
-void csock_kill_child(int process) {
+// Whether the number is a child's that nobody has reaped: only then it cannot be another process's.
+static int is_child(int process) {
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)process, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+int csock_child_signal(int pidfd, int process, int number) {
+    int result = -ENOSYS;
+    if (pidfd >= 0)
+        result = or_errno(
+            syscall(SYS_pidfd_send_signal, (long)pidfd, (long)number, NULL, 0L));
+    if (!is_refused(result)) return result;
+    return is_child(process) ? or_errno(kill(process, number)) : -ESRCH;
+}
+
+void csock_child_kill(int process) {
+    if (!is_child(process)) return;
     kill(process, SIGKILL);
     while (waitpid(process, NULL, 0) < 0 && errno == EINTR) {}
 }
 
 int csock_pidfd_open(int process) {
-    return or_errno(syscall(SYS_pidfd_open, (long)process, 0L));
+    return new_descriptor(or_errno(syscall(SYS_pidfd_open, (long)process, 0L)));
 }
 
-int csock_pidfd_signal(int pidfd, int number) {
-    return or_errno(syscall(SYS_pidfd_send_signal, (long)pidfd, (long)number, NULL, 0L));
+void csock_child_wait(int process) {
+    siginfo_t info;
+    while (waitid(P_PID, (id_t)process, &info, WEXITED | WNOWAIT) < 0 && errno == EINTR) {}
 }
 
-int csock_pidfd_wait(int pidfd, int *status) {
+int csock_child_reap(int pidfd, int process, int *status) {
     siginfo_t info = {0};
-    int result;
-    do result = or_errno(waitid((idtype_t)P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG));
-    while (result == -EINTR);
+    int flags = WEXITED | WNOHANG;
+    int result = -EINVAL;
+    if (pidfd >= 0) result = or_errno(waitid((idtype_t)P_PIDFD, (id_t)pidfd, &info, flags));
+    // A kernel that knows pidfds, but not here.
+    if (result == -EINVAL) result = or_errno(waitid(P_PID, (id_t)process, &info, flags));
     if (result < 0 || info.si_pid == 0) return result;
     *status = info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
     return 1;

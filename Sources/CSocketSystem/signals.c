@@ -36,6 +36,13 @@ void csock_signal_unwatch(int number) {
     sigaction(number, &previous[number], NULL);
 }
 
+int csock_signal_is_ignored(int number) {
+    struct sigaction action;
+    if (sigaction(number, NULL, &action) < 0) return 0;
+    if (action.sa_handler == count_signal) action = previous[number];
+    return action.sa_handler == SIG_IGN;
+}
+
 void csock_signal_unblock_only(uint64_t set) {
     const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT};
     sigset_t blocked;

@@ -2,11 +2,12 @@
 #include "sockets.h"
 #include "descriptors.h"
 #include "negated_errno.h"
+#include "new_descriptor.h"
 
 #include <unistd.h>
 
 int csock_socket(int family, int type, int protocol) {
-    return or_errno(socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
+    return new_descriptor(or_errno(socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol)));
 }
 
 int csock_bind(int descriptor, const struct sockaddr *address, socklen_t length) {
@@ -20,10 +21,12 @@ int csock_accept(int descriptor, struct sockaddr *address, socklen_t *length) {
     int accepted;
     do accepted = or_errno(accept4(descriptor, address, length, SOCK_CLOEXEC | SOCK_NONBLOCK));
     while (accepted == -EINTR);
-    if (!is_refused(accepted)) return accepted;
+    if (!is_refused(accepted)) return new_descriptor(accepted);
     *length = room;
     int second = or_errno(accept(descriptor, address, length));
     if (second < 0) return second == -EAGAIN ? second : accepted;
+    second = new_descriptor(second);
+    if (second < 0) return second;
     int status = csock_set_nonblocking_cloexec(second);
     if (status < 0) close(second);
     return status < 0 ? status : second;

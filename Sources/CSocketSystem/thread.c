@@ -3,7 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +64,34 @@ static void forked(void) { csock_fork_count++; }
 static void count_forks(void) { pthread_atfork(NULL, NULL, forked); }
 
 void csock_count_forks(void) { pthread_once(&forks_once, count_forks); }
+
+// Probe
+
+static void *wait_for_end(void *end) {
+    while (sem_wait(end) < 0 && errno == EINTR) {}
+    return NULL;
+}
+
+int csock_threads_try(int count) {
+    pthread_t *threads = calloc((size_t)count, sizeof *threads);
+    if (!threads) return -ENOMEM;
+    sem_t end;
+    sem_init(&end, 0, 0);
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int started = 0, error = 0;
+    while (started < count && !error) {
+        error = pthread_create(&threads[started], NULL, wait_for_end, &end);
+        if (!error) started++;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    for (int i = 0; i < started; i++) sem_post(&end);
+    for (int i = 0; i < started; i++) pthread_join(threads[i], NULL);
+    sem_destroy(&end);
+    free(threads);
+    return -error;
+}
 
 // ThreadSanitizer
 

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "unix_sockets.h"
 #include "negated_errno.h"
+#include "new_descriptor.h"
 
 #include <sys/socket.h>
 
@@ -39,7 +40,8 @@ intptr_t csock_unix_receive_message(int descriptor,
 }
 
 int csock_socketpair(int type, int ends[2]) {
-    return or_errno(socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends));
+    int result = or_errno(socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends));
+    return csock_new_pair(result, ends, 3);
 }
 
 // The peer
@@ -59,7 +61,7 @@ int csock_peer_process_descriptor(int descriptor) {
     int process = -1;
     socklen_t length = sizeof process;
     int result = or_errno(getsockopt(descriptor, SOL_SOCKET, SO_PEERPIDFD, &process, &length));
-    return result < 0 ? result : process;
+    return result < 0 ? result : new_descriptor(process);
 }
 
 int csock_peer_groups(int descriptor, uint32_t *groups, uint32_t capacity) {

@@ -1,12 +1,13 @@
 #define _GNU_SOURCE
 #include "waiting.h"
 #include "negated_errno.h"
+#include "new_descriptor.h"
 
 #include <sys/select.h>
 #include <sys/stat.h>
 #include <time.h>
 
-int csock_epoll_create(void) { return or_errno(epoll_create1(EPOLL_CLOEXEC)); }
+int csock_epoll_create(void) { return new_descriptor(or_errno(epoll_create1(EPOLL_CLOEXEC))); }
 
 int csock_epoll_control(int epoll, int operation, int descriptor, uint32_t events, uint64_t key) {
     struct epoll_event event = {.events = events, .data = {.u64 = key}};

@@ -14,6 +14,8 @@ package final class EventLoop: Sendable {
     private let group: ObjectIdentifier
     /// How the loop waits.
     let poller: any Poller
+    /// Whether it waits with select(2), which has room for few descriptors.
+    package var usesSelect: Bool { poller is SelectPoller }
     /// Ends the poller's wait from another thread.
     private let wakeup: Wakeup
     /// What other threads may touch, under its lock.

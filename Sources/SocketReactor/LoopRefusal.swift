@@ -6,6 +6,11 @@ package struct LoopRefusal: Error, Hashable, Sendable {
     package let call: String
     package let errno: Errno
 
+    package init(call: String, errno: Errno) {
+        self.call = call
+        self.errno = errno
+    }
+
     /// Whether the system does not have or allow the call; otherwise it lacks something now.
     package var isForGood: Bool {
         errno.isRefusal

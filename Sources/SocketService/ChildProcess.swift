@@ -8,6 +8,9 @@ final class ChildProcess: Sendable {
     enum Event: Hashable, Sendable {
         /// It reported that it is ready, for the first time.
         case ready
+        /// Another process said for it that it is ready, for the first time. That does not count:
+        /// the process that is started is the one that is asked to leave.
+        case unheard(from: CInt)
         /// It has ended, and is no zombie any more. The last event.
         case ended(ProcessEnd)
     }
@@ -28,15 +31,12 @@ final class ChildProcess: Sendable {
         }
     }
 
-    /// The process's number.
-    let number: CInt
-    /// Readable when the process has ended.
-    private let pidfd: WatchedDescriptor
+    private let child: Child
 
-    private init(number: CInt, pidfd: WatchedDescriptor) {
-        self.number = number
-        self.pidfd = pidfd
-    }
+    private init(_ child: Child) { self.child = child }
+
+    /// The process's number.
+    var number: CInt { child.number }
 
     /// Starts a program with sockets to inherit, and a socket to notify.
     ///
@@ -74,32 +74,29 @@ final class ChildProcess: Sendable {
         var program = program
         let notify: (descriptor: CInt, name: String)
         do throws(Errno) { notify = try openNotifySocket() } catch {
-            throw SocketError(.startProcess, error)
+            throw SocketError(.startProcess, error, reason: "the socket for its messages")
         }
         let messages = try WatchedDescriptor(owning: notify.descriptor, on: group)
         program.environment[role.notifyVariable] = notify.name
         defer { for descriptor in program.descriptors { closeDescriptor(descriptor) } }
-        let process: ChildProcess
+        let child: Child
         do throws(SocketError) {
             try pass(sockets, to: &program, role)
-            process = try watch(start(program), on: group)
+            child = try Child(watching: start(program), on: group)
         } catch {
             messages.close()
             throw error
         }
-        let number = process.number
-        let pidfd = process.pidfd
         let listening = Task.detached(executorPreference: group.taskExecutor) {
-            await waitUntilReady(messages, of: number) { report(.ready) }
+            await waitUntilReady(messages, of: child.number, report)
         }
         Task.detached(executorPreference: group.taskExecutor) {
-            let end = await waitForEnd(of: pidfd, number)
-            pidfd.close()
+            let end = await child.ended()
             messages.close()
             await listening.value
             report(.ended(end))
         }
-        return process
+        return ChildProcess(child)
     }
 
     /// Duplicates the sockets, and tells the program of them by the `LISTEN_FDS` protocol.
@@ -126,73 +123,41 @@ final class ChildProcess: Sendable {
     }
 
     private static func start(_ program: ProgramStart) throws(SocketError) -> CInt {
-        do throws(Errno) {
+        do throws(StartFailure) {
             return try SocketSystem.start(program)
         } catch {
-            throw SocketError(.startProcess, error, reason: "\(program.path): \(error)")
+            var reason = error.isOfProgram ? program.path : "\(error.call)(2)"
+            if !error.isOfProgram, error.errno == .again { reason += ": " + SocketError.noThread }
+            throw SocketError(.startProcess, error.errno, reason: reason)
         }
     }
 
-    private static func watch(
-        _ number: CInt,
-        on group: EventLoopGroup
-    ) throws(SocketError) -> ChildProcess {
-        do throws(SocketError) {
-            let pidfd: CInt
-            do throws(Errno) { pidfd = try openProcess(number).release() } catch {
-                throw SocketError(.startProcess, error)
-            }
-            return ChildProcess(
-                number: number,
-                pidfd: try WatchedDescriptor(owning: pidfd, on: group)
-            )
-        } catch {
-            // Otherwise its end would go unnoticed.
-            killChild(number)
-            throw error
-        }
-    }
-
-    /// Sends a signal; if the process has ended already, that is not an error.
-    func send(_ signal: SignalNumber) {
-        try? pidfd.use { try sendSignal(signal, toProcessOf: $0) }
-    }
+    /// Sends a signal. If the process has ended already, that is not an error.
+    func send(_ signal: SignalNumber) throws(Errno) { try child.send(signal) }
 }
 
 // MARK: - What children make known
 
 extension ChildProcess {
-    /// Waits until the process has ended, and reaps it.
-    private static func waitForEnd(of pidfd: WatchedDescriptor, _ number: CInt) async -> ProcessEnd
-    {
-        while (try? await pidfd.readable()) != nil {
-            do {
-                if let end = try pidfd.use({ try reapProcess($0) }) { return end }
-            } catch {
-                break
-            }
-        }
-        // The loop is never shut down, so this cannot happen; but if it did, the child's end would
-        // go unnoticed.
-        killChild(number)
-        return .unknown
-    }
-
     /// Receives a process's messages until it has ended. It goes on after the process is ready,
-    /// because a queue without a reader fills up one day. Reports readiness once.
+    /// because a queue without a reader fills up one day.
     private static func waitUntilReady(
         _ messages: WatchedDescriptor,
         of number: CInt,
-        _ report: () -> Void
+        _ report: (Event) -> Void
     ) async {
         var isReady = false
+        var hasStranger = false
         while (try? await messages.readable()) != nil {
             let message = try? messages.use { try receiveNotification($0) }
-            if !isReady, let message, message.process == number,
-                message.lines.contains("READY=1")
-            {
-                isReady = true
-                report()
+            if let message, message.lines.contains("READY=1") {
+                if message.process == number, !isReady {
+                    isReady = true
+                    report(.ready)
+                } else if message.process != number, !hasStranger {
+                    hasStranger = true
+                    report(.unheard(from: message.process))
+                }
             }
             // A process that sends without end must not occupy the loop.
             await Task.yield()

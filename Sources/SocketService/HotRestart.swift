@@ -24,13 +24,17 @@ internal import Synchronization
 /// one socket until either version accepts it. No client is refused, and none is lost when the old
 /// version closes its sockets.
 ///
+/// The old version ends then, so whoever started it must take the new version for the service.
+/// systemd does, with `NotifyAccess=all`. Process 1 of a container cannot be replaced so, nor a
+/// worker of `WorkerProcesses`: replace workers (SIGHUP) there.
+///
 /// After a success the service belongs to the new version. The old one must not tell the service
 /// manager that it is stopping: with `NotifyAccess=all` that would be taken for the whole service.
 public final class HotRestart: Sendable {
     /// How the new version is started.
     public struct Options: Sendable {
-        /// The path of the new version; nil for the file that this process was started from, in its
-        /// state when the restart begins.
+        /// The path of the new version; nil for the path by which this process was started, and
+        /// what is there when the restart begins.
         public var executable: String?
 
         /// Its arguments, without its name; nil for those of this process.
@@ -67,17 +71,22 @@ public final class HotRestart: Sendable {
     private let path: String
     /// The right to restart, which only one restart at a time has.
     private let claim: Claim
+    /// This process's number.
+    private let process: CInt
 
-    /// Prepares restarts: the path of this program is looked up now.
+    /// Prepares restarts. Without `Options.executable` the new version is started by the path by
+    /// which this program was started, with its symbolic links as they were named. So a deployment
+    /// may change a link or replace the file.
     ///
     /// - Parameter options: How the new version is started.
     public convenience init(options: Options = Options()) {
         self.init(options: options, claim: .ofThisProcess)
     }
 
-    init(options: Options, claim: Claim) {
+    init(options: Options, claim: Claim, process: CInt = currentProcess) {
         self.options = options
         self.claim = claim
+        self.process = process
         path = options.executable ?? executablePath ?? CommandLine.arguments.first ?? ""
     }
 
@@ -96,12 +105,14 @@ public final class HotRestart: Sendable {
     /// - Throws: `SocketError` with the operation `.hotRestart`: `.busy` while another restart of
     ///   this process is in progress or after one has succeeded; `.timedOut` if the new version was
     ///   not ready in time, which includes the time of a surrounding `withTimeout`, and was killed;
-    ///   `.processFailed` if it ended before it was ready. With the operation `.startProcess` if it
-    ///   could not be started. `CancellationError` if the task was cancelled. This process then has
-    ///   everything as before, and may try again.
+    ///   `.processFailed` if it ended before it was ready; `.notSupported` if this process is
+    ///   number 1, with which all others of its namespace end, or a worker of `WorkerProcesses`.
+    ///   With the operation `.startProcess` if it could not be started. `CancellationError` if the
+    ///   task was cancelled. This process then has everything as before, and may try again.
     @discardableResult
     public func start(passing sockets: [SharedSocket]) async throws -> CInt {
         try Task.checkCancellation()
+        try checkPlace()
         guard claim.take() else {
             throw SocketError(.hotRestart, code: .busy, reason: "one is under way already")
         }
@@ -111,6 +122,21 @@ public final class HotRestart: Sendable {
             claim.giveBack()
             throw error
         }
+    }
+
+    /// Fails if the end of this process would be taken for the end of the service.
+    private func checkPlace() throws(SocketError) {
+        let reason: String
+        if process == 1 {
+            reason =
+                "process 1 cannot be replaced: the kernel ends all others of the container "
+                + "with it; WorkerProcesses can replace its workers there"
+        } else if WorkerProcesses.isWorker {
+            reason = "a worker is replaced by its supervisor, with SIGHUP"
+        } else {
+            return
+        }
+        throw SocketError(.hotRestart, code: .notSupported, reason: reason)
     }
 
     private func run(_ sockets: [SharedSocket]) async throws -> CInt {
@@ -144,20 +170,28 @@ public final class HotRestart: Sendable {
         _ patience: Patience
     ) async throws -> CInt {
         var reason: Reason?
+        var stranger: CInt?
         for await event in events {
             switch event {
             // A process that is being killed has not taken over.
             case .process(.ready) where reason == nil: return process.number
             case .process(.ready): break
+            case .process(.unheard(let other)): stranger = other
             case .process(.ended(let how)):
                 switch reason {
                 case nil: throw ended(how)
-                case .late?: throw patience.error
+                case .late?: throw patience.error(stranger)
                 case .cancelled?: throw CancellationError()
                 }
             case .giveUp(let why):
                 if reason == nil { reason = why }
-                process.send(.kill)
+                do throws(Errno) { try process.send(.kill) } catch {
+                    throw SocketError(
+                        .hotRestart,
+                        error,
+                        reason: "process \(process.number) was given up and cannot be killed"
+                    )
+                }
             }
         }
         throw CancellationError()
@@ -215,18 +249,24 @@ extension HotRestart {
     /// The time that a new version may take.
     private struct Patience: Sendable {
         let end: MonotonicTime
-        let error: SocketError
+        private let reason: String
 
         init(_ readyWithin: Duration, _ deadline: Deadline?) {
             let own = MonotonicTime.now.advanced(by: readyWithin)
-            var reason = "the new version was not ready within \(readyWithin)"
             if let deadline, deadline.moment < own {
                 end = deadline.moment
                 reason = SocketError.deadlinePassed
             } else {
                 end = own
+                reason = "the new version was not ready within \(readyWithin)"
             }
-            error = SocketError(.hotRestart, code: .timedOut, reason: reason)
+        }
+
+        /// The error of a new version that was late, and of another process that said in its place
+        /// that it was ready.
+        func error(_ stranger: CInt?) -> SocketError {
+            let hint = stranger.map { "; " + Supervision.unheard($0) } ?? ""
+            return SocketError(.hotRestart, code: .timedOut, reason: reason + hint)
         }
     }
 }

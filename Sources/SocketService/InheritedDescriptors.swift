@@ -20,7 +20,32 @@ final class InheritedDescriptors: Sendable {
 
     /// The supervisor's process, if `WorkerProcesses` started this one.
     let supervisor: CInt?
-    private let descriptors: Mutex<[(name: String, number: CInt)]>
+    private let state: Mutex<State>
+
+    private struct State {
+        /// What was not taken.
+        var descriptors: [(name: String, number: CInt)]
+        /// The names of which something was taken.
+        var takenNames: Set<String> = []
+
+        /// The indices of the descriptors with a name, or of all for nil.
+        func indices(named name: String?) -> [Int] {
+            descriptors.indices.filter { name == nil || descriptors[$0].name == name }
+        }
+
+        mutating func take(at index: Int) -> CInt {
+            let (name, number) = descriptors.remove(at: index)
+            takenNames.insert(name)
+            return number
+        }
+
+        /// Whether something with a name was taken, so that there is no mistake if the rest is of
+        /// other kinds.
+        func hasTaken(_ name: String?) -> Bool {
+            name.map(takenNames.contains) ?? !takenNames.isEmpty
+        }
+    }
+
     /// The claims of files that come with descriptors.
     private let files: [CInt: String]
     /// Decides whether these files are ours.
@@ -31,7 +56,7 @@ final class InheritedDescriptors: Sendable {
         files: [CInt: String] = [:],
         supervisor: CInt? = nil
     ) {
-        self.descriptors = Mutex(descriptors)
+        state = Mutex(State(descriptors: descriptors))
         self.files = files
         self.supervisor = supervisor
         handover = Handover()
@@ -109,49 +134,69 @@ final class InheritedDescriptors: Sendable {
         return SocketFile(path: path, identity: identity, removesOnClose: true, after: handover)
     }
 
-    /// Takes out the descriptors with a name, or all for nil, that pass a check.
+    /// Takes out the descriptors with a name, or of all for nil, that pass a check. The others
+    /// stay: sockets of several kinds may have one name.
     ///
-    /// - Throws: The check's error; then all stay.
+    /// - Throws: The check's first error if nothing with the name passes, now or before.
     func take<Failure: Error>(
         named name: String?,
         checking check: (CInt) throws(Failure) -> Void
     ) throws(Failure) -> [CInt] {
-        let result = descriptors.withLock { descriptors -> Result<[CInt], Failure> in
-            let matching = descriptors.filter { name == nil || $0.name == name }.map(\.number)
-            do throws(Failure) {
-                for number in matching { try check(number) }
-            } catch {
-                return .failure(error)
+        let result = state.withLock { state -> Result<[CInt], Failure> in
+            var fitting: [Int] = []
+            var failure: Failure?
+            for index in state.indices(named: name) {
+                do throws(Failure) {
+                    try check(state.descriptors[index].number)
+                    fitting.append(index)
+                } catch {
+                    failure = failure ?? error
+                }
             }
-            descriptors.removeAll { matching.contains($0.number) }
-            return .success(matching)
+            if fitting.isEmpty, let failure, !state.hasTaken(name) { return .failure(failure) }
+            // From the end, so that the other indices stay right.
+            return .success(fitting.reversed().map { state.take(at: $0) }.reversed())
         }
         return try result.get()
     }
 
-    /// Makes something from the first descriptor with a name; for nil, from the first that is left.
+    /// Makes something from the first descriptor with a name that it can be made from; for nil,
+    /// from the first of all.
     ///
     /// - Parameters:
     ///   - name: The name.
     ///   - make: Takes over the descriptor, unless it throws.
     /// - Returns: The result of `make`; nil if there is no such descriptor.
-    /// - Throws: The error of `make`, as an error of `.inherit`; then the descriptor stays.
+    /// - Throws: The first error of `make`, as an error of `.inherit`, if nothing with the name
+    ///   fits, now or before; then all descriptors stay.
     func takeFirst<Value>(
         named name: String?,
         _ make: (CInt) throws(SocketError) -> Value
     ) throws(SocketError) -> Value? {
-        let result = descriptors.withLock { descriptors -> Result<Value?, SocketError> in
-            guard let index = descriptors.firstIndex(where: { name == nil || $0.name == name })
-            else { return .success(nil) }
-            do throws(SocketError) {
-                let value = try make(descriptors[index].number)
-                descriptors.remove(at: index)
-                return .success(value)
-            } catch {
-                return .failure(error.during(.inherit))
+        let result = state.withLock { state -> Result<Value?, SocketError> in
+            var failure: SocketError?
+            for index in state.indices(named: name) {
+                do throws(SocketError) {
+                    let value = try make(state.descriptors[index].number)
+                    _ = state.take(at: index)
+                    return .success(value)
+                } catch {
+                    failure = failure ?? error.during(.inherit)
+                    if !error.isAboutKind { break }
+                }
             }
+            guard let failure else { return .success(nil) }
+            return failure.isAboutKind && state.hasTaken(name) ? .success(nil) : .failure(failure)
         }
         return try result.get()
+    }
+}
+
+extension SocketError {
+    /// Whether a descriptor was refused because it is something else.
+    fileprivate var isAboutKind: Bool {
+        [.invalidArgument, .wrongAddressFamily, .notASocket, .notSupported, .badDescriptor]
+            .contains(code)
     }
 }
 

@@ -7,7 +7,8 @@ extension UnixListener: Inheritable {
     /// Takes over a listening Unix stream socket from the process that started the program, by the
     /// `LISTEN_FDS` protocol; see `TCPListener.inherited(named:on:)`.
     ///
-    /// If several sockets have the name, each call takes the next one.
+    /// If several sockets have the name, each call takes the next one of this kind; those of other
+    /// kinds stay.
     ///
     /// The file of a path belongs to the process that bound it: `close()` does not remove it. There
     /// is one exception: an earlier version of the program (`HotRestart`) leaves the file to this
@@ -18,9 +19,10 @@ extension UnixListener: Inheritable {
     ///   - receivesDescriptors: Whether the connections receive descriptors that their peers pass.
     ///   - group: The loops that the listener and its connections join.
     /// - Returns: The listener; nil if no such socket was passed, or all were taken before.
-    /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is not a listening stream
-    ///   socket, `.wrongAddressFamily` for one that is not a Unix socket. The descriptor then stays
-    ///   open, and may be taken as something else.
+    /// - Throws: `SocketError` if nothing with the name fits, and nothing was taken before:
+    ///   `.invalidArgument` for a descriptor that is not a listening stream
+    ///   socket, `.wrongAddressFamily` for one that is not a Unix socket. They stay open, and
+    ///   may be taken as something else.
     public static func inherited(
         named name: String? = nil,
         receivesDescriptors: Bool = false,
@@ -41,7 +43,8 @@ extension UnixPacketListener: Inheritable {
     /// Takes over a listening Unix packet socket from the process that started the program, by the
     /// `LISTEN_FDS` protocol; see `TCPListener.inherited(named:on:)`.
     ///
-    /// If several sockets have the name, each call takes the next one.
+    /// If several sockets have the name, each call takes the next one of this kind; those of other
+    /// kinds stay.
     ///
     /// The file of a path belongs to the process that bound it: `close()` does not remove it. There
     /// is one exception: an earlier version of the program (`HotRestart`) leaves the file to this
@@ -51,9 +54,10 @@ extension UnixPacketListener: Inheritable {
     ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil for the first that is left.
     ///   - group: The loops that the listener and its connections join.
     /// - Returns: The listener; nil if no such socket was passed, or all were taken before.
-    /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is not a listening packet
-    ///   socket, `.wrongAddressFamily` for one that is not a Unix socket. The descriptor then stays
-    ///   open, and may be taken as something else.
+    /// - Throws: `SocketError` if nothing with the name fits, and nothing was taken before:
+    ///   `.invalidArgument` for a descriptor that is not a listening packet
+    ///   socket, `.wrongAddressFamily` for one that is not a Unix socket. They stay open, and
+    ///   may be taken as something else.
     public static func inherited(
         named name: String? = nil,
         on group: EventLoopGroup = .shared
@@ -66,14 +70,16 @@ extension UDPSocket: Inheritable {
     /// Takes over a UDP socket from the process that started the program, by the
     /// `LISTEN_FDS` protocol; see `TCPListener.inherited(named:on:)`.
     ///
-    /// If several sockets have the name, each call takes the next one.
+    /// If several sockets have the name, each call takes the next one of this kind; those of other
+    /// kinds stay.
     ///
     /// - Parameters:
     ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil for the first that is left.
     ///   - group: The loops that the socket joins.
     /// - Returns: The socket; nil if no such socket was passed, or all were taken before.
-    /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is not a datagram
-    ///   socket, `.wrongAddressFamily` for one that is not UDP. The descriptor then stays open, and
+    /// - Throws: `SocketError` if nothing with the name fits, and nothing was taken before:
+    ///   `.invalidArgument` for a descriptor that is not a datagram
+    ///   socket, `.wrongAddressFamily` for one that is not UDP. They stay open, and
     ///   may be taken as something else.
     public static func inherited(
         named name: String? = nil,
@@ -87,7 +93,8 @@ extension UnixDatagramSocket: Inheritable {
     /// Takes over a Unix datagram socket from the process that started the program, by the
     /// `LISTEN_FDS` protocol; see `TCPListener.inherited(named:on:)`.
     ///
-    /// If several sockets have the name, each call takes the next one.
+    /// If several sockets have the name, each call takes the next one of this kind; those of other
+    /// kinds stay.
     ///
     /// The file of a path belongs to the process that bound it: `close()` does not remove it. There
     /// is one exception: an earlier version of the program (`HotRestart`) leaves the file to this
@@ -97,9 +104,10 @@ extension UnixDatagramSocket: Inheritable {
     ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil for the first that is left.
     ///   - group: The loops that the socket joins.
     /// - Returns: The socket; nil if no such socket was passed, or all were taken before.
-    /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is not a datagram socket,
-    ///   `.wrongAddressFamily` for one that is not a Unix socket. The descriptor then stays open,
-    ///   and may be taken as something else.
+    /// - Throws: `SocketError` if nothing with the name fits, and nothing was taken before:
+    ///   `.invalidArgument` for a descriptor that is not a datagram socket,
+    ///   `.wrongAddressFamily` for one that is not a Unix socket. They stay open, and may
+    ///   be taken as something else.
     public static func inherited(
         named name: String? = nil,
         on group: EventLoopGroup = .shared

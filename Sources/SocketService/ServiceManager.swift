@@ -34,7 +34,7 @@ public enum ServiceManager {
         public static var watchdog: Message { Message("WATCHDOG=1", isFleeting: true) }
         /// The program's state, in a few words; line feeds become spaces.
         public static func status(_ text: String) -> Message {
-            let line = "STATUS=" + String(text.map { $0.isNewline ? " " : $0 })
+            let line = "STATUS=" + String(text.map { $0.isNewline ? " " : $0 }).printable()
             return Message(line, isFleeting: true)
         }
         /// The service's main process is another one from now on.

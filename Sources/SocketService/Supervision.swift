@@ -25,6 +25,10 @@ struct Supervision: Hashable, Sendable {
         case notStarted(worker: Int, String)
         /// A worker reported that it is ready.
         case ready(worker: Int)
+        /// Another process reported for a worker that it is ready.
+        case unheard(worker: Int, from: CInt)
+        /// A signal could not be sent.
+        case notSent(SignalNumber, worker: Int, String)
         /// A worker's process has ended.
         case ended(worker: Int, ProcessEnd)
         /// The time of `Output.wake` has passed.
@@ -33,6 +37,8 @@ struct Supervision: Hashable, Sendable {
         case replaceAll
         /// All workers are to end.
         case stop
+        /// All workers are to end, and sooner than `stop` lets them.
+        case hurry
     }
 
     /// The action that is due after some time.
@@ -51,7 +57,8 @@ struct Supervision: Hashable, Sendable {
     enum Output: Hashable, Sendable {
         /// Start a process; `started` or `notStarted` follows.
         case start(worker: Int)
-        case send(SignalNumber, worker: Int)
+        /// Send a signal, and tell the user if it was sent; `notSent` follows if it was not.
+        case send(SignalNumber, worker: Int, WorkerEvent)
         case wake(Alarm, after: Duration)
         /// Give up the shared sockets.
         case closeSockets
@@ -77,9 +84,30 @@ struct Supervision: Hashable, Sendable {
         var phase = Phase.launching
         /// Whether it has lived long enough to count as successfully started.
         var isOld = false
+        /// Another process that reported in its place that it is ready.
+        var stranger: CInt?
+        /// Whether it was asked a second time to leave.
+        var isHurried = false
+        /// The reason why it is killed.
+        var fault: Fault?
 
         /// Whether its start was a success.
         var isProven: Bool { isOld && (phase == .serving || phase == .leaving) }
+    }
+
+    /// A reason to kill a worker.
+    private enum Fault {
+        case notReady, notFinished, hurried
+
+        func text(_ worker: Worker) -> String {
+            switch self {
+            case .notReady:
+                "it was not ready in time"
+                    + (worker.stranger.map { "; " + Supervision.unheard($0) } ?? "")
+            case .notFinished: "it did not finish in time"
+            case .hurried: "it was asked three times"
+            }
+        }
     }
 
     private struct Slot: Hashable {
@@ -150,13 +178,13 @@ struct Supervision: Hashable, Sendable {
                 replace(worker, lost, "it could not be started: \(why)", &outputs)
             }
         case .ready(let worker): becameReady(worker, &outputs)
-        case .ended(let worker, let how):
-            guard let lost = workers.removeValue(forKey: worker) else { break }
-            outputs.append(.report(WorkerEvent(.ended, lost.process, how.text)))
-            replace(worker, lost, how.text, &outputs)
+        case .unheard(let worker, let other): unheard(worker, other, &outputs)
+        case .notSent(let signal, let worker, let why): notSent(signal, worker, why, &outputs)
+        case .ended(let worker, let how): ended(worker, how, &outputs)
         case .due(let alarm): due(alarm, &outputs)
         case .replaceAll: replaceAll(&outputs)
         case .stop: stop(&outputs)
+        case .hurry: hurry(&outputs)
         }
         return outputs
     }
@@ -166,13 +194,11 @@ struct Supervision: Hashable, Sendable {
         case .start(let slot):
             if !isStopping, slots[slot].current == nil { fill(slot, &outputs) }
         case .ready(let worker):
-            if workers[worker]?.phase == .starting {
-                kill(worker, "it was not ready in time", &outputs)
-            }
+            if workers[worker]?.phase == .starting { kill(worker, .notReady, &outputs) }
         case .proven(let worker):
             workers[worker]?.isOld = true
             prove(worker)
-        case .gone(let worker): kill(worker, "it did not finish in time", &outputs)
+        case .gone(let worker): kill(worker, .notFinished, &outputs)
         }
     }
 }
@@ -225,6 +251,20 @@ extension Supervision {
         }
     }
 
+    private mutating func unheard(_ worker: Int, _ other: CInt, _ outputs: inout [Output]) {
+        guard let phase = workers[worker]?.phase, phase == .launching || phase == .starting else {
+            return
+        }
+        workers[worker]?.stranger = other
+        let process = workers[worker]?.process
+        outputs.append(.report(WorkerEvent(.unheard, process, Self.unheard(other))))
+    }
+
+    /// The reason why a process was not heard.
+    static func unheard(_ other: CInt) -> String {
+        "process \(other) said READY=1 in its place; a script must start its program with exec"
+    }
+
     private func isServing(_ worker: Int?) -> Bool {
         worker.flatMap { workers[$0] }?.phase == .serving
     }
@@ -238,6 +278,15 @@ extension Supervision {
 // MARK: - Ending
 
 extension Supervision {
+    private mutating func ended(_ worker: Int, _ how: ProcessEnd, _ outputs: inout [Output]) {
+        guard let lost = workers.removeValue(forKey: worker) else { return }
+        // The signal alone would be the end of the story, and not its reason.
+        let fault = how == .killed(.kill) ? lost.fault : nil
+        let text = how.text + (fault.map { ": " + $0.text(lost) } ?? "")
+        outputs.append(.report(WorkerEvent(.ended, lost.process, text)))
+        replace(worker, lost, text, &outputs)
+    }
+
     /// Replaces the worker of a slot that is gone.
     private mutating func replace(
         _ id: Int,
@@ -315,8 +364,8 @@ extension Supervision {
     }
 
     private func askToLeave(_ id: Int, _ outputs: inout [Output]) {
-        outputs.append(.report(WorkerEvent(.leaving, workers[id]?.process)))
-        outputs.append(.send(.terminate, worker: id))
+        let event = WorkerEvent(.leaving, workers[id]?.process)
+        outputs.append(.send(.terminate, worker: id, event))
         outputs.append(.wake(.gone(worker: id), after: rules.drain))
     }
 
@@ -332,9 +381,43 @@ extension Supervision {
         for id in workers.keys.sorted() { leave(id, &outputs) }
     }
 
-    private func kill(_ id: Int, _ why: String, _ outputs: inout [Output]) {
+    /// The first time workers learn that they are to leave at once, the next time they are killed.
+    private mutating func hurry(_ outputs: inout [Output]) {
+        guard isStopping else { return stop(&outputs) }
+        for id in workers.keys.sorted() {
+            guard let worker = workers[id], let process = worker.process else { continue }
+            if worker.isHurried {
+                kill(id, .hurried, &outputs)
+            } else {
+                workers[id]?.isHurried = true
+                let event = WorkerEvent(.leaving, process, "at once")
+                outputs.append(.send(.terminate, worker: id, event))
+            }
+        }
+    }
+
+    private mutating func kill(_ id: Int, _ fault: Fault, _ outputs: inout [Output]) {
+        guard let worker = workers[id], let process = worker.process else { return }
+        workers[id]?.fault = fault
+        let event = WorkerEvent(.killed, process, fault.text(worker))
+        outputs.append(.send(.kill, worker: id, event))
+    }
+
+    /// A worker that cannot be killed is left to itself, because nobody can wait for its end.
+    private mutating func notSent(
+        _ signal: SignalNumber,
+        _ id: Int,
+        _ why: String,
+        _ outputs: inout [Output]
+    ) {
         guard let worker = workers[id] else { return }
-        outputs.append(.report(WorkerEvent(.killed, worker.process, why)))
-        outputs.append(.send(.kill, worker: id))
+        let reason = "\(signal.name) could not be sent: \(why)"
+        outputs.append(.report(WorkerEvent(.unreachable, worker.process, reason)))
+        guard signal == .kill else { return }
+        workers[id] = nil
+        if isStopping, failure == nil {
+            failure = "worker \(worker.process ?? 0) is left behind: \(reason)"
+        }
+        replace(id, worker, reason, &outputs)
     }
 }

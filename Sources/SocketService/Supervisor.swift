@@ -39,7 +39,13 @@ struct Supervisor {
         for output in supervision.handle(input) {
             switch output {
             case .start(let worker): await handle(await start(worker), &timers)
-            case .send(let signal, let worker): processes[worker]?.send(signal)
+            case .send(let signal, let worker, let event):
+                do throws(Errno) {
+                    try processes[worker]?.send(signal)
+                    owner.options.event(event)
+                } catch {
+                    await handle(.notSent(signal, worker: worker, "\(error)"), &timers)
+                }
             case .wake(let alarm, let delay):
                 let mailbox = mailbox
                 timers.addTask {
@@ -63,6 +69,7 @@ struct Supervisor {
             ) { event in
                 switch event {
                 case .ready: mailbox.yield(.ready(worker: worker))
+                case .unheard(let other): mailbox.yield(.unheard(worker: worker, from: other))
                 case .ended(let how): mailbox.yield(.ended(worker: worker, how))
                 }
             }

@@ -14,18 +14,19 @@ extension TCPListener {
     /// `LISTEN_PID`. The first use of anything inherited removes the variables. So it belongs to
     /// the beginning of a program, before other threads read the environment.
     ///
-    /// All sockets with the name become one listener: those at one address are spread over the
-    /// loops like the shards of `ListenOptions`. If there is one for each loop, a connection stays
-    /// on the loop that accepts it, as with shards.
+    /// All TCP sockets with the name become one listener; sockets of other kinds with the same name
+    /// stay. Those at one address are spread over the loops like the shards of `ListenOptions`. If
+    /// there is one for each loop, a connection stays on the loop that accepts it, as with shards.
     ///
     /// - Parameters:
-    ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil takes all that are left. A
+    ///   - name: The name that the socket has in `LISTEN_FDNAMES`; nil takes all that fit. A
     ///     socket that was passed without a name is called `unknown`.
     ///   - group: The loops that the listener and its connections join.
     /// - Returns: The listener; nil if no such socket was passed, or it was taken before.
-    /// - Throws: `SocketError`: `.invalidArgument` for a descriptor that is not a listening stream
-    ///   socket, `.wrongAddressFamily` for one that is not TCP. The descriptors then stay open, and
-    ///   may be taken as something else. If the loops cannot take the sockets, these are closed.
+    /// - Throws: `SocketError` if nothing with the name fits, and nothing was taken before:
+    ///   `.invalidArgument` for a descriptor that is not a listening stream socket,
+    ///   `.wrongAddressFamily` for one that is not TCP. They stay open, and may be taken as
+    ///   something else. If the loops cannot take the sockets, these are closed.
     public static func inherited(
         named name: String? = nil,
         on group: EventLoopGroup = .shared
@@ -54,14 +55,13 @@ extension TCPListener {
 }
 
 extension InheritedDescriptors {
-    /// Takes out the descriptors with a name, or all for nil, each of which must be a listening TCP
-    /// socket.
+    /// Takes out the listening TCP sockets with a name, or all for nil.
     ///
     /// - Parameters:
     ///   - name: The name.
     ///   - prepare: Called with each socket.
     /// - Returns: The sockets; none if nothing was passed.
-    /// - Throws: `SocketError` if one is something else, or if `prepare` throws; then all stay.
+    /// - Throws: `SocketError` if there are descriptors with the name and none is such a socket.
     func takeTCPListeners(
         named name: String?,
         _ prepare: (CInt) throws(Errno) -> Void = { (_) throws(Errno) in }
@@ -77,7 +77,7 @@ extension InheritedDescriptors {
             throw SocketError(
                 .inherit,
                 error,
-                reason: "\(name ?? "what was passed") is no listening TCP socket: \(error)"
+                reason: "\(name ?? "what was passed") is no listening TCP socket"
             )
         }
     }

@@ -10,12 +10,17 @@ public struct WorkerEvent: Hashable, Sendable, CustomStringConvertible {
         public static let started = Kind("started")
         /// The worker serves.
         public static let ready = Kind("ready")
+        /// Another process reported for the worker that it is ready, which does not count; `detail`
+        /// says which.
+        public static let unheard = Kind("was not heard")
         /// The worker was asked to finish.
         public static let leaving = Kind("leaving")
         /// The worker has ended; `detail` says how.
         public static let ended = Kind("ended")
         /// The worker is killed, because it was not ready or did not finish in time.
         public static let killed = Kind("killed")
+        /// A signal could not be sent to the worker; `detail` says why.
+        public static let unreachable = Kind("cannot be signalled")
         /// A worker could not be started; `detail` says why.
         public static let failed = Kind("failed to start")
     }

@@ -30,8 +30,8 @@ public final class WorkerProcesses: Sendable {
     let sockets: [SharedSocket]
     /// The options of the workers.
     let options: WorkerOptions
-    /// The program to run. The path of its file is found once, at the beginning, because the file
-    /// may be replaced.
+    /// The program to run, by the path by which this process was started: the file, or a link on
+    /// the way, may be replaced.
     let program: ProgramStart
     /// The mailbox of `run`, while it runs.
     private let mailbox = Mutex<Mailbox?>(nil)
@@ -75,14 +75,19 @@ public final class WorkerProcesses: Sendable {
             arguments: [name] + (options.arguments ?? Array(own.dropFirst())),
             environment: environment
         )
+        program.hasOwnGroup = true
         program.signalAtParentsEnd = .terminate
         self.program = program
     }
 
     /// Runs the workers until the task is cancelled, or SIGTERM or SIGINT comes. Then all workers
-    /// get SIGTERM, and a worker that has not ended after `options.drain` is killed. SIGHUP
+    /// get SIGTERM, and a worker that has not ended after `options.drain` is killed. A second
+    /// SIGTERM or SIGINT sends the workers another SIGTERM, and a third one kills them. SIGHUP
     /// replaces the workers one by one: each is asked to finish when its successor is ready. If a
     /// successor fails, the workers that were not replaced yet serve on.
+    ///
+    /// The workers are process groups of their own. So what a terminal or a shell sends to the
+    /// group of this process (Control-C, the hang-up) reaches this process alone.
     ///
     /// The shared sockets are closed when the workers begin to leave. So new clients are refused as
     /// soon as the last worker has closed its own; the same object cannot run again. A listener
@@ -96,9 +101,13 @@ public final class WorkerProcesses: Sendable {
     ///   failed to start too often (see `WorkerOptions.failedStarts`), `.busy` if the workers
     ///   already run, `.timedOut` if the time of a surrounding `withTimeout` has run out (the
     ///   workers finish first, as when the task is cancelled), and the system's error if the loop
-    ///   that waits for processes cannot start. When it throws or returns, no worker is left.
+    ///   that waits for processes, or the thread that waits for signals, cannot start. When it
+    ///   throws or returns, no worker is left, except one that the system does not let this process
+    ///   kill, which the error then names.
     public func run() async throws(SocketError) {
         let group = try ChildLoop.shared.group(for: .supervise)
+        let signals = Signal.notifications(of: .terminate, .interrupt, .hangup)
+        if let failure = signals.failure { throw failure.during(.supervise) }
         let (inputs, continuation) = AsyncStream.makeStream(of: Supervision.Input.self)
         let isFirst = mailbox.withLock { mailbox in
             if mailbox != nil { return false }
@@ -107,7 +116,7 @@ public final class WorkerProcesses: Sendable {
         }
         guard isFirst else { throw SocketError(.supervise, code: .busy) }
         defer { mailbox.withLock { $0 = nil } }
-        let helpers = commands(until: Deadline.current?.moment, on: group)
+        let helpers = commands(signals, until: Deadline.current?.moment, on: group)
         defer { for helper in helpers { helper.cancel() } }
         // Not a child task, and detached from a deadline: after a cancellation or a deadline there
         // are still workers to wait for.
@@ -128,13 +137,20 @@ public final class WorkerProcesses: Sendable {
 
     /// Carries out the commands of signals and of a deadline, until these tasks are cancelled.
     private func commands(
+        _ notifications: SignalNotifications,
         until deadline: MonotonicTime?,
         on group: EventLoopGroup
     ) -> [Task<Void, Never>] {
-        let notifications = Signal.notifications(of: .terminate, .interrupt, .hangup)
         let signals = Task.detached(executorPreference: group.taskExecutor) { [self] in
+            var requests = RepeatedRequest()
             for await signal in notifications {
-                if signal == .hangup { replaceAll() } else { stop() }
+                if signal == .hangup {
+                    replaceAll()
+                } else {
+                    let isFirst = requests.isFirst
+                    guard requests.isAnother() else { continue }
+                    if isFirst { stop() } else { yield(.hurry) }
+                }
             }
         }
         guard let deadline else { return [signals] }
@@ -154,8 +170,10 @@ public final class WorkerProcesses: Sendable {
     }
 
     /// Replaces the workers one by one, as SIGHUP does; returns at once.
-    public func replaceAll() {
+    public func replaceAll() { yield(.replaceAll) }
+
+    private func yield(_ input: Supervision.Input) {
         let inputs = mailbox.withLock { $0?.inputs }
-        inputs?.yield(.replaceAll)
+        inputs?.yield(input)
     }
 }

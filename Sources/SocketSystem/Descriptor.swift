@@ -2,7 +2,9 @@ internal import CSocketSystem
 
 /// A file descriptor with one owner. It is closed once: when the value's life ends.
 ///
-/// Everything that is made by this module is close-on-exec and non-blocking from birth.
+/// Everything that is made by this module is close-on-exec and non-blocking from birth, and has
+/// none of the numbers 0 to 2: a program that runs without its standard output must not print into
+/// a socket.
 package struct Descriptor: ~Copyable, Sendable {
     /// The number, non-negative.
     package let rawValue: CInt
@@ -23,6 +25,14 @@ package struct Descriptor: ~Copyable, Sendable {
 /// Another descriptor of the same open file, close-on-exec, `fcntl(F_DUPFD_CLOEXEC)`.
 package func duplicateDescriptor(_ descriptor: CInt) throws(Errno) -> Descriptor {
     Descriptor(owning: try check(csock_duplicate(descriptor)))
+}
+
+/// The descriptor itself, unless it is 0, 1 or 2: those are moved, `fcntl(F_DUPFD_CLOEXEC)`. Nil if
+/// it cannot be; it is closed then.
+package func movedUp(_ descriptor: CInt) -> CInt? {
+    if descriptor > 2 { return descriptor }
+    let higher = csock_move_up(descriptor, 3)
+    return higher < 0 ? nil : higher
 }
 
 /// Closes a descriptor, close(2).

@@ -72,6 +72,7 @@ extension Errno {
     package static var protocolFamilyNotSupported: Errno { Errno(rawValue: EPFNOSUPPORT) }
     package static var notImplemented: Errno { Errno(rawValue: ENOSYS) }
     package static var noSuchFile: Errno { Errno(rawValue: ENOENT) }
+    package static var noSuchProcess: Errno { Errno(rawValue: ESRCH) }
     package static var noSuchDevice: Errno { Errno(rawValue: ENODEV) }
     package static var notConnected: Errno { Errno(rawValue: ENOTCONN) }
     package static var alreadyConnected: Errno { Errno(rawValue: EISCONN) }

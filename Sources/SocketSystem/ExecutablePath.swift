@@ -1,8 +1,16 @@
+internal import CSocketSystem
 internal import Glibc
 
-/// The path that this process was started from, readlink(2) of /proc/self/exe: the path of its file,
-/// or of the file that has replaced it.
+/// The path by which this process was started. It is absolute, and its symbolic links are as they
+/// were named, so it leads to the new version after a deployment has changed a link.
+///
+/// If no program is there, it is the path of this process's own file, or of the file that has
+/// replaced it; readlink(2) of /proc/self/exe.
 package var executablePath: String? {
+    // SAFETY: the text is made once, before main; the path is valid during the call.
+    if let started = unsafe csock_program_path(), unsafe access(started, X_OK) == 0 {
+        return unsafe String(cString: started)
+    }
     // SAFETY: the kernel writes at most `count` bytes.
     let link = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) {
         buffer -> String? in

@@ -8,6 +8,9 @@ package struct ProgramStart: Sendable {
     package var descriptors: [CInt]
     /// The environment variables that get the child's number.
     package var numberVariables: [String]
+    /// Whether the child gets a process group of its own. What a terminal or a shell sends to the
+    /// group of this process (Control-C, the hang-up) does not reach it then.
+    package var hasOwnGroup = false
     /// The signal that the child gets when the calling thread ends.
     package var signalAtParentsEnd: SignalNumber?
 

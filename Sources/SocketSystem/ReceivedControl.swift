@@ -16,9 +16,11 @@ package final class ReceivedControl: Sendable {
     /// Takes over control data and its descriptors, which nobody else will close.
     package init(_ bytes: [UInt8], isTruncated: Bool) {
         self.bytes = bytes
-        self.isTruncated = isTruncated
-        rights = Mutex(ControlMessage.rights(in: bytes.span))
-        process = Mutex(ControlMessage.processDescriptor(in: bytes.span))
+        let passed = ControlMessage.rights(in: bytes.span)
+        let moved = passed.compactMap(movedUp)
+        self.isTruncated = isTruncated || moved.count < passed.count
+        rights = Mutex(moved)
+        process = Mutex(ControlMessage.processDescriptor(in: bytes.span).flatMap(movedUp))
     }
 
     deinit {

@@ -11,6 +11,11 @@ package func watchSignal(_ signal: SignalNumber) throws(Errno) {
 /// Brings back the action that a signal had before it was watched, sigaction(2).
 package func unwatchSignal(_ signal: SignalNumber) { csock_signal_unwatch(signal.rawValue) }
 
+/// Whether a signal is ignored, or was so until it was watched, sigaction(2).
+package func isIgnored(_ signal: SignalNumber) -> Bool {
+    csock_signal_is_ignored(signal.rawValue) != 0
+}
+
 /// Unblocks exactly these signals, and faults, on the calling thread, pthread_sigmask(3).
 package func unblockOnly(_ signals: some Sequence<SignalNumber>) {
     csock_signal_unblock_only(

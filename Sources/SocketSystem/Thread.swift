@@ -22,6 +22,15 @@ package func startThread(
     try check(result)
 }
 
+/// Fails unless so many further threads can be had, all at once, pthread_create(3): starts them,
+/// and lets them end.
+///
+/// - Parameter count: The number of threads, positive.
+/// - Throws: EAGAIN if the system has no room for them.
+package func tryThreads(_ count: Int) throws(Errno) {
+    try check(csock_threads_try(CInt(clamping: count)))
+}
+
 private final class ThreadBody: Sendable {
     let run: @Sendable () -> Void
 

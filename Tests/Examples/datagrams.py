@@ -4,7 +4,9 @@ import os
 import re
 import signal
 import socket
+import struct
 import sys
+import time
 
 from kit import (
     Example, Program, check, check_failure, check_usage, compiled, port_of, run, sources
@@ -19,6 +21,12 @@ def foreign_programs():
         if program:
             found["C"] = [program]
         yield found
+
+
+def processor_time(program):
+    """The seconds that a program has run."""
+    fields = open(f"/proc/{program.pid}/stat").read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def udp_echo():
@@ -39,6 +47,14 @@ def udp_echo():
             good = all(peer.recv(100) == b"%d" % number for number, peer in enumerate(peers))
             check("each of 20 clients gets its own datagram back", good)
         check_failure(f"bind {address}: address already in use (EADDRINUSE)", "UDPEcho", address)
+        with contextlib.suppress(PermissionError):
+            with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP) as forger:
+                before = processor_time(server)
+                forged = struct.pack("!HHHH", port, port, 8 + 5, 0) + b"forge"
+                forger.sendto(forged, ("127.0.0.1", 0))
+                time.sleep(0.5)
+                used = processor_time(server) - before
+                check("UDPEcho does not answer itself", used < 0.2, f"{used} s")
         check("UDPEcho leaves on SIGTERM and exits 0", server.end() == 0)
     with Example("UDPEcho", "[::1]:0") as server:
         port = port_of(server.address())

@@ -12,6 +12,8 @@ import tempfile
 import threading
 import traceback
 
+# A script that a shell runs in the background has it ignored, and so would the examples.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sources = pathlib.Path(__file__).parent.parent / "Peers"
 # The folder of the executables.
 folder = pathlib.Path(sys.argv[1])

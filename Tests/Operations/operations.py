@@ -8,19 +8,26 @@ Python do what it does.
 """
 
 import contextlib
+import ctypes
+import errno
 import os
+import pty
 import re
 import resource
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 
-BINARIES = sys.argv[1] if len(sys.argv) > 1 else ".build/release"
+# A script that a shell runs in the background has it ignored, and so would the servers.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+BINARIES = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else ".build/release")
 CONNECTIONS = 32
 
 
@@ -608,6 +615,34 @@ def test_pipelining():
         assert server.terminate() == 0
 
 
+def test_slow_requests():
+    """Requests in pieces of any size, bodies among them; a head without end is refused."""
+    port = free_port()
+    body = b"x" * 300_000
+    one = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    with Server("HTTPHello", f"127.0.0.1:{port}") as server:
+        server.wait_for("listening on")
+        for size in (1, 7, 1000, 70_000, len(one) * 3):
+            text = one * 2 + b"HEAD / HTTP/1.1\nConnection: close\n\n"
+            if size == 1:
+                text = text[len(one) * 2 - 5000 :]
+                text = b"PUT / HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 5000\r\n\r\n" + text
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                for start in range(0, len(text), size):
+                    client.sendall(text[start : start + size])
+                answer = b""
+                while chunk := client.recv(65536):
+                    answer += chunk
+            count = 1 if size == 1 else 2
+            assert answer.count(b"Hello, world!\n") == count, (size, answer)
+            assert answer.count(b"HTTP/1.1 200 OK") == count + 1, (size, answer)
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            client.sendall(b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 4000)
+            assert client.recv(65536).startswith(b"HTTP/1.1 400")
+        assert server.terminate() == 0
+
+
 @needs("wrk")
 def test_descriptor_exhaustion():
     port = free_port()
@@ -636,6 +671,289 @@ def test_descriptor_exhaustion():
         errors = load.finish()
         assert errors["connect"] == errors["read"] == errors["write"] == 0, errors
         assert server.terminate() == 0
+
+
+def successor_of(server, count=1):
+    """The process that has taken over."""
+    server.wait_for("has taken over", count)
+    number = int(re.findall(r"process (\d+) has taken over", server.text)[-1])
+    server.others.add(number)
+    return number
+
+
+def test_deployment_by_link():
+    """A restart runs what a link leads to now, however the program was started by it."""
+    with tempfile.TemporaryDirectory() as directory:
+        for name in ("one", "two"):
+            os.mkdir(os.path.join(directory, name))
+            for program in ("HotRestart", "PreforkEcho"):
+                shutil.copy(os.path.join(BINARIES, program), os.path.join(directory, name))
+        link = os.path.join(directory, "now")
+
+        def deploy(name):
+            os.symlink(name, link + ".new")
+            os.replace(link + ".new", link)
+
+        here = f"cd {link} &&"
+        for start in (f"exec {link}/HotRestart", f"{here} exec ./HotRestart",
+                      f"cd {directory} && exec now/HotRestart",
+                      f"{here} PATH={link} && exec HotRestart"):
+            deploy("one")
+            prefix = ["sh", "-c", start + ' "$1"']
+            with Server("sh", f"127.0.0.1:{free_port()}", prefix=prefix) as server:
+                server.wait_for("listening on")
+                deploy("two")
+                server.process.send_signal(signal.SIGUSR2)
+                new = successor_of(server)
+                assert os.readlink(f"/proc/{new}/exe") == f"{directory}/two/HotRestart", start
+                assert server.process.wait(timeout=15) == 0
+                os.kill(new, signal.SIGTERM)
+                until("the new one has left", lambda: not is_alive(new))
+        deploy("one")
+        with Server(f"{link}/PreforkEcho", f"127.0.0.1:{free_port()}", "2") as server:
+            server.wait_for(r"worker \d+ ready", 2)
+            deploy("two")
+            server.process.send_signal(signal.SIGHUP)
+            server.wait_for("ended: exit status 0", 2)
+            files = {os.readlink(f"/proc/{worker}/exe") for worker in server.workers()}
+            assert files == {f"{directory}/two/PreforkEcho"}, files
+            assert server.terminate() == 0
+
+
+@needs("unshare")
+def test_first_process_of_container():
+    """Process 1 is not replaced: all others would end with it."""
+    prefix = ["unshare", "-rpf", "--mount-proc"]
+    if subprocess.run([*prefix, "true"], capture_output=True).returncode:
+        print("    no namespace of processes can be made: left out")
+        return
+    with Server("HTTPHello", f"127.0.0.1:{free_port()}", prefix=prefix) as server:
+        server.wait_for("listening on")
+        first = next(iter(server.workers()))
+        os.kill(first, signal.SIGUSR2)
+        server.wait_for("serving on: hot restart: process 1 cannot be replaced")
+        os.kill(first, signal.SIGTERM)
+        assert server.process.wait(timeout=15) == 0, server.text
+
+
+class Refused:
+    """A list of system calls that fail with an error number, as in a hardened unit; seccomp(2)."""
+
+    numbers = {"pidfd_send_signal": 424, "pidfd_open": 434, "close_range": 436,
+               "pipe2": 293 if os.uname().machine == "x86_64" else 59}
+
+    def __init__(self, *calls, error=errno.EPERM):
+        load, jump, give = 0x20, 0x15, 0x06  # struct sock_filter: code, yes, no, value
+        code = [struct.pack("HBBI", load, 0, 0, 0)]
+        for call in calls:
+            code.append(struct.pack("HBBI", jump, 0, 1, self.numbers[call]))
+            code.append(struct.pack("HBBI", give, 0, 0, 0x00050000 | error))
+        code.append(struct.pack("HBBI", give, 0, 0, 0x7FFF0000))
+        self.code = ctypes.create_string_buffer(b"".join(code))
+        self.program = struct.pack("HxxxxxxP", len(code), ctypes.addressof(self.code))
+        self.libc = ctypes.CDLL(None, use_errno=True)
+
+    def __call__(self):
+        no_new_privileges, seccomp, filtered = 38, 22, 2
+        assert self.libc.prctl(no_new_privileges, 1, 0, 0, 0) == 0
+        assert self.libc.prctl(seccomp, filtered, self.program, 0, 0) == 0, ctypes.get_errno()
+
+
+def test_refused_calls():
+    """Workers are started, replaced, asked and killed, whichever of these calls is refused."""
+    # What the supervisor has and its workers must not have.
+    stray = os.pipe()
+    for calls in (["pipe2"], ["pidfd_open"], ["close_range"], ["pidfd_send_signal"],
+                  ["pipe2", "pidfd_open", "close_range", "pidfd_send_signal"]):
+        for error in (errno.EPERM, errno.ENOSYS, errno.EACCES):
+            port = free_port()
+            refused = Refused(*calls, error=error)
+            with Server(
+                "PreforkEcho", f"127.0.0.1:{port}", "2", preexec=refused, pass_fds=stray
+            ) as server:
+                server.wait_for(r"worker \d+ ready", 2)
+                for worker in server.workers():
+                    for link in os.scandir(f"/proc/{worker}/fd"):
+                        assert os.readlink(link) != os.readlink(f"/proc/self/fd/{stray[0]}")
+                os.kill(next(iter(server.workers())), signal.SIGKILL)
+                server.wait_for("ended: killed by SIGKILL")
+                server.wait_for(r"worker \d+ ready", 3)
+                assert server.terminate() == 0, server.text
+                assert server.text.count("ended: exit status 0") == 2, server.text
+                assert "cannot be signalled" not in server.text
+
+
+def test_without_standard_descriptors():
+    """What a program prints never goes into a socket, and its workers have all three."""
+    def close():
+        for number in (0, 1, 2):
+            os.close(number)
+
+    port = free_port()
+    program = ReplaceableProgram("PreforkEcho")
+    with Server(program.path, f"127.0.0.1:{port}", "2", preexec=close) as server:
+        until("a listener", lambda: not subprocess.run(
+            ["bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}"], capture_output=True).returncode)
+        until("workers", lambda: len(server.workers()) == 2)
+        for process in (server.process.pid, *server.workers()):
+            for number in (0, 1, 2):
+                link = f"/proc/{process}/fd/{number}"
+                assert not os.path.exists(link) or os.readlink(link) == "/dev/null", link
+        for worker in server.workers():
+            assert os.readlink(f"/proc/{worker}/fd/1") == "/dev/null"
+        for _ in range(10):
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+                client.sendall(b"hello")
+                assert client.recv(100) == b"hello"
+        assert server.terminate() == 0
+
+
+class Terminal:
+    """A server in the foreground of a terminal, and a client that it serves."""
+
+    def __init__(self, ignored=()):
+        self.port = free_port()
+        self.output = tempfile.NamedTemporaryFile(mode="r")
+        self.pid, self.keyboard = pty.fork()
+        if self.pid == 0:
+            for number in ignored:
+                signal.signal(number, signal.SIG_IGN)
+            log = os.open(self.output.name, os.O_WRONLY)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            program = os.path.join(BINARIES, "PreforkEcho")
+            os.execv(program, [program, f"127.0.0.1:{self.port}", "2"])
+        until("workers", lambda: self.text.count(" ready") >= 2)
+        self.workers = set(children(self.pid))
+        self.client = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        self.exchange()
+
+    @property
+    def text(self):
+        with open(self.output.name) as output:
+            return output.read()
+
+    def exchange(self):
+        self.client.sendall(b"x")
+        assert self.client.recv(1) == b"x", self.text
+
+    def type(self, key):
+        os.write(self.keyboard, key)
+
+    def wait(self):
+        end = until("its end", lambda: os.waitpid(self.pid, os.WNOHANG)[0] and True)
+        until("no worker is left", lambda: not any(is_alive(one) for one in self.workers))
+        return end
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.client.close()
+        for process in (self.pid, *self.workers):
+            with contextlib.suppress(OSError):
+                os.kill(process, signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            os.waitpid(self.pid, 0)
+
+
+def test_terminal():
+    """What a terminal sends to the whole group reaches the supervisor alone."""
+    with Terminal() as terminal:
+        terminal.type(b"\x03")
+        until("the workers were asked", lambda: terminal.text.count("leaving") == 2)
+        terminal.wait()
+        assert terminal.text.count("ended: exit status 0") == 2, terminal.text
+    with Terminal() as terminal:
+        os.killpg(terminal.pid, signal.SIGHUP)
+        until("successors", lambda: terminal.text.count(" ready") >= 4)
+        until("an end", lambda: terminal.text.count("ended: exit status 0") == 2)
+        terminal.workers |= set(children(terminal.pid))
+        os.kill(terminal.pid, signal.SIGTERM)
+        terminal.wait()
+        assert "SIGHUP" not in terminal.text, terminal.text
+    # nohup(1), and a shell that has no jobs.
+    with Terminal(ignored=[signal.SIGHUP, signal.SIGINT]) as terminal:
+        os.killpg(terminal.pid, signal.SIGHUP)
+        terminal.type(b"\x03")
+        os.close(terminal.keyboard)
+        # These would have been taken in before this one.
+        for worker in terminal.workers:
+            with open(f"/proc/{worker}/status") as status:
+                ignored = re.search(r"SigIgn:\s*(\w+)", status.read())[1]
+            assert int(ignored, 16) & 0b11 == 0b11
+        terminal.exchange()
+        os.kill(terminal.pid, signal.SIGTERM)
+        terminal.wait()
+        assert terminal.text.count("started") == 2, terminal.text
+
+
+def test_second_signal():
+    """A second SIGTERM or Control-C does not wait for a client that does not read."""
+    for name, number, listening in (("HotRestart", signal.SIGINT, "listening on"),
+                                    ("EchoServer", signal.SIGTERM, "listening on"),
+                                    ("PreforkEcho", signal.SIGINT, r"worker \d+ ready")):
+        port = free_port()
+        with Server(name, f"127.0.0.1:{port}") as server, socket.socket() as client:
+            server.wait_for(listening)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", port))
+            client.settimeout(1)
+            with contextlib.suppress(TimeoutError):
+                while True:
+                    client.sendall(bytes(1 << 20))
+            server.process.send_signal(number)
+            time.sleep(0.3)
+            assert server.process.poll() is None, server.text
+            begun = time.monotonic()
+            assert server.terminate(number) == 0, server.text
+            # The drain is five seconds.
+            assert time.monotonic() - begun < 4, name
+
+
+def test_silent_client_while_leaving():
+    """A client that was accepted a moment before, and sends a moment later, is served."""
+    for name in ("HotRestart", "PreforkEcho"):
+        port = free_port()
+        with Server(name, f"127.0.0.1:{port}", *(["1"] if name == "PreforkEcho" else [])) as server:
+            server.wait_for("listening on" if name == "HotRestart" else r"worker \d+ ready")
+            clients = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(20)]
+            time.sleep(0.3)
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.1)
+            for client in clients:
+                client.sendall(b"late")
+            for client in clients:
+                assert client.recv(10) == b"late"
+                assert client.recv(10) == b""
+                client.close()
+            assert server.process.wait(timeout=15) == 0
+
+
+@needs("setpriv", "prlimit")
+def test_no_thread_to_be_had():
+    """A server that cannot have its threads says so, and does not hang."""
+    if os.geteuid() != 0:
+        print("    only root can become another user: left out")
+        return
+    user = 64000 + os.getpid() % 1000
+    program = ReplaceableProgram("EchoServer")
+    os.chmod(program.directory.name, 0o755)
+    prefix = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+    for most in range(1, 12):
+        limited = ["prlimit", f"--nproc={most}", *prefix]
+        with Server(program.path, "127.0.0.1:0", prefix=limited) as server:
+            until("an outcome", lambda: server.process.poll() is not None
+                  or "listening on" in server.text)
+            if server.process.poll() is None:
+                port = int(re.search(r"listening on .*:(\d+)", server.text)[1])
+                with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+                    client.sendall(b"hello")
+                    assert client.recv(10) == b"hello"
+                assert server.terminate() == 0
+            else:
+                assert server.process.returncode == 1, server.text
+                assert "pids.max" in server.text, server.text
 
 
 def main():

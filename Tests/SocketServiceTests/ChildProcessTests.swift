@@ -63,26 +63,30 @@ struct ChildProcessTests {
         var seen: [ChildProcess.Event] = []
         for await event in events {
             seen.append(event)
-            process.send(.kill)
+            try process.send(.kill)
         }
         #expect(seen == [.ready, .ended(.killed(.kill))])
     }
 
-    @Test("another process than the child is not heard", .enabled(if: hasPython))
+    @Test("another process than the child does not count, and is told", .enabled(if: hasPython))
     func onlyTheChildIsHeard() async throws {
         let script = """
-            import os, socket
-            if os.fork() == 0:
+            import os, socket, sys
+            other = os.fork()
+            if other == 0:
                 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
                 s.connect(os.environ["NOTIFY_SOCKET"].replace("@", "\\0", 1))
-                s.send(b"READY=1")
+                for i in range(3): s.send(b"READY=1")
                 os._exit(0)
             os.wait()
+            open(sys.argv[1], "w").write("%d\\n" % other)
             """
-        let (_, events) = try await start([Self.python, "-c", script])
+        let lines = try ScriptLines()
+        let (_, events) = try await start([Self.python, "-c", script, lines.path])
+        let other = try #require(CInt(try await lines.next()))
         var seen: [ChildProcess.Event] = []
         for await event in events { seen.append(event) }
-        #expect(seen == [.ended(.exited(0))])
+        #expect(seen == [.unheard(from: other), .ended(.exited(0))])
     }
 
     @Test("a child without a reference is reaped, and its end is reported")
@@ -135,7 +139,77 @@ struct ChildProcessTests {
     func signalAfterTheEnd() async throws {
         let (process, events) = try await start(["/bin/sh", "-c", "kill -KILL $$"])
         for await event in events { #expect(event == .ended(.killed(.kill))) }
-        process.send(.terminate)
+        try process.send(.terminate)
+    }
+
+    @Test("a child of a program that ignores SIGCHLD is never mistaken for another process")
+    func ignoredChildSignal() async {
+        await #expect(processExitsWith: .success) {
+            _ = signal(SIGCHLD, SIG_IGN)
+            // Some are gone before they are watched, and some after.
+            for script in Array(repeating: "exit 0", count: 20) + ["exec sleep 60"] {
+                let (events, continuation) = AsyncStream.makeStream(of: ChildProcess.Event.self)
+                let program = ProgramStart(
+                    path: "/bin/sh",
+                    arguments: ["sh", "-c", script],
+                    environment: [:]
+                )
+                do {
+                    let child = try await ChildProcess.start(program, sockets: [], as: .worker) {
+                        continuation.yield($0)
+                    }
+                    if script != "exit 0" { try child.send(.kill) }
+                    for await event in events {
+                        #expect(event == .ended(.unknown))
+                        break
+                    }
+                } catch let error as SocketError {
+                    #expect("\(error)".contains("SIGCHLD"))
+                }
+            }
+        }
+    }
+
+    @Test("a program that closes its standard descriptors never gets one of ours in their place")
+    func standardDescriptorsStayFree() async {
+        await #expect(processExitsWith: .exitCode(5)) {
+            let socket = try SharedSocket.listen(at: "127.0.0.1:0", named: "echo")
+            let ends = try UnixConnection.pair(receivesDescriptors: true)
+            let passed = OwnedDescriptor(adopting: try openEventCounter().release())
+            for number: CInt in [0, 1, 2] { close(number) }
+            let pair = try openSocketPair(type: CInt(SOCK_STREAM.rawValue))
+            let numbers = [
+                pair.0, pair.1, try openPipe().reader, try openEventCounter().release(),
+                try openEpoll().release(), try openProcess(currentProcess).release(),
+                try duplicateDescriptor(pair.0).release(), try openNotifySocket().descriptor,
+                try UDPSocket.bind(to: "127.0.0.1:0").detach(),
+            ]
+            if let low = numbers.first(where: { $0 < 3 }) { exit(10 + low) }
+            try await ends.0.write("x", passing: [passed])
+            let message = try await ends.1.readWithDescriptors()
+            let received = try message?.descriptors.first?.withDescriptor { $0 } ?? 0
+            if received < 3 { exit(20 + received) }
+            let program = ProgramStart(
+                path: "/bin/sh",
+                arguments: [
+                    "sh", "-c",
+                    """
+                    for fd in 0 1 2; do
+                        test $(readlink /proc/$$/fd/$fd) = /dev/null || exit 1
+                    done
+                    test -e /proc/$$/fd/3 || exit 2; exit 5
+                    """,
+                ],
+                environment: environmentVariables
+            )
+            let (events, continuation) = AsyncStream.makeStream(of: ChildProcess.Event.self)
+            _ = try await ChildProcess.start(program, sockets: [socket], as: .worker) {
+                continuation.yield($0)
+            }
+            for await event in events {
+                if case .ended(.exited(let status)) = event { exit(status) }
+            }
+        }
     }
 
     @Test("a failed start says why and leaves nothing", ChildLoopRuns(), .descriptorsBalanced)
@@ -207,6 +281,12 @@ struct ChildProcessTests {
             Issue.record("it was not sent")
             return
         }
+    }
+
+    @Test("the path of this program is the one by which it was started")
+    func pathOfProgramAsStarted() throws {
+        let path = try #require(executablePath)
+        #expect(path.hasPrefix("/") && fileExists(path))
     }
 
     @Test("a program's path is that of its file, or of the file that replaced it")

@@ -142,6 +142,42 @@ struct HotRestartTests {
         }
     }
 
+    @Test("the first process of a container is not replaced, and serves on")
+    func firstProcessStays() async throws {
+        let restart = HotRestart(
+            options: .init(executable: "/bin/true"),
+            claim: .init(),
+            process: 1
+        )
+        let error = await #expect(throws: SocketError.self) { try await restart.start(passing: []) }
+        #expect(error?.code == .notSupported)
+        #expect("\(try #require(error))".contains("process 1 cannot be replaced"))
+    }
+
+    @Test("a new version that is not heard is told why", .enabled(if: hasPython))
+    func wrappedSuccessor() async throws {
+        let script = """
+            import os, socket, time
+            if os.fork() == 0:
+                s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+                s.connect(os.environ["ASYNCSOCKETS_READY_SOCKET"].replace("@", "\\0", 1))
+                s.send(b"READY=1")
+                os._exit(0)
+            os.wait()
+            time.sleep(60)
+            """
+        let options = HotRestart.Options(
+            executable: Self.python,
+            arguments: ["-c", script],
+            readyWithin: .seconds(3)
+        )
+        let error = await #expect(throws: SocketError.self) {
+            try await HotRestart(options: options, claim: .init()).start(passing: [])
+        }
+        #expect(error?.code == .timedOut)
+        #expect("\(try #require(error))".contains("said READY=1 in its place"))
+    }
+
     @Test("a second restart at the same time is refused")
     func secondRestartIsRefused() async throws {
         let lines = try ScriptLines()

@@ -245,6 +245,35 @@ struct InheritedTests {
         #expect(try await log.receive().bytes == [1, 2, 3])
     }
 
+    @Test("sockets of several kinds may have one name: each kind takes its own")
+    func oneNameForSeveralKinds() async throws {
+        let directory = TemporaryDirectory()
+        let tcp = try TCPListener.bind(to: "127.0.0.1:0")
+        let udp = try UDPSocket.bind(to: "127.0.0.1:0")
+        let unix = try UnixListener.bind(to: "unix:\(directory.path)/stream")
+        func all() throws -> InheritedDescriptors {
+            try passing([
+                SharedSocket(of: tcp, named: "dns"), SharedSocket(of: udp, named: "dns"),
+                SharedSocket(of: unix, named: "dns"), SharedSocket(of: tcp, named: "dns"),
+                SharedSocket(of: udp, named: "dns"),
+            ])
+        }
+        for name in ["dns", nil] {
+            let inherited = try all()
+            for _ in 0..<2 {
+                let socket = try UDPSocket.inherited(named: name, from: inherited, on: .shared)
+                #expect(socket?.localAddress == udp.localAddress)
+            }
+            #expect(try UDPSocket.inherited(named: name, from: inherited, on: .shared) == nil)
+            let listener = try TCPListener.inherited(named: name, from: inherited, on: .shared)
+            #expect(try listener?.duplicateDescriptors().count == 2)
+            #expect(try TCPListener.inherited(named: name, from: inherited, on: .shared) == nil)
+            let stream = try UnixListener.inherited(named: name, from: inherited, on: .shared)
+            #expect(stream?.localAddress == unix.localAddress)
+            #expect(inherited.take(named: nil) { (_) throws(Never) in }.isEmpty)
+        }
+    }
+
     @Test("a descriptor of another kind is an error of every kind of socket, and stays")
     func wrongKindIsRefused() async throws {
         let counter = try openEventCounter().release()

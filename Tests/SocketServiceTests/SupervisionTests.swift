@@ -39,7 +39,8 @@ struct SupervisionTests {
         #expect(states > 100)
     }
 
-    /// Walks through all worlds that can be reached: what is wrong with one, and how many there are.
+    /// Walks through all worlds that can be reached: what is wrong with one, and how many there
+    /// are.
     private func firstFault(
         count: Int,
         readyWithin: Duration?,
@@ -95,6 +96,7 @@ struct SupervisionTests {
         var inputs = world.possible
         if world.replacements < 2 || starts == .max { inputs.append(.replaceAll) }
         if !world.isStopped { inputs.append(.stop) }
+        if world.isStopped, starts == .max { inputs.append(.hurry) }
         return inputs
     }
 
@@ -200,6 +202,54 @@ struct SupervisionTests {
         #expect(world.news == .ready)
         world.take(.replaceAll)
         #expect(world.launching == [3] && world.news == .reloading)
+    }
+
+    @Test("asked a second time, workers get another SIGTERM; the third time they are killed")
+    func askedAgain() {
+        var world = world(count: 2, .stop, .ended(worker: 1, .exited(0)))
+        var supervision = world.supervision
+        let again = WorkerEvent(.leaving, 0, "at once")
+        #expect(supervision.handle(.hurry) == [.send(.terminate, worker: 0, again)])
+        let killed = WorkerEvent(.killed, 0, "it was asked three times")
+        #expect(supervision.handle(.hurry) == [.send(.kill, worker: 0, killed)])
+        // The first request may be this one.
+        world = self.world(count: 1, .hurry)
+        #expect(world.running[0]?.isAskedToLeave == true)
+    }
+
+    @Test("a worker that cannot be killed is left behind, and the error names it and the reason")
+    func unkillableWorker() {
+        var world = world(count: 2, .stop, .ended(worker: 1, .exited(0)))
+        world.take(.notSent(.terminate, worker: 0, "no"))
+        #expect(!world.supervision.isOver)
+        world.take(.due(.gone(worker: 0)))
+        world.take(.notSent(.kill, worker: 0, "no"))
+        #expect(world.supervision.isOver)
+        let reason = "worker 0 is left behind: SIGKILL could not be sent: no"
+        #expect(world.supervision.failure == reason)
+        // One that is not needed any more is no reason to end.
+        world = self.world(count: 1, ready: false, .due(.ready(worker: 0)))
+        world.take(.notSent(.kill, worker: 0, "no"))
+        #expect(world.supervision.failure == nil && world.alarms.contains(.start(slot: 0)))
+    }
+
+    @Test("the reason why a worker was killed is told, and who was not heard")
+    func reasonOfKill() {
+        var supervision = Supervision(Self.rules(count: 1))
+        for input: Supervision.Input in [
+            .begin, .started(worker: 0, process: 7), .unheard(worker: 0, from: 8),
+            .due(.ready(worker: 0)),
+        ] {
+            _ = supervision.handle(input)
+        }
+        let unheard = Supervision.unheard(8)
+        #expect(unheard.contains("process 8 said READY=1"))
+        let ended = WorkerEvent(
+            .ended,
+            7,
+            "killed by SIGKILL: it was not ready in time; \(unheard)"
+        )
+        #expect(supervision.handle(.ended(worker: 0, .killed(.kill))).contains(.report(ended)))
     }
 
     @Test("a worker that is started while all is stopped is asked to leave at once")

@@ -43,8 +43,9 @@ struct SupervisionWorld: Hashable {
         case .ended(let worker, _): running[worker] = nil
         case .due(let alarm): alarms.remove(alarm)
         case .replaceAll: replacements += 1
-        case .stop: isStopped = true
-        case .begin: break
+        case .stop, .hurry: isStopped = true
+        case .notSent(let signal, let worker, _): if signal == .kill { running[worker] = nil }
+        case .begin, .unheard: break
         }
         for output in supervision.handle(input) { perform(output) }
         // That a worker grows old in vain says nothing: it would make states that are no others.
@@ -60,7 +61,7 @@ struct SupervisionWorld: Hashable {
             if hasClosedSockets { fault = "a start after the end" }
             launching.insert(worker)
             starts += 1
-        case .send(let signal, let worker):
+        case .send(let signal, let worker, _):
             if launching.contains(worker) { fault = "a signal to a process that does not run" }
             if signal == .kill { running[worker]?.isKilled = true }
             if signal == .terminate { running[worker]?.isAskedToLeave = true }

@@ -1,4 +1,5 @@
 import AsyncSockets
+internal import Glibc
 import SocketService
 internal import SocketSystem
 import TestKit
@@ -71,7 +72,7 @@ struct WorkerTests {
         run.cancel()
         try await run.value
         let events = await log.wait(for: .ended)
-        #expect(events.last?.detail == "killed by SIGKILL")
+        #expect(events.last?.detail == "killed by SIGKILL: it did not finish in time")
         #expect(events.contains { $0.detail == "it did not finish in time" })
     }
 
@@ -145,6 +146,24 @@ struct WorkerTests {
             }.run()
         }
         #expect("\(try #require(error))".contains("exit status 42"))
+    }
+
+    @Test("a worker is a process group of its own, and what is ignored here is ignored there")
+    func workersOwnGroup() async throws {
+        let previous = signal(SIGUSR1, SIG_IGN)
+        defer { _ = signal(SIGUSR1, previous) }
+        let (log, lines) = (WorkerLog(), try ScriptLines())
+        let script = """
+            echo $$ $(cut -d' ' -f5 /proc/$$/stat) >"$LINES"
+            grep SigIgn /proc/$$/status >"$LINES"; exec sleep 60
+            """
+        let run = Task { try await scriptWorkers(script, count: 1, log, lines: lines).run() }
+        let words = try await lines.next().split(separator: " ")
+        #expect(words.count == 2 && words.first == words.last)
+        let ignored = UInt64(try await lines.next().split(separator: "\t").last ?? "", radix: 16)
+        #expect((ignored ?? 0) & 1 << UInt64(SIGUSR1 - 1) != 0)
+        run.cancel()
+        try await run.value
     }
 
     @Test("workers that run cannot be run a second time")

@@ -33,13 +33,7 @@ extension SocketAddress: CustomStringConvertible {
 
     private static func escaped(_ scalar: Unicode.Scalar) -> String {
         if scalar == #"\"# { return #"\\"# }
-        switch scalar.properties.generalCategory {
-        // Characters that move the cursor, are invisible, or change the direction of the text.
-        case .control, .format, .lineSeparator, .paragraphSeparator, .unassigned, .privateUse:
-            return String(scalar).utf8.map(hex).joined()
-        default:
-            return String(scalar)
-        }
+        return scalar.isPrintable ? String(scalar) : String(scalar).utf8.map(hex).joined()
     }
 
     private static func hex(_ byte: UInt8) -> String {

@@ -29,7 +29,7 @@ extension UDPSocket {
         _ option: SocketOption<Value>,
         to value: Value
     ) throws(SocketError) {
-        try use(.setOption, reason: "\(option.name) = \(value)") { socket throws(Errno) in
+        try use(.setOption, reason: option.text(of: value)) { socket throws(Errno) in
             try option.write(value, to: socket)
             core.learnOptions(of: socket)
         }

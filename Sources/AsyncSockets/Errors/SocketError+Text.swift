@@ -49,9 +49,8 @@ extension SocketError: CustomStringConvertible {
         case .processDescriptorLimit where reason != nil:
             nil
         case .processDescriptorLimit where operation == .read || operation == .write:
-            // These open no descriptor: the connection was accepted, but the loop could not watch
-            // it.
-            Self.selectLimit
+            // These open no descriptor: the loop could not watch the connection.
+            nil
         case .processDescriptorLimit:
             "the process's descriptor limit (ulimit -n) is reached"
         case .systemDescriptorLimit:
@@ -65,10 +64,21 @@ extension SocketError: CustomStringConvertible {
     static let selectLimit =
         "select(2) watches no descriptor from 1024 (FD_SETSIZE) on; another backend does"
 
+    /// The meaning of EAGAIN if a thread or a process cannot be started.
+    package static let noThread =
+        "the system has no thread or process left for it: the limit of the user "
+        + "(RLIMIT_NPROC, ulimit -u) or of the control group (pids.max) is reached"
+
+    /// The error if a thread cannot be started.
+    init(noThreadFor operation: Operation, _ errno: Errno) {
+        self.init(operation, errno, reason: errno == .again ? Self.noThread : nil)
+    }
+
     /// The error if an event loop refuses a socket.
     init(
         unwatched failure: OperationFailure,
         _ operation: Operation,
+        backend: PollerBackend?,
         local: SocketAddress?,
         remote: SocketAddress?
     ) {
@@ -82,7 +92,8 @@ extension SocketError: CustomStringConvertible {
             )
             return
         }
-        let reason = errno == .processDescriptorLimit ? Self.selectLimit : nil
+        let isSelects = errno == .processDescriptorLimit && backend == .select
+        let reason = isSelects ? Self.selectLimit : nil
         self.init(operation, errno, local: local, remote: remote, reason: reason)
     }
 }

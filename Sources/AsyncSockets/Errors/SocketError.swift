@@ -62,7 +62,8 @@ public struct SocketError: Error, Sendable {
             local: local,
             remote: remote,
             bytesWritten: bytesWritten,
-            reason: reason
+            // Parts of it may be a peer's text, or a user's.
+            reason: reason?.printable()
         )
     }
 
@@ -75,7 +76,7 @@ public struct SocketError: Error, Sendable {
     ///   - local: The socket's own address, if it had one.
     ///   - remote: The peer's address, if there was one.
     ///   - bytesWritten: The number of bytes that a failed write had handed to the kernel.
-    ///   - reason: The cause, which is printed in place of the code's own words.
+    ///   - reason: The cause, which is printed in place of the code's own words; see ``reason``.
     ///   - attempts: The attempts to connect to a host by name.
     public init(
         _ operation: Operation,
@@ -93,7 +94,7 @@ public struct SocketError: Error, Sendable {
             local: local,
             remote: remote,
             bytesWritten: bytesWritten,
-            reason: reason,
+            reason: reason?.printable(),
             attempts: attempts
         )
     }
@@ -140,7 +141,9 @@ extension SocketError {
     /// The number of bytes that a failed write had handed to the kernel; 0 for other operations.
     public var bytesWritten: Int { details.bytesWritten }
 
-    /// More about the cause, if there is more to say.
+    /// More about the cause, if there is more to say. Whatever a peer, a user or the environment
+    /// has written is shown so that it can be printed in one line: control characters are escaped,
+    /// and the middle of a long text is left out.
     public var reason: String? { details.reason }
 
     /// The attempts to connect to a host by name, in the order in which they began; empty
@@ -225,6 +228,8 @@ extension SocketError {
         public static var startLoops: Operation { Operation("start event loops") }
         /// A scope whose time ran out, `withTimeout`.
         public static var timeout: Operation { Operation("timeout") }
+        /// Observing signals, `sigaction(2)`, for which a thread is started.
+        public static var observeSignals: Operation { Operation("observe signals") }
         /// Listing the network interfaces, `getifaddrs(3)`.
         public static var listInterfaces: Operation { Operation("list interfaces") }
     }

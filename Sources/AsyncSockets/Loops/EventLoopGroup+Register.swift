@@ -17,7 +17,7 @@ extension EventLoopGroup {
         do throws(OperationFailure) {
             return try chosen.register(socket, interest: interest)
         } catch {
-            throw SocketError(unwatched: error, operation, local: local, remote: remote)
+            throw unwatched(error, operation, local, remote)
         }
     }
 
@@ -34,8 +34,23 @@ extension EventLoopGroup {
             registration.noteShared()
             return registration
         } catch {
-            throw SocketError(unwatched: error, operation, local: local, remote: remote)
+            throw unwatched(error, operation, local, remote)
         }
+    }
+
+    private func unwatched(
+        _ failure: OperationFailure,
+        _ operation: SocketError.Operation,
+        _ local: SocketAddress?,
+        _ remote: SocketAddress?
+    ) -> SocketError {
+        SocketError(
+            unwatched: failure,
+            operation,
+            backend: (try? started.get())?.backend,
+            local: local,
+            remote: remote
+        )
     }
 
     /// Takes a connection in that was just accepted. If it cannot be watched, it is handed out all

@@ -35,6 +35,8 @@ public final class EventLoopGroup: Sendable {
     private var isHere: Bool { (try? started.get())?.loops.first?.isLeftBehind != true }
 
     private static let kept = Mutex<EventLoopGroup?>(nil)
+    /// Whether there was room for the threads of the runtime when the first group had its own.
+    private static let hasRoom = Atomic(false)
 
     /// Starts a group.
     ///
@@ -88,7 +90,9 @@ public final class EventLoopGroup: Sendable {
         for candidate in candidates {
             options.backend = candidate.kind
             do throws(LoopRefusal) {
-                return try LoopGroup(loops: loops, options: options)
+                let group = try LoopGroup(loops: loops, options: options)
+                try Self.requireRoom(besides: group)
+                return group
             } catch {
                 let failure = Self.error(of: error, candidate)
                 if !error.isForGood { throw failure }
@@ -98,7 +102,20 @@ public final class EventLoopGroup: Sendable {
         throw first ?? SocketError(.startLoops, code: .notSupported)
     }
 
+    /// Throws if there is no room for the threads of the runtime: without them nothing would run.
+    private static func requireRoom(besides group: LoopGroup) throws(LoopRefusal) {
+        if hasRoom.load(ordering: .relaxed) { return }
+        do throws(Errno) {
+            try RuntimeThreads.check()
+        } catch {
+            group.retire()
+            throw LoopRefusal(call: "pthread_create", errno: error)
+        }
+        hasRoom.store(true, ordering: .relaxed)
+    }
+
     private static func error(of refusal: LoopRefusal, _ backend: Backend) -> SocketError {
+        if refusal.errno == .again { return SocketError(noThreadFor: .startLoops, .again) }
         // The loop's own descriptors may be the ones that select(2) cannot watch.
         let isSelects =
             backend == .select && refusal.errno == .processDescriptorLimit

@@ -79,7 +79,7 @@ private func run<Value: Sendable>(
                 reason: "\(what) cannot be looked up: \(count) lookups are waiting already"
             )
         case .noThread(let errno):
-            throw SocketError(.resolve, errno, reason: "\(what) cannot be looked up: no thread")
+            throw SocketError(.resolve, errno, reason: "\(what): \(SocketError.noThread)")
         }
     }
 }

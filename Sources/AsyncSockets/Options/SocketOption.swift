@@ -46,6 +46,13 @@ public struct SocketOption<Value: Sendable>: Sendable {
         try setter(descriptor, value)
     }
 
+    /// The option and a value in words, `reusePort = true`.
+    func text(of value: Value) -> String {
+        // The cast takes a value out of an optional, which would be printed as one.
+        let words = (value as? any CustomStringConvertible)?.description ?? "\(value)"
+        return "\(name) = \(words)".printable(limit: 256)
+    }
+
     /// The error of a failed write, with the option's name and the value.
     func writeError(
         _ errno: Errno,
@@ -53,7 +60,7 @@ public struct SocketOption<Value: Sendable>: Sendable {
         local: SocketAddress? = nil,
         remote: SocketAddress? = nil
     ) -> SocketError {
-        let reason = "\(name) = \(value)"
+        let reason = text(of: value)
         return SocketError(.setOption, errno, local: local, remote: remote, reason: reason)
     }
 }
@@ -93,7 +100,7 @@ public struct SocketOptionSetting: Sendable, CustomStringConvertible {
         _ option: SocketOption<Value>,
         _ value: Value
     ) -> SocketOptionSetting {
-        SocketOptionSetting(description: "\(option.name) = \(value)") {
+        SocketOptionSetting(description: option.text(of: value)) {
             descriptor throws(Errno) in
             try option.write(value, to: descriptor)
         }
@@ -104,7 +111,7 @@ public struct SocketOptionSetting: Sendable, CustomStringConvertible {
         _ option: SocketOption<Value>,
         _ value: Value
     ) -> SocketOptionSetting {
-        SocketOptionSetting(description: "\(option.name) = \(value)") {
+        SocketOptionSetting(description: option.text(of: value)) {
             descriptor throws(Errno) in
             try? option.write(value, to: descriptor)
         }

@@ -19,6 +19,7 @@ final class Drain: Sendable {
     private let state = Mutex(State())
     private let patience: Duration
     private let leave: @Sendable () -> Void
+    private let settle: @Sendable () -> Void
     /// Who keeps the time. Not `Task.sleep`: its first use wants descriptors, and a server that
     /// has none left must still be able to leave.
     private let loop: EventLoop?
@@ -28,11 +29,17 @@ final class Drain: Sendable {
     /// - Parameters:
     ///   - patience: How long clients may take.
     ///   - group: Whose loops keep the time.
-    ///   - leave: Stops accepting and tells the clients.
-    init(for patience: Duration, on group: EventLoopGroup, _ leave: @escaping @Sendable () -> Void)
-    {
+    ///   - leave: Stops accepting and tells the clients, except those that have sent nothing yet.
+    ///   - settle: Tells those, too, a moment later.
+    init(
+        for patience: Duration,
+        on group: EventLoopGroup,
+        leave: @escaping @Sendable () -> Void,
+        settle: @escaping @Sendable () -> Void
+    ) {
         self.patience = patience
         self.leave = leave
+        self.settle = settle
         loop = (try? group.started.get())?.leastLoadedLoop
     }
 
@@ -57,12 +64,15 @@ final class Drain: Sendable {
             return true
         }
         guard begins else { return }
+        Impatience.current?.whenShown { [weak self] in self?.expire() }
         leave()
+        let grace = MonotonicTime.now.advanced(by: min(ClientList.grace, patience / 2))
         let deadline = MonotonicTime.now.advanced(by: patience)
         state.withLock { state in
             if state.isFinished { return }
             state.timer = Task { [self] in
                 // A loop that was shut down keeps no time, and its sockets are closed anyway.
+                if (try? await loop?.sleep(until: grace)) != nil { settle() }
                 if (try? await loop?.sleep(until: deadline)) != nil { expire() }
             }
         }

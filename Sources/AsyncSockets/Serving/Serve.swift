@@ -141,6 +141,8 @@ func serveClients<Connection: ServedConnection>(
     let drain = Drain(for: options.drain, on: group) {
         acceptors.leave()
         clients.drain()
+    } settle: {
+        clients.settle()
     }
     let serving = ClientServing(
         clients: clients,

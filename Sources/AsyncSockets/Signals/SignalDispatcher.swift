@@ -14,23 +14,38 @@ final class SignalDispatcher: Sendable {
         var observers: [ObjectIdentifier: SignalObserver] = [:]
         /// The number of observers of each watched signal.
         var observerCounts: [Signal: Int] = [:]
+        /// The observed signals that were not ignored before: only these are watched.
+        var watched: Set<Signal> = []
         var isRunning = false
+        /// Whether the system had room for the threads of the runtime, too.
+        var hasRoom = false
     }
 
     private let state = Mutex(State())
 
     /// Adds an observer: it is told of its signals from now on.
-    func add(_ observer: SignalObserver) {
-        state.withLock { state in
-            guard startIfNeeded(&state) else { return }
+    ///
+    /// - Throws: EAGAIN if the system has no thread for it; then nothing has changed.
+    func add(_ observer: SignalObserver) throws(Errno) {
+        let result = state.withLock { state -> Result<Void, Errno> in
+            do throws(Errno) { try startIfNeeded(&state) } catch { return .failure(error) }
             state.observers[ObjectIdentifier(observer)] = observer
             for signal in observer.signals {
                 state.observerCounts[signal, default: 0] += 1
+                guard state.observerCounts[signal] == 1, !staysIgnored(signal) else { continue }
                 // The number is that of a signal that can be observed, so this cannot fail.
-                if state.observerCounts[signal] == 1 { try? watchSignal(signal.value) }
+                try? watchSignal(signal.value)
+                state.watched.insert(signal)
             }
+            return .success(())
         }
         wakeSignalWaiter()
+        try result.get()
+    }
+
+    /// Whether a signal is one that nohup(1) or a shell's `&` had ignored when the program began.
+    private func staysIgnored(_ signal: Signal) -> Bool {
+        [.hangup, .interrupt, .quit].contains(signal) && isIgnored(signal.value)
     }
 
     /// Removes an observer. A signal without observers gets its earlier disposition back.
@@ -42,16 +57,21 @@ final class SignalDispatcher: Sendable {
             for signal in observer.signals {
                 let count = (state.observerCounts[signal] ?? 1) - 1
                 state.observerCounts[signal] = count == 0 ? nil : count
-                if count == 0 { unwatchSignal(signal.value) }
+                if count == 0, state.watched.remove(signal) != nil { unwatchSignal(signal.value) }
             }
         }
         wakeSignalWaiter()
     }
 
-    private func startIfNeeded(_ state: inout State) -> Bool {
-        if state.isRunning { return true }
-        state.isRunning = (try? startThread(name: "signals") { [self] in run() }) != nil
-        return state.isRunning
+    private func startIfNeeded(_ state: inout State) throws(Errno) {
+        if !state.isRunning {
+            try startThread(name: "signals") { [self] in run() }
+            state.isRunning = true
+        }
+        if !state.hasRoom {
+            try RuntimeThreads.check()
+            state.hasRoom = true
+        }
     }
 
     private func run() {

@@ -11,8 +11,12 @@ extension Signal {
     /// signal that is not a real-time signal (`signal(7)`), so several at once may arrive as one.
     /// Different signals that come at once have no order.
     ///
+    /// SIGHUP, SIGINT and SIGQUIT stay ignored if they are ignored when the first observer comes,
+    /// and are not observed: `nohup(1)` and a shell's `&` ask for that.
+    ///
     /// It works with any number of threads and whatever signals they block. If the system refuses
-    /// the one thread that it needs, the sequence stays silent and signals keep their disposition.
+    /// the thread that it needs, the sequence stays silent, and signals keep their disposition;
+    /// `failure` says so.
     ///
     /// The corresponding system call is `sigaction(2)`.
     ///
@@ -42,6 +46,9 @@ public struct SignalNotifications: AsyncSequence, Sendable {
     public typealias Failure = Never
 
     let subscription: SignalSubscription
+
+    /// The reason why no signal is observed: the system refuses a thread. Nil if all is well.
+    public var failure: SocketError? { subscription.failure }
 
     /// Takes one signal after another.
     public struct AsyncIterator: AsyncIteratorProtocol {

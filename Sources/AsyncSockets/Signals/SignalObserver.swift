@@ -1,4 +1,5 @@
 internal import SocketReactor
+internal import SocketSystem
 
 /// One call of `Signal.notifications`: the signals that have come, and its waiters.
 final class SignalObserver: Sendable {
@@ -40,10 +41,18 @@ final class SignalObserver: Sendable {
 /// Keeps an observer registered with the dispatcher as long as this object is referred to.
 final class SignalSubscription: Sendable {
     let observer: SignalObserver
+    /// The reason why the dispatcher did not take the observer.
+    let failure: SocketError?
 
     init(of signals: Set<Signal>) {
-        observer = SignalObserver(of: signals)
-        SignalDispatcher.shared.add(observer)
+        let observer = SignalObserver(of: signals)
+        self.observer = observer
+        let result = Result { () throws(Errno) in try SignalDispatcher.shared.add(observer) }
+        failure =
+            switch result {
+            case .success: nil
+            case .failure(let errno): SocketError(noThreadFor: .observeSignals, errno)
+            }
     }
 
     deinit { SignalDispatcher.shared.remove(observer) }

@@ -99,7 +99,12 @@ public class StreamConnection: @unchecked Sendable {
             local: localAddress,
             remote: peer,
             bytesWritten: bytesWritten,
-            busy: "another task is using this direction of the connection"
+            busy: "another task is using this direction of the connection",
+            reason: { errno in
+                // No read and no write opens a descriptor: the loop could not watch the connection.
+                let isSelects = errno == .processDescriptorLimit && registration.loop.usesSelect
+                return isSelects ? SocketError.selectLimit : nil
+            }
         )
     }
 }

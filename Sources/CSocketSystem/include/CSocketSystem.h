@@ -18,6 +18,7 @@
 #include "names.h"
 #include "notifications.h"
 #include "processes.h"
+#include "program.h"
 #include "refusal.h"
 #include "signals.h"
 #include "sockets.h"

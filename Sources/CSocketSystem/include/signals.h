@@ -12,10 +12,14 @@
 // The numbers are below this.
 #define CSOCK_SIGNAL_LIMIT 65
 
-// sigaction(2): counts a signal from now on instead of acting on it; 0 or a negated errno. The action
-// that it had is kept for `csock_signal_unwatch`. The caller sees to it that the two alternate.
+// sigaction(2): counts a signal from now on instead of acting on it; 0 or a negated errno. The
+// action that it had is kept for `csock_signal_unwatch`. The caller sees to it that the two
+// alternate.
 int csock_signal_watch(int number);
 void csock_signal_unwatch(int number);
+
+// sigaction(2): whether a signal is ignored, or was so until it was watched.
+int csock_signal_is_ignored(int number);
 
 // pthread_sigmask(3): unblocks the signals of a set, bit n - 1 for signal n, on the calling thread
 // and blocks all others but faults.

@@ -9,6 +9,10 @@
 // program's handlers run on the threads that the program knows. Returns 0 or a negated errno.
 int csock_thread_start(const char *name, void (*body)(void *), void *context);
 
+// Fails unless so many threads can be started, all at once, pthread_create(3): starts them and lets
+// them end. Returns 0 or a negated errno.
+int csock_threads_try(int count);
+
 // What the event loop of this thread keeps for it, or NULL.
 extern _Thread_local void *csock_thread_loop __attribute__((tls_model("initial-exec")));
 

@@ -98,7 +98,8 @@ struct SocketAddressTests {
         let error = try #require(throws: SocketError.self) { try SocketAddress(text) }
         #expect(error.code == .invalidAddress)
         #expect(
-            error.description == "parse: \"\(text)\" is not a socket address: \(expected)"
+            error.description
+                == "parse: \"\(text.printable())\" is not a socket address: \(expected)"
         )
     }
 

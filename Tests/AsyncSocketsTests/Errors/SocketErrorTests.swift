@@ -1,4 +1,5 @@
 import Glibc
+import SocketReactor
 import TestKit
 import Testing
 
@@ -68,6 +69,79 @@ struct SocketErrorTests {
             "\(SocketError(.send, .accessDenied, remote: other))"
                 == "send to 203.0.113.1:9: permission denied (EACCES)"
         )
+    }
+
+    @Test("What others have written can neither forge a line nor hide one, and is not long")
+    func foreignTexts() {
+        let texts = [
+            "a\nb": #"a\nb"#, "a\r\nb": #"a\r\nb"#, "\0": #"\u{0}"#, "\u{1b}[2J": #"\u{1b}[2J"#,
+            "\u{202e}x": #"\u{202e}x"#, "\u{2066}": #"\u{2066}"#, "a\u{2028}b": #"a\u{2028}b"#,
+            "a\u{85}b": #"a\u{85}b"#, "\u{200b}": #"\u{200b}"#, "é漢 \"x\"": "é漢 \"x\"",
+        ]
+        for (text, shown) in texts {
+            #expect(text.printable() == shown)
+            #expect(SocketError(.resolve, code: .invalidName, reason: text).reason == shown)
+        }
+        let long = "<" + String(repeating: "x", count: 1_000_000) + ">"
+        let error = SocketError(.resolve, code: .invalidName, reason: long)
+        let sentence = "\(error)"
+        #expect(sentence.count < 2200 && sentence.contains("…(1000002 bytes)…"))
+        #expect(sentence.hasSuffix(">"))
+        #expect(error.during(.bind).reason == error.reason)
+        // Marks that are all one character to Swift.
+        let stacked = "e" + String(repeating: "\u{301}", count: 1_000_000)
+        #expect("\(SocketError(.resolve, code: .invalidName, reason: stacked))".utf8.count < 5000)
+    }
+
+    @Test("Names of users are shown so wherever they stand", arguments: ["\u{202e}\n\0", "\u{1b}"])
+    func foreignNames(text: String) async throws {
+        let long = text + String(repeating: "x", count: 100_000)
+        for name in [text, long] {
+            let attempts: [() async throws -> Any] = [
+                { try SocketAddress(name) }, { try SocketAddress("unix:/\(name)\0") },
+                { try IPAddress(name) }, { try HostName(name) },
+                { try NetworkInterface.named(name) },
+                { try await TCPConnection.connect(to: name) },
+                { try await TCPConnection.connect(to: "\(name):http") },
+                { try UDPSocket.bind(to: name) },
+                { throw SocketError(.resolve, code: .nameLookupFailed, reason: name) },
+            ]
+            for attempt in attempts {
+                let error = await #expect(throws: SocketError.self) { _ = try await attempt() }
+                let sentence = try "\(#require(error))"
+                #expect(sentence.unicodeScalars.allSatisfy { $0.isPrintable }, "\(sentence)")
+                #expect(sentence.utf8.count < 3000)
+            }
+        }
+    }
+
+    @Test("A value in a sentence is printed as the value that it is")
+    func optionalValues() throws {
+        let socket = try UDPSocket.bind(to: "127.0.0.1:0")
+        let error = #expect(throws: SocketError.self) { try socket.set(.linger, to: .seconds(-1)) }
+        #expect(error?.reason == "linger = -1.0 seconds")
+        #expect("\(SocketOptionSetting.set(.linger, .seconds(2)))" == "linger = 2.0 seconds")
+        #expect("\(SocketOptionSetting.set(.linger, nil))" == "linger = nil")
+        #expect("\(SocketOptionSetting.set(.noDelay, true))" == "noDelay = true")
+        #expect("\(SocketOptionSetting.set(.bindToDevice, "a\nb"))" == #"bindToDevice = a\nb"#)
+    }
+
+    @Test("Errors of threads and of loops name what is missing")
+    func missingThreads() {
+        let error = SocketError(noThreadFor: .listen, .again)
+        #expect("\(error)".contains("ulimit -u") && "\(error)".contains("pids.max"))
+        func unwatched(_ backend: PollerBackend) -> String {
+            let error = SocketError(
+                unwatched: .system(.processDescriptorLimit),
+                .adopt,
+                backend: backend,
+                local: nil,
+                remote: nil
+            )
+            return "\(error)"
+        }
+        #expect(unwatched(.select).contains("FD_SETSIZE"))
+        #expect(!unwatched(.epoll).contains("FD_SETSIZE"))
     }
 
     @Test("Numbers that ask for the same answer share a code")

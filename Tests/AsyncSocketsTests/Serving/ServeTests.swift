@@ -50,6 +50,32 @@ struct ServeTests {
         try await server.value
     }
 
+    @Test("serves a client that was accepted just before it leaves, and sends just after")
+    func servesSilentClient() async throws {
+        let directory = TemporaryDirectory()
+        for address in ["127.0.0.1:0", "unix:\(directory.path)/socket"] {
+            let (addresses, ready) = AsyncStream<SocketAddress>.makeStream()
+            let (accepted, accept) = AsyncStream<Void>.makeStream()
+            let server = Task {
+                try await serve(at: address, ready: { ready.yield($0) }) { connection in
+                    accept.yield()
+                    for try await chunk in connection { try await connection.write(chunk) }
+                }
+            }
+            var iterator = addresses.makeAsyncIterator()
+            let at = try #require(await iterator.next())
+            let client: StreamConnection =
+                if at.family == .unix { try await UnixConnection.connect(to: at) } else {
+                    try await TCPConnection.connect(to: at)
+                }
+            for await _ in accepted { break }
+            server.cancel()
+            try await client.write("late")
+            #expect(try await client.readToEnd() == [UInt8]("late".utf8))
+            try await server.value
+        }
+    }
+
     @Test("cancels clients that have not finished when the drain is over")
     func drainEnds() async throws {
         let cancelled = Atomic<Bool>(false)

@@ -110,6 +110,38 @@ struct SignalTests {
         }
     }
 
+    @Test("what nohup or a shell's & had ignored stays ignored")
+    func ignoredSignalsStayIgnored() async {
+        await #expect(processExitsWith: .success) {
+            _ = signal(SIGHUP, SIG_IGN)
+            _ = signal(SIGUSR1, SIG_IGN)
+            let notifications = Signal.notifications(of: .hangup, .user1)
+            try send(.hangup)
+            // Only this one was ignored by the program itself.
+            try send(.user1)
+            var iterator = notifications.makeAsyncIterator()
+            #expect(await iterator.next(isolation: nil) == .user1)
+        }
+        await #expect(processExitsWith: .signal(SIGTERM)) {
+            _ = signal(SIGINT, SIG_IGN)
+            do { _ = Signal.notifications(of: .interrupt) }
+            try send(.interrupt)
+            try send(.terminate)
+        }
+    }
+
+    @Test("a signal that repeats another at once is the same request")
+    func repeatedRequests() {
+        func moment(_ milliseconds: Int64) -> MonotonicTime {
+            MonotonicTime(nanoseconds: milliseconds * 1_000_000)
+        }
+        var requests = RepeatedRequest()
+        #expect(requests.isFirst)
+        let taken = [0, 1, 99, 198, 298, 1000].map { requests.isAnother(at: moment($0)) }
+        #expect(taken == [true, false, false, false, true, true])
+        #expect(!requests.isFirst)
+    }
+
     @Test("faults and signals that no program can handle cannot be observed")
     func notObservable() {
         for number: CInt in [0, -1, 9, 19, 11, 7, 4, 8, 32, 33, 65, 1000] {

@@ -57,6 +57,31 @@ struct WithCancellationTests {
         #expect(try await client.readToEnd() == Array("hello".utf8))
     }
 
+    @Test("a second signal ends the drain")
+    func secondSignal() async throws {
+        let signal = try #require(Signal(number: 54))
+        let listener = try TCPListener.bind(to: "127.0.0.1:0")
+        let client = try await TCPConnection.connect(to: listener.localAddress)
+        let begun = ContinuousClock.now
+        try await withCancellation(on: signal) {
+            try await serve(listener, options: ServeOptions(drain: .seconds(600))) { connection in
+                try await withThrowingTaskGroup { tasks in
+                    // Its peer never reads.
+                    tasks.addTask { while true { try await connection.write(clog) } }
+                    try send(signal)
+                    _ = try? await connection.read(atMost: 1)
+                    // It drains. One that comes at once is the same request.
+                    while ContinuousClock.now < begun + .milliseconds(200) {
+                        try await Task.sleep(for: .milliseconds(10))
+                    }
+                    try send(signal)
+                    try await tasks.waitForAll()
+                }
+            }
+        }
+        client.close()
+    }
+
     @Test("a body that ends or fails by itself needs no signal")
     func bodyEndsByItself() async throws {
         struct Failure: Error {}
