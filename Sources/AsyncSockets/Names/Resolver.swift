@@ -45,7 +45,7 @@ public struct Resolver: Sendable {
     /// The library reads the hosts file and asks the name servers of resolv.conf(5) itself, over
     /// UDP, and over TCP for long answers. A cancelled caller leaves nothing behind. If
     /// nsswitch.conf(5) names another source, that one is asked by `getaddrinfo(3)`, which blocks.
-    /// It runs on threads of its own, at most 32 for each version of IP, which end when they are
+    /// It runs on threads of its own, at most 32 for each kind of question, which end when they are
     /// idle. A cancelled caller goes on at once; the thread becomes free when the name service
     /// answers or gives up.
     public static let system = Resolver(begin: { versions in

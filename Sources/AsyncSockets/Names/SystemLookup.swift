@@ -7,10 +7,10 @@ let localThreads = BlockingPool(
     limits: .init(threads: 4, queue: 1024, idle: .seconds(10))
 )
 
-/// The threads that wait for the C library's name service, for each version of IP: many servers
-/// drop the questions for one of them. A zone has a quarter of the threads: one whose servers are
+/// The threads that wait for the C library's name service, for each kind of question: many servers
+/// drop those for one version of IP. A zone has a quarter of the threads: one whose servers are
 /// dead leaves the rest to others.
-private let libraryThreads = (v4: libraryPool(), v6: libraryPool())
+private let libraryThreads = (v4: libraryPool(), v6: libraryPool(), both: libraryPool())
 
 private func libraryPool() -> BlockingPool {
     BlockingPool(
@@ -67,24 +67,65 @@ private func ask(
     case .dns:
         let resolver = StubResolver(settings: configuration.dns, group: .shared)
         return try await resolver.addresses(of: host, version, agreement)
-    case .library: return try await askLibrary(host, version, version.family)
-    case .libraryForBoth: return try await askLibrary(host, version, nil)
+    case .library: return try await askLibrary(host, version, .oneVersion)
+    case .libraryForBoth: return try await askLibraryForBoth(host, version)
     }
 }
+
+/// Asks the C library for both versions in one question; if the answer takes long, because that for
+/// one version is slow, for the version by itself as well.
+private func askLibraryForBoth(
+    _ host: String,
+    _ version: IPAddress.Version
+) async throws -> [IPAddress] {
+    let loop = try EventLoopGroup.shared.loops(for: .resolve).leastLoadedLoop
+    return try await withThrowingTaskGroup { tasks in
+        for scope in [LibraryQuestion.bothVersions, .oneVersion] {
+            tasks.addTask { () -> (LibraryQuestion, Result<[IPAddress], any Error>) in
+                do {
+                    if scope == .oneVersion {
+                        _ = try await loop.sleep(until: .now.advanced(by: .milliseconds(100)))
+                    }
+                    return (scope, .success(try await askLibrary(host, version, scope)))
+                } catch {
+                    return (scope, .failure(error))
+                }
+            }
+        }
+        defer { tasks.cancelAll() }
+        var last = Result<[IPAddress], any Error>.success([])
+        while let (scope, result) = try await tasks.next() {
+            last = result
+            switch (scope, result) {
+            case (_, .success(let found)) where !found.isEmpty: return found
+            // That the name has no such address is the last word of the question for both only.
+            case (.bothVersions, .success): return []
+            case (.bothVersions, .failure(let error as SocketError)) where error.isAboutName:
+                throw error
+            default: break
+            }
+        }
+        return try last.get()
+    }
+}
+
+private enum LibraryQuestion { case oneVersion, bothVersions }
 
 /// Asks the C library, on a thread.
 private func askLibrary(
     _ host: String,
     _ version: IPAddress.Version,
-    _ family: CInt?
+    _ scope: LibraryQuestion
 ) async throws -> [IPAddress] {
+    let family = scope == .oneVersion ? version.family : nil
+    let oneVersion = version == .v4 ? libraryThreads.v4 : libraryThreads.v6
+    let threads = scope == .oneVersion ? oneVersion : libraryThreads.both
     let labels = host.lowercased().split(separator: ".")
     // Names without a dot are looked for in the same few domains.
     let zone = labels.count > 1 ? labels.suffix(2).joined(separator: ".") : ""
-    let threads = family == IPAddress.Version.v6.family ? libraryThreads.v6 : libraryThreads.v4
     let result = try await threads.run(
         in: zone,
-        sharing: "\(host) \(family ?? 0)",
+        sharing: host,
         for: "\"\(host)\""
     ) {
         Result { () throws(NameLookup.Failure) in

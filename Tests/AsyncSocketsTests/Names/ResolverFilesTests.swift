@@ -76,7 +76,8 @@ struct ResolverFilesTests {
         #expect(DNSSettings("", hostName: "me.home.test").search == ["home.test"])
         #expect(DNSSettings("", hostName: "me").search == [])
         #expect((settings.dots, settings.timeout, settings.attempts) == (1, .seconds(5), 2))
-        let bounds = DNSSettings("options ndots:99 timeout:0 attempts:99 ndots:-99999999999999999")
+        let tooLong = String(repeating: "9", count: 40)
+        let bounds = DNSSettings("options ndots:99 timeout:0 attempts:99 attempts:\(tooLong)")
         #expect((bounds.dots, bounds.timeout, bounds.attempts) == (15, .seconds(1), 5))
     }
 
