@@ -28,35 +28,42 @@ struct ResolverConfiguration: Sendable {
         }
     }
 
-    private struct Kept: Sendable {
+    struct Kept: Sendable {
         let configuration: ResolverConfiguration
         /// The hosts file's, which is read again only if it has changed: it may be large.
-        let hostsStamp: FileStamp?
-        let takesAllLines: Bool
-        let expires: MonotonicTime
+        fileprivate let hostsStamp: FileStamp?
+        fileprivate let takesAllLines: Bool
+        fileprivate let expires: MonotonicTime
     }
 
     private static let kept = Mutex<Kept?>(nil)
 
-    private static func read(after known: Kept?) throws(Errno) -> Kept {
+    /// Reads the files.
+    ///
+    /// - Parameters:
+    ///   - known: What they said before.
+    ///   - folder: Where they are.
+    /// - Returns: What they say.
+    /// - Throws: The error number if this machine lacks something.
+    static func read(after known: Kept?, in folder: String = "/etc") throws(Errno) -> Kept {
         let dns = DNSSettings(
-            try text("/etc/resolv.conf"),
+            try text(folder + "/resolv.conf"),
             hostName: try text("/proc/sys/kernel/hostname").filter { !$0.isWhitespace }
         )
         // What changes the C library's answers in ways that only the C library knows.
         let variables = [
             "LOCALDOMAIN", "RES_OPTIONS", "HOSTALIASES", "RESOLV_MULTI", "RESOLV_HOST_CONF",
         ]
-        let isOrdered = !hasSettings(try text("/etc/gai.conf"))
+        let isOrdered = !hasSettings(try text(folder + "/gai.conf"))
         let isPlain = variables.allSatisfy { environmentVariable($0) == nil }
-        let takesAllLines = takesAllLines(try text("/etc/host.conf"))
+        let takesAllLines = takesAllLines(try text(folder + "/host.conf"))
         let stamp = known?.takesAllLines == takesAllLines ? known?.hostsStamp : nil
-        let file = try contents("/etc/hosts", unless: stamp)
+        let file = try contents(folder + "/hosts", unless: stamp)
         let hosts = file.map { HostsFile($0.bytes, takesAllLines: takesAllLines) }
         return Kept(
             configuration: ResolverConfiguration(
                 sources: NameSources(
-                    try text("/etc/nsswitch.conf"),
+                    try text(folder + "/nsswitch.conf"),
                     ownDNS: dns.isComplete && isOrdered && isPlain
                 ),
                 dns: dns,

@@ -68,7 +68,11 @@ private func ask(
         let resolver = StubResolver(settings: configuration.dns, group: .shared)
         return try await resolver.addresses(of: host, version, agreement)
     case .library: return try await askLibrary(host, version, .oneVersion)
-    case .libraryForBoth: return try await askLibraryForBoth(host, version)
+    case .libraryForBoth:
+        // For a name of the hosts file nothing but the order counts.
+        let isInFile = configuration.hosts[host] != nil
+        return try await isInFile
+            ? askLibrary(host, version, .bothVersions) : askLibraryForBoth(host, version)
     }
 }
 

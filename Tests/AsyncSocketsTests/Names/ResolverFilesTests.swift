@@ -127,6 +127,43 @@ struct ResolverFilesTests {
         #expect(HostsFile([0, 0xff, 0x0a, 0xfe], takesAllLines: true)["x"] == nil)
     }
 
+    @Test("Files that change are read again, those that are not there say nothing")
+    func changes() throws {
+        let folder = TemporaryDirectory()
+        var kept = try ResolverConfiguration.read(after: nil, in: folder.path)
+        #expect(kept.configuration.sources.list == [.hostsFile, .dns])
+        #expect(kept.configuration.dns.servers == [.ipv4(.loopback, port: 53)])
+        #expect(kept.configuration.hosts["a.test"] == nil)
+
+        func write(_ text: String, to name: String) throws {
+            try #require(makeFile(folder.file(name), with: text))
+        }
+        func found(_ name: String) throws -> [String]? {
+            kept = try ResolverConfiguration.read(after: kept, in: folder.path)
+            return kept.configuration.hosts[name]?.map(\.description)
+        }
+        try write("127.0.0.1 a.test\n::1 a.test\n", to: "hosts")
+        #expect(try found("a.test") == ["127.0.0.1"])
+        #expect(try found("a.test") == ["127.0.0.1"])
+        try write("multi on\n", to: "host.conf")
+        #expect(try found("a.test") == ["127.0.0.1", "::1"])
+        try write("127.0.0.2 a.test\n", to: "hosts")
+        #expect(try found("a.test") == ["127.0.0.2"])
+        removeFile(folder.file("hosts"))
+        #expect(try found("a.test") == nil)
+        try write("127.0.0.3 a.test\n", to: "hosts")
+        #expect(try found("a.test") == ["127.0.0.3"])
+
+        try write("hosts: files dns\n", to: "nsswitch.conf")
+        try write("nameserver 192.0.2.1\n", to: "resolv.conf")
+        _ = try found("a.test")
+        #expect(kept.configuration.dns.servers.map(\.description) == ["192.0.2.1:53"])
+        // What only the C library obeys is left to it.
+        try write("precedence ::ffff:0:0/96 100\n", to: "gai.conf")
+        _ = try found("a.test")
+        #expect(kept.configuration.sources.list == [.hostsFile, .library])
+    }
+
     @Test("host.conf and gai.conf")
     func others() {
         #expect(ResolverConfiguration.takesAllLines("order hosts,bind\nmulti on\n"))
