@@ -11,7 +11,8 @@ struct ResolverConfiguration: Sendable {
     /// What the files said when they were looked at, at most five seconds ago. They are read on a
     /// thread that may block.
     ///
-    /// - Throws: `SocketError` if a file could not be read for want of a descriptor or of memory.
+    /// - Throws: `SocketError` if a file could not be read for want of a descriptor or of memory,
+    ///   and never was before.
     static func current() async throws -> ResolverConfiguration {
         let known = kept.withLock { $0 }
         if let known, known.expires > .now { return known.configuration }
@@ -24,6 +25,7 @@ struct ResolverConfiguration: Sendable {
             kept.withLock { $0 = read }
             return read.configuration
         case .failure(let error):
+            if let known { return known.configuration }
             throw SocketError(.resolve, error, reason: "reading how names are looked up")
         }
     }

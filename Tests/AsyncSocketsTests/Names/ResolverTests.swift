@@ -167,6 +167,18 @@ struct ResolverTests {
         await #expect(throws: CancellationError.self) { try await task.value }
     }
 
+    @Test("Addresses are sorted by how well they can be connected to; equals stay in their order")
+    func order() throws {
+        func sorted(_ texts: [String]) throws -> [String] {
+            sortedForConnecting(try texts.map { try IPAddress($0) }).map(\.description)
+        }
+        #expect(try sorted(["127.0.0.3", "127.0.0.1", "127.0.0.2"]).first == "127.0.0.3")
+        // Those of the old compatible addresses are the last resort.
+        #expect(try sorted(["::2", "::1"]) == ["::1", "::2"])
+        #expect(try sorted([]) == [])
+        #expect(try sorted(["192.0.2.1"]) == ["192.0.2.1"])
+    }
+
     @Test("The system knows localhost, by both versions")
     func localhost() async throws {
         #expect(try await Resolver.system.addresses(of: "localhost", .v4) == [.v4(.loopback)])
