@@ -16,9 +16,14 @@ struct SearchAgreement: Sendable {
     }
 
     private let state: WaitList<State>
+    /// How long a half waits for the other.
+    private let patience: Duration
 
-    /// - Parameter versions: The versions that are asked for.
-    init(_ versions: Set<IPAddress.Version>) {
+    /// - Parameters:
+    ///   - versions: The versions that are asked for.
+    ///   - patience: How long a half waits for the other.
+    init(_ versions: Set<IPAddress.Version>, patience: Duration = Resolver.resolutionDelay) {
+        self.patience = patience
         let passed = versions.map { ($0, 0) }
         state = WaitList(State(passed: Dictionary(passed) { first, _ in first }))
     }
@@ -44,7 +49,7 @@ struct SearchAgreement: Sendable {
         _ version: IPAddress.Version,
         on loop: EventLoop
     ) async throws(OperationFailure) -> Bool {
-        let end = MonotonicTime.now.advanced(by: Resolver.resolutionDelay)
+        let end = MonotonicTime.now.advanced(by: patience)
         do throws(OperationFailure) {
             let deadline = index == 0 ? nil : Deadline(end, keeper: loop)
             try await state.park(deadline: deadline) { state in
