@@ -424,7 +424,10 @@ extension EventLoop {
 
 extension EventLoop {
     /// Calls a body on the loop's thread when a moment has come; nil if the loop has ended.
-    func setTimer(at moment: MonotonicTime, _ body: @escaping @Sendable () -> Void) -> LoopTimer? {
+    package func setTimer(
+        at moment: MonotonicTime,
+        _ body: @escaping @Sendable () -> Void
+    ) -> LoopTimer? {
         if isLeftBehind { return nil }
         let token = shared.withLock { shared -> Timers.Token? in
             if shared.phase == .stopped { return nil }

@@ -166,6 +166,133 @@ struct BlockingPoolTests {
         try await first.value
     }
 
+    @Test("A lane has few of the threads; jobs of others find one, in their order")
+    func lanes() async throws {
+        let pool = BlockingPool(
+            name: "test-pool",
+            limits: .init(threads: 3, lane: 2, queue: 8, idle: .seconds(120))
+        )
+        let blocker = Blocker()
+        let tasks = (0..<4).map { _ in Task { try await pool.run(in: "slow") { blocker.block() } } }
+        await blocker.arrivals(2)
+        for number in 0..<20 {
+            #expect(try await pool.run(in: "quick") { number } == number)
+            #expect(try await pool.run { number } == number)
+        }
+        #expect(pool.threadCount == 3)
+        blocker.release()
+        for task in tasks { try await task.value }
+    }
+
+    @Test("When abandoned jobs hold a lane, only jobs of that lane fail")
+    func exhaustedLane() async throws {
+        let pool = BlockingPool(
+            name: "test-pool",
+            limits: .init(threads: 3, lane: 2, queue: 8, idle: .seconds(120))
+        )
+        let blocker = Blocker()
+        let tasks = (0..<2).map { _ in Task { try await pool.run(in: "slow") { blocker.block() } } }
+        await blocker.arrivals(2)
+        let queued = Task { try await pool.run(in: "slow") {} }
+        for task in tasks {
+            task.cancel()
+            await #expect(throws: BlockingPool.Failure.cancelled) { try await task.value }
+        }
+        await #expect(throws: BlockingPool.Failure.exhausted(2)) { try await queued.value }
+        await #expect(throws: BlockingPool.Failure.exhausted(2)) {
+            try await pool.run(in: "slow") {}
+        }
+        #expect(try await pool.run(in: "quick") { 1 } == 1)
+        blocker.release()
+        #expect(await eventually { pool.abandonedCount == 0 })
+        #expect(try await pool.run(in: "slow") { 2 } == 2)
+    }
+
+    @Test("A lane's queue has a limit of its own")
+    func laneQueue() async throws {
+        let pool = BlockingPool(
+            name: "test-pool",
+            limits: .init(threads: 2, lane: 1, queue: 1, idle: .seconds(120))
+        )
+        let blocker = Blocker()
+        let running = Task { try await pool.run(in: "slow") { blocker.block() } }
+        await blocker.arrivals(1)
+        // One of the two waits in the queue, the other finds it full.
+        let two = (0..<2).map { _ in Task { try await pool.run(in: "slow") {} } }
+        #expect(try await pool.run(in: "quick") { 1 } == 1)
+        // Not before one of them was refused is the queue known to be full.
+        let refused = await withTaskGroup(of: Bool.self) { tasks in
+            for task in two {
+                tasks.addTask { if case .failure = await task.result { true } else { false } }
+            }
+            let first = await tasks.next()
+            blocker.release()
+            return first
+        }
+        #expect(refused == true)
+        try await running.value
+    }
+
+    @Test("Tasks that ask the same share a job; it is abandoned when the last one leaves")
+    func sharing() async throws {
+        let pool = makePool(threads: 2)
+        let blocker = Blocker()
+        let runs = Counter()
+        func ask() -> Task<Int, any Error> {
+            Task {
+                try await pool.run(sharing: "question") {
+                    blocker.block()
+                    return runs.value.add(1, ordering: .relaxed).newValue
+                }
+            }
+        }
+        let first = ask()
+        await blocker.arrivals(1)
+        let others = (0..<20).map { _ in ask() }
+        first.cancel()
+        await #expect(throws: BlockingPool.Failure.cancelled) { try await first.value }
+        // Other questions have other answers, of other types too.
+        #expect(try await pool.run(sharing: "another") { "answer" } == "answer")
+        #expect(try await pool.run(sharing: "question") { "answer" } == "answer")
+        for task in others { task.cancel() }
+        for task in others {
+            await #expect(throws: BlockingPool.Failure.cancelled) { try await task.value }
+        }
+        #expect(pool.abandonedCount == 1)
+        // It is waited for again, and is the same job still.
+        let late = ask()
+        #expect(await eventually { pool.abandonedCount == 0 })
+        blocker.release()
+        #expect(try await late.value == 1)
+        #expect(pool.abandonedCount == 0)
+        #expect(try await ask().value == 2)
+    }
+
+    @Test("Shared jobs and lanes, cancelled at any moment, lose no job and no thread")
+    func cancelSharedRace() async throws {
+        let pool = BlockingPool(
+            name: "test-pool",
+            limits: .init(threads: 4, lane: 2, queue: 1000, idle: .seconds(120))
+        )
+        await withTaskGroup { tasks in
+            for index in 0..<500 {
+                tasks.addTask {
+                    let task = Task {
+                        let lane = index % 5 == 0 ? nil : "\(index % 3)"
+                        return try await pool.run(in: lane, sharing: "\(index % 7)") { index % 7 }
+                    }
+                    if index % 3 == 0 { await Task.yield() }
+                    if index % 2 == 0 { task.cancel() }
+                    if let value = try? await task.value { #expect(value == index % 7) }
+                }
+            }
+        }
+        #expect(await eventually { pool.abandonedCount == 0 })
+        for lane in ["0", "1", "2", nil] {
+            #expect(try await pool.run(in: lane) { 1 } == 1)
+        }
+    }
+
     @Test("Cancelling at any moment loses no job and no thread")
     func cancelRace() async throws {
         let pool = makePool(threads: 4, queue: 1000)

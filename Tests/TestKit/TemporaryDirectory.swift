@@ -39,10 +39,20 @@ package func fileExists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0
 
 package func removeFile(_ path: String) { _ = unsafe unlink(path) }
 
+package func makePipe(_ path: String) { _ = unsafe mkfifo(path, 0o600) }
+
 package func makeDirectory(_ path: String) { _ = unsafe mkdir(path, 0o700) }
 
 package func removeDirectory(_ path: String) { _ = unsafe rmdir(path) }
 
 package func makeLink(_ path: String, to target: String) { _ = unsafe symlink(target, path) }
+
+/// Writes a text to a file, which is another file than before; false if that failed.
+package func makeFile(_ path: String, with text: String) -> Bool {
+    removeFile(path)
+    let descriptor = unsafe open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
+    defer { Glibc.close(descriptor) }
+    return unsafe Glibc.write(descriptor, text, text.utf8.count) == text.utf8.count
+}
 
 package func makeFile(_ path: String) { Glibc.close(unsafe open(path, O_CREAT | O_WRONLY, 0o600)) }

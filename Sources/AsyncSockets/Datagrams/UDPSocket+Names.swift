@@ -3,8 +3,8 @@ extension UDPSocket {
     ///
     /// The host's addresses are tried in the order of `Resolver.resolve(_:port:version:)`; the
     /// first that this machine has a route to is taken. Nothing is sent, so it stays unknown
-    /// whether the peer is there. The corresponding calls are `getaddrinfo(3)`, on a thread of its
-    /// own, and `connect(2)`.
+    /// whether the peer is there. The corresponding system call is `connect(2)`; for names see
+    /// `Resolver`.
     ///
     /// - Parameters:
     ///   - host: A name such as `example.org`, or an IP address.
@@ -35,7 +35,7 @@ extension UDPSocket {
     /// Binds a socket to an address of a host that is given by name: the first that this machine
     /// has. `localhost` is `[::1]` if there is IPv6.
     ///
-    /// The corresponding calls are `getaddrinfo(3)`, on a thread of its own, and `bind(2)`.
+    /// The corresponding system call is `bind(2)`; for names see `Resolver`.
     ///
     /// - Parameters:
     ///   - host: A name such as `localhost`, or an IP address.
@@ -82,8 +82,17 @@ extension UDPSocket {
         if case .address(let address) = endpoint.host, case .number = endpoint.port {
             return address
         }
-        // A socket sends to addresses of its own version.
-        let found = try await Resolver.system.resolve(endpoint, version: isIPv6 ? .v6 : .v4)
-        return found[0]
+        let found = try await Resolver.system.resolve(endpoint, version: onlyVersion)
+        // Over both versions, so that one without a way there is not the first.
+        let best = sortedForConnecting(found.compactMap(\.ip))
+        return best.first.map { SocketAddress($0, port: found[0].port ?? 0) } ?? found[0]
+    }
+
+    /// The only version of the addresses that it can send to; nil for a socket of both.
+    private var onlyVersion: IPAddress.Version? {
+        guard isIPv6 else { return .v4 }
+        guard case .v6(let local)? = localAddress?.ip else { return .v6 }
+        if local.isUnspecified { return (try? get(.v6Only)) == false ? nil : .v6 }
+        return local.isIPv4Mapped ? .v4 : .v6
     }
 }

@@ -39,11 +39,9 @@ struct ConnectionRace {
 
     private func run(until deadline: Deadline?) async throws -> (Registration, SocketAddress) {
         let loop = try group.loops(for: .connect).leastLoadedLoop
-        let start = HappyEyeballs(
-            port: port,
-            versions: try versions(),
-            timing: options.names.timing
-        )
+        let versions = try versions()
+        let question = resolver.question(name, versions)
+        let start = HappyEyeballs(port: port, versions: versions, timing: options.names.timing)
         let result: Result<(Registration, SocketAddress), any Error>
         result = await withTaskGroup(of: Report.self) { children in
             var machine = start
@@ -51,12 +49,13 @@ struct ConnectionRace {
             if let deadline {
                 children.addTask { await sleep(until: deadline.moment, on: loop, then: .expired) }
             }
-            var outcome = carryOut(machine.start(at: .now), by: &children, on: loop)
+            var outcome = carryOut(machine.start(at: .now), by: &children, question, on: loop)
             while outcome == nil, let report = await children.next() {
                 if case .connected(let number, let registration) = report {
                     connections[number] = registration
                 }
-                outcome = carryOut(machine.handle(report.event, at: .now), by: &children, on: loop)
+                let actions = machine.handle(report.event, at: .now)
+                outcome = carryOut(actions, by: &children, question, on: loop)
             }
             children.cancelAll()
             let winner = outcome?.winner
@@ -76,12 +75,13 @@ struct ConnectionRace {
     private func carryOut(
         _ actions: [HappyEyeballs.Action],
         by children: inout Children,
+        _ question: NameQuestion,
         on loop: EventLoop
     ) -> HappyEyeballs.Outcome? {
         for action in actions {
             switch action {
             case .lookUp(let version):
-                children.addTask { await lookUp(version) }
+                children.addTask { await lookUp(version, question) }
             case .connect(let number, let address):
                 children.addTask { await connect(number, to: address) }
             case .wake(let moment):
@@ -105,9 +105,9 @@ struct ConnectionRace {
         (try? await loop.sleep(until: moment)) == nil ? .cancelled : .event(event)
     }
 
-    private func lookUp(_ version: IPAddress.Version) async -> Report {
+    private func lookUp(_ version: IPAddress.Version, _ question: NameQuestion) async -> Report {
         do {
-            return .event(.answered(version, try await resolver.addresses(of: name, version)))
+            return .event(.answered(version, try await question.addresses(version)))
         } catch {
             guard let failure = error as? SocketError else { return .cancelled }
             return .event(.lookupFailed(version, failure))

@@ -1,3 +1,6 @@
+internal import SocketReactor
+internal import SocketSystem
+
 /// Looks up the addresses of hosts.
 ///
 /// Connecting and listening by name take a resolver; the default is ``system``. A program that has
@@ -17,8 +20,9 @@ public struct Resolver: Sendable {
     public typealias Lookup =
         @Sendable (HostName, IPAddress.Version) async throws -> [IPAddress]
 
-    /// Looks up hosts. It is never called for literal addresses.
-    private let lookup: Lookup
+    /// Begins to look up a name's addresses of some versions: makes the lookup that is called once
+    /// for each of them. It is never called for literal addresses.
+    private let begin: @Sendable (Set<IPAddress.Version>) -> Lookup
 
     /// Makes a resolver from a lookup.
     ///
@@ -26,18 +30,31 @@ public struct Resolver: Sendable {
     /// hold up the other.
     ///
     /// - Parameter lookup: Finds the addresses of one version.
-    public init(_ lookup: @escaping Lookup) { self.lookup = lookup }
+    public init(_ lookup: @escaping Lookup) { begin = { _ in lookup } }
+
+    private init(begin: @escaping @Sendable (Set<IPAddress.Version>) -> Lookup) {
+        self.begin = begin
+    }
 
     /// The system's resolver: the hosts file, the DNS, and the other sources that nsswitch.conf(5)
-    /// names.
+    /// names, in its order. The first source that has an address of either version has them all.
     ///
     /// `localhost` and the names below it always mean the loopback addresses of both versions; no
     /// name service is asked for them, RFC 6761.
     ///
-    /// The corresponding call is `getaddrinfo(3)`, which blocks. It runs on threads of its own, at
-    /// most 32, which end when they are idle. A cancelled caller goes on at once; the thread
-    /// becomes free when the name service answers or gives up.
-    public static let system = Resolver(systemLookup)
+    /// The library reads the hosts file and asks the name servers of resolv.conf(5) itself, over
+    /// UDP, and over TCP for long answers. A cancelled caller leaves nothing behind. If
+    /// nsswitch.conf(5) names another source, that one is asked by `getaddrinfo(3)`, which blocks.
+    /// It runs on threads of its own, at most 32 for each kind of question, which end when they are
+    /// idle. A cancelled caller goes on at once; the thread becomes free when the name service
+    /// answers or gives up.
+    public static let system = Resolver(begin: { versions in
+        let agreement = SearchAgreement(versions)
+        return { name, version in try await systemLookup(name, version, agreement) }
+    })
+
+    /// How long one version's answer waits for the other's, RFC 8305, section 3.
+    static let resolutionDelay = Duration.milliseconds(50)
 
     /// Finds a host's addresses of one version.
     ///
@@ -60,40 +77,28 @@ public struct Resolver: Sendable {
             }
             return [ip]
         case .name(let name):
-            return try await addresses(of: name, version)
+            return try await question(name, [version]).addresses(version)
         }
     }
 
-    /// The same for a name.
-    func addresses(of name: HostName, _ version: IPAddress.Version) async throws -> [IPAddress] {
-        try Task.checkCancellation()
-        let found: [IPAddress]
-        do {
-            found = try await lookup(name, version).filter { $0.version == version }
-        } catch {
-            switch error {
-            case is SocketError: throw error
-            case is CancellationError where Task.isCancelled: throw error
-            case is CancellationError: throw SocketError(.resolve, code: .cancelled)
-            // A lookup may throw any error.
-            default: throw SocketError(.resolve, code: .nameLookupFailed, reason: "\(error)")
-            }
-        }
-        if found.isEmpty { throw Self.noAddress(name.description, [version]) }
-        return found
+    /// Begins to look up a name.
+    func question(_ name: HostName, _ versions: Set<IPAddress.Version>) -> NameQuestion {
+        NameQuestion(name: name, lookup: begin(versions))
     }
 
     /// Finds all addresses of a host, to send to it or to listen at it.
     ///
-    /// Both versions are looked up at once. The addresses stand in the order in which to try them:
-    /// the versions take turns, IPv6 first, RFC 8305.
+    /// Both versions are looked up at once. The first that has an address waits for the other for
+    /// 50 milliseconds; addresses that come later are left out. The addresses stand in the order in
+    /// which to try them: the versions take turns, IPv6 first, RFC 8305.
     ///
     /// - Parameters:
     ///   - host: A name, or an IP address, which is not looked up.
     ///   - port: The port of the addresses.
     ///   - version: The version of the addresses; nil for both.
     /// - Returns: The addresses, each once; at least one.
-    /// - Throws: As ``addresses(of:_:)``, if neither version has an address.
+    /// - Throws: As ``addresses(of:_:)``, if neither version has an address. If one could not be
+    ///   looked up because this machine lacks something, such as a descriptor, that error.
     public func resolve(
         _ host: String,
         port: UInt16,
@@ -122,44 +127,24 @@ public struct Resolver: Sendable {
         _ endpoint: Endpoint,
         version: IPAddress.Version?
     ) async throws -> [SocketAddress] {
+        try await resolution(of: endpoint, version: version).addresses
+    }
+
+    /// The same, and what could not be found out.
+    func resolution(
+        of endpoint: Endpoint,
+        version: IPAddress.Version?
+    ) async throws -> Resolution {
         let port = try await portNumber(endpoint.port)
-        let name: HostName
         switch endpoint.host {
         case .address(let address):
             if let version, address.ip?.version != version {
                 throw Self.noAddress(address.ip?.description ?? address.description, [version])
             }
-            return [address.withPort(port)]
-        case .name(let hostName): name = hostName
-        }
-        let versions = version.map { [$0] } ?? [.v6, .v4]
-        return try await withThrowingTaskGroup { tasks in
-            for version in versions {
-                tasks.addTask { await self.answer(name, version) }
-            }
-            var queue = AddressQueue()
-            var failures: [IPAddress.Version: SocketError] = [:]
-            for try await (version, result) in tasks {
-                switch result {
-                case .success(let found): queue.add(found)
-                case .failure(let error as SocketError): failures[version] = error
-                case .failure(let error): throw error
-                }
-            }
-            let found = Array(sequence(state: queue) { $0.next() })
-            if found.isEmpty { throw Self.combined(name, failures) }
-            return found.map { SocketAddress($0, port: port) }
-        }
-    }
-
-    private func answer(
-        _ name: HostName,
-        _ version: IPAddress.Version
-    ) async -> (IPAddress.Version, Result<[IPAddress], any Error>) {
-        do {
-            return (version, .success(try await addresses(of: name, version)))
-        } catch {
-            return (version, .failure(error))
+            return Resolution(addresses: [address.withPort(port)], failures: [:])
+        case .name(let name):
+            let versions = version.map { [$0] } ?? [.v6, .v4]
+            return try await question(name, Set(versions)).resolution(versions, port: port)
         }
     }
 
@@ -187,7 +172,8 @@ extension Resolver {
     ) -> SocketError {
         let errors = [failures[.v6], failures[.v4]].compactMap(\.self)
         // A name that has no address of one version exists, whatever the other answer says. A
-        // failure that may pass says more than either.
+        // failure that may pass says more than either, and what this machine lacks says most.
+        if let lack = errors.first(where: \.isLack) { return lack }
         if let telling = errors.first(where: { !$0.isAboutName }) { return telling }
         if errors.contains(where: { $0.code == .nameHasNoAddress }), errors.count == 2 {
             return noAddress(name.description, [.v6, .v4])
@@ -197,6 +183,12 @@ extension Resolver {
 }
 
 extension SocketError {
+    /// Whether this machine lacked something that a lookup takes: it says nothing of the name, and
+    /// what was found beside it is not all.
+    var isLack: Bool {
+        [.tooManyDescriptors, .noBufferSpace, .errno(Errno.again.rawValue)].contains(code)
+    }
+
     /// Whether a name service answered, and had nothing.
     var isAboutName: Bool { code == .nameNotFound || code == .nameHasNoAddress }
 }

@@ -8,7 +8,7 @@ extension TCPConnection {
     /// fails. The first connection wins; the others are closed. `withTimeout` around the call
     /// bounds the whole. An IP address instead of a name is not looked up.
     ///
-    /// The corresponding calls are `getaddrinfo(3)`, on a thread of its own, and `connect(2)`.
+    /// The corresponding system call is `connect(2)`; for names see `Resolver`.
     ///
     /// - Parameters:
     ///   - host: A name such as `example.org`, or an IP address.

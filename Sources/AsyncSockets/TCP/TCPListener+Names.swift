@@ -7,11 +7,11 @@ extension TCPListener {
     ///
     /// `localhost` means `::1` and `127.0.0.1`. All addresses get the same port, and the listener
     /// is one sequence of the connections of all. An address is left out if this machine does not
-    /// have it, or does not have its version of IP, as long as another address is left. Any other
-    /// failure leaves nothing bound.
+    /// have it, or does not have its version of IP, as long as another address is left; so are the
+    /// addresses of one version if they come later than those of the other. `omissions` tells what
+    /// was left out and why. Any other failure leaves nothing bound.
     ///
-    /// The corresponding calls are `getaddrinfo(3)`, on a thread of its own, `bind(2)` and
-    /// `listen(2)`.
+    /// The corresponding system calls are `bind(2)` and `listen(2)`; for names see `Resolver`.
     ///
     /// - Parameters:
     ///   - host: A name such as `localhost`, or an IP address.
@@ -41,7 +41,8 @@ extension TCPListener {
         resolver: Resolver,
         on group: EventLoopGroup
     ) async throws -> TCPListener {
-        let addresses = try await resolver.resolve(endpoint, version: nil)
+        let resolution = try await resolver.resolution(of: endpoint, version: nil)
+        let addresses = resolution.addresses
         if addresses.count == 1, case .address = endpoint.host {
             return try bind(to: addresses[0], options: options, on: group)
         }
@@ -49,7 +50,7 @@ extension TCPListener {
         // The port that the kernel chooses at one address may be taken at another: try again.
         for _ in 0..<(addresses[0].port == 0 ? 16 : 1) {
             do throws(SocketError) {
-                return try bindAll(addresses, options: options, on: group)
+                return try bindAll(resolution, options: options, on: group)
             } catch {
                 last = error
                 if error.code != .addressInUse { throw error }
@@ -60,14 +61,15 @@ extension TCPListener {
 
     /// Binds to each address, or to none of them.
     private static func bindAll(
-        _ addresses: [SocketAddress],
+        _ resolution: Resolution,
         options: ListenOptions,
         on group: EventLoopGroup
     ) throws(SocketError) -> TCPListener {
         var parts: [ListenerCore] = []
-        var missing: SocketError?
-        var port = addresses[0].port ?? 0
-        for address in addresses {
+        // That a name has no address of one version is no omission.
+        var omissions = resolution.failures.values.filter { !$0.isAboutName }
+        var port = resolution.addresses[0].port ?? 0
+        for address in resolution.addresses {
             var options = options
             if address.ip?.version == .v6 {
                 // Otherwise it would also take the port of IPv4, which another socket is about to
@@ -82,10 +84,11 @@ extension TCPListener {
                 // The sockets that are bound already close when they are dropped.
                 guard error.code == .addressNotAvailable || error.code == .wrongAddressFamily
                 else { throw error }
-                missing = error
+                omissions.append(error)
             }
         }
-        if parts.isEmpty, let missing { throw missing }
-        return TCPListener(core: parts.count == 1 ? parts[0] : ListenerCore(joining: parts))
+        if parts.isEmpty, let missing = omissions.last { throw missing }
+        let core = parts.count == 1 ? parts[0] : ListenerCore(joining: parts)
+        return TCPListener(core: core, omissions: omissions)
     }
 }

@@ -20,7 +20,15 @@ internal import SocketSystem
 public final class TCPListener: Sendable {
     let core: ListenerCore
 
-    init(core: ListenerCore) { self.core = core }
+    /// Why the listener has fewer addresses than the name that it was bound to: an error for each
+    /// address that could not be bound, and for each version of IP that could not be looked up in
+    /// time. Empty if nothing was left out.
+    public let omissions: [SocketError]
+
+    init(core: ListenerCore, omissions: [SocketError] = []) {
+        self.core = core
+        self.omissions = omissions
+    }
 
     /// Binds a socket to an address and listens.
     ///

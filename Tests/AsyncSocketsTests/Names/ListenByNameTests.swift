@@ -77,6 +77,8 @@ struct ListenByNameTests {
         ])
         let listener = try await TCPListener.bind(to: "some", port: 0, resolver: resolver)
         #expect(listener.localAddresses.map(\.ip) == [.v4(.loopback)])
+        #expect(listener.omissions.map(\.code) == [.addressNotAvailable])
+        #expect(listener.omissions.first?.localAddress?.ip == (try IPAddress("203.0.113.1")))
         let error = await #expect(throws: SocketError.self) {
             try await TCPListener.bind(to: "none", port: 0, resolver: resolver)
         }
@@ -97,6 +99,7 @@ struct ListenByNameTests {
         taken.close()
         let both = try await TCPListener.bind(to: "localhost", port: port)
         #expect(both.localAddresses.count == 2)
+        #expect(both.omissions == [])
     }
 
     @Test("An address is bound as it is, and a wrong name is an error")

@@ -11,15 +11,23 @@ enum NameSandbox {
     /// - Parameters:
     ///   - argument: What it shall try.
     ///   - nameServer: The only address that is asked, on port 53.
+    ///   - sources: The sources of hosts, as nsswitch.conf(5) has them.
+    ///   - options: The options of resolv.conf(5).
     /// - Returns: The lines, and `status 0` if it ended well.
-    static func probe(_ argument: String, nameServer: String) -> [String] {
+    static func probe(
+        _ argument: String,
+        nameServer: String,
+        sources: String,
+        options: String
+    ) -> [String] {
         let output = run(
             """
             folder=$(mktemp -d) && trap 'rm -r "$folder"' EXIT && cd "$folder" || exit 1
-            printf '127.0.0.7 four.test\\n127.0.0.8 both.test\\n::1 both.test\\n' > hosts
-            printf '127.0.0.9 xn--bcher-kva.test\\n' >> hosts
-            printf 'nameserver \(nameServer)\\noptions timeout:3 attempts:1\\n' > resolv.conf
-            printf 'hosts: files dns\\nservices: files\\n' > nsswitch.conf
+            printf '127.0.0.7 four.test Four-Alias.test\\n::1 both.test\\n' > hosts
+            printf '127.0.0.8 both.test\\n127.0.0.9 xn--bcher-kva.test\\n' >> hosts
+            printf 'nameserver \(nameServer)\\noptions \(options)\\n' > resolv.conf
+            printf 'search search.test\\n' >> resolv.conf
+            printf 'hosts: \(sources)\\nservices: files\\n' > nsswitch.conf
             unshare -m sh -c '
                 for file in hosts resolv.conf nsswitch.conf
                 do mount --bind $file /etc/$file || exit 1

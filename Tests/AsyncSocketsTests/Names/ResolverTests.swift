@@ -93,6 +93,67 @@ struct ResolverTests {
         #expect(error?.description == "resolve: \"name\" has no address")
     }
 
+    /// A resolver of which one version is never answered.
+    private func half(_ silent: IPAddress.Version, _ addresses: [String]) -> Resolver {
+        Resolver { _, version in
+            if version == silent { try await Task.sleep(for: .seconds(3600)) }
+            return addresses.compactMap { try? IPAddress($0) }
+        }
+    }
+
+    @Test("A half that is not answered holds up no verb", arguments: IPAddress.Version.allCases)
+    func halves(silent: IPAddress.Version) async throws {
+        let resolver = half(silent, silent == .v6 ? ["127.0.0.1"] : ["::1"])
+        let found = try await resolver.resolve("host", port: 1)
+        #expect(found.map(\.ip) == [silent == .v6 ? .v4(.loopback) : .v6(.loopback)])
+        let listener = try await TCPListener.bind(to: "host", port: 0, resolver: resolver)
+        #expect(listener.localAddresses.map(\.ip) == found.map(\.ip))
+        // What is not served is told.
+        #expect(listener.omissions.map(\.code) == [.nameTemporarilyUnavailable])
+        let port = listener.localAddress.port ?? 0
+        let stream = try await TCPConnection.connect(to: "host", port: port, resolver: resolver)
+        #expect(stream.remoteAddress == listener.localAddress)
+        let socket = try await UDPSocket.connect(to: "host", port: port, resolver: resolver)
+        #expect(socket.remoteAddress?.ip == found[0].ip)
+        let bound = try await UDPSocket.bind(to: "host", port: 0, resolver: resolver)
+        #expect(bound.localAddress?.ip == found[0].ip)
+    }
+
+    @Test("An answer within the resolution delay is not left out")
+    func delay() async throws {
+        let resolver = Resolver { _, version in
+            if version == .v4 { return [.v4(.loopback)] }
+            try await Task.sleep(for: .milliseconds(5))
+            return [.v6(.loopback)]
+        }
+        // On a busy machine it may come too late at times.
+        #expect(
+            await eventually {
+                let found = try? await resolver.resolve("host", port: 1)
+                return found?.map(\.ip) == [.v6(.loopback), .v4(.loopback)]
+            }
+        )
+    }
+
+    @Test(
+        "A half that this machine had no means to look up is told, not left out",
+        arguments: [.tooManyDescriptors, .noBufferSpace] as [SocketError.Code]
+    )
+    func lack(code: SocketError.Code) async throws {
+        let resolver = Resolver { _, version in
+            if version == .v6 { throw SocketError(.resolve, code: code) }
+            return [.v4(.loopback)]
+        }
+        let error = await #expect(throws: SocketError.self) {
+            try await resolver.resolve("host", port: 1)
+        }
+        #expect(error?.code == code)
+        let binding = await #expect(throws: SocketError.self) {
+            try await TCPListener.bind(to: "host", port: 0, resolver: resolver)
+        }
+        #expect(binding?.code == code)
+    }
+
     @Test("A cancelled task looks nothing up")
     func cancelledTaskLooksNothingUp() async {
         let task = Task {
@@ -105,6 +166,18 @@ struct ResolverTests {
         }
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }
+    }
+
+    @Test("Addresses are sorted by how well they can be connected to; equals stay in their order")
+    func order() throws {
+        func sorted(_ texts: [String]) throws -> [String] {
+            sortedForConnecting(try texts.map { try IPAddress($0) }).map(\.description)
+        }
+        #expect(try sorted(["127.0.0.3", "127.0.0.1", "127.0.0.2"]).first == "127.0.0.3")
+        // Those of the old compatible addresses are the last resort.
+        #expect(try sorted(["::2", "::1"]) == ["::1", "::2"])
+        #expect(try sorted([]) == [])
+        #expect(try sorted(["192.0.2.1"]) == ["192.0.2.1"])
     }
 
     @Test("The system knows localhost, by both versions")
