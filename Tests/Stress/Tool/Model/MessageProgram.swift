@@ -3,15 +3,7 @@ import Glibc
 import Synchronization
 import TestKit
 
-/// Errors after which the same operation may work.
-private func isPassing(_ error: any Error) -> Bool {
-    let passing: [SocketError.Code] = [
-        .tooManyDescriptors, .noBufferSpace, .connectionRefused, .errno(EINTR),
-    ]
-    return code(error).map { passing.contains($0) } ?? false
-}
-
-/// Does what chance may have refused until it is done; nil if it cannot be done any more.
+/// Does what a fault may refuse until it is done; nil if it cannot be done any more.
 private func insist<Value: Sendable>(
     _ world: World,
     _ operation: () async throws -> Value
@@ -19,8 +11,9 @@ private func insist<Value: Sendable>(
     for _ in 0..<10_000 {
         do {
             return try await operation()
-        } catch  where world.blamesFault(error) {
-            if !isPassing(error) { return nil }
+        } catch where world.blamesFault(error) {
+            let passing: [SocketError.Code?] = [.tooManyDescriptors, .noBufferSpace]
+            if !passing.contains(code(error)) { return nil }
         }
     }
     throw Broken("ten thousand faults in a row")
@@ -101,10 +94,10 @@ struct PacketProgram {
         var index = 0
         while true {
             let interruption = Interruption(&random)
-            let outcome = try await insist(world) {
-                try await interruption.around { Received(try await connection.receive()) }
+            // No fault ends it: what receiving meets passes.
+            let outcome = try await interruption.around {
+                Received(try await connection.receive())
             }
-            guard let outcome else { return index }
             guard let outcome else { continue }
             guard let packet = outcome.message else { return index }
             guard index < sizes.count else { throw Broken("a packet too many") }
@@ -181,7 +174,8 @@ struct DatagramProgram {
         defer { server.close() }
         guard let client = try await open(), let address = server.address else { return }
         defer { client.close() }
-        async let echoing: Void = echo(server, to: client)
+        let inBatches = random.once(in: 3)
+        async let echoing: Void = echo(server, inBatches: inBatches, to: client)
         do {
             let pattern = Pattern(&random)
             var first = 0
@@ -205,7 +199,7 @@ struct DatagramProgram {
                 first += sizes.count
             }
         } catch is Over {
-        } catch  where world.failing && code(error) == .closed {
+        } catch where world.failing && code(error) == .closed {
         } catch {
             server.close()
             _ = try? await echoing
@@ -218,27 +212,44 @@ struct DatagramProgram {
     /// A fault has ended the program early.
     private struct Over: Error {}
 
+    // No fault ends receiving: what it meets passes.
+
     private func receive(
         _ socket: Socket,
         _ random: inout SeededGenerator
     ) async throws -> [UInt8] {
         while true {
             let interruption = Interruption(&random)
-            let received = try await insist(world) {
-                try await interruption.around { try await socket.receive().0 }
-            }
-            guard let received else { throw Over() }
-            if let bytes = received { return bytes }
+            let received = try await interruption.around { try await socket.receive().0 }
+            if let received { return received }
         }
     }
 
     /// Sends everything back; if a fault ends that, the client waits for nothing more.
-    private func echo(_ socket: Socket, to client: Socket) async throws {
+    private func echo(_ socket: Socket, inBatches: Bool, to client: Socket) async throws {
+        defer { client.close() }
         do {
-            while let (bytes, source) = try await insist(world, { try await socket.receive() }),
-                try await insist(world, { try await socket.send(bytes, to: source) }) != nil
-            {}
-            client.close()
-        } catch  where code(error) == .closed {}
+            if inBatches, case .udp(let socket) = socket { return try await echoBatches(socket) }
+            while true {
+                let (bytes, source) = try await socket.receive()
+                let sent: Void? = try await insist(world) {
+                    try await socket.send(bytes, to: source)
+                }
+                if sent == nil { return }
+            }
+        } catch where code(error) == .closed {}
+    }
+
+    private func echoBatches(_ socket: UDPSocket) async throws {
+        let batch = DatagramBatch(capacity: 3, datagramSize: 8000)
+        while true {
+            _ = try await socket.receive(into: batch)
+            var first = 0
+            let sent: Void? = try await insist(world) {
+                defer { first = batch.sentCount }
+                try await socket.send(batch, from: first)
+            }
+            if sent == nil { return }
+        }
     }
 }

@@ -33,6 +33,10 @@ struct ModelRun {
                     counts.broken += 1
                     say("BROKEN \(name) --seed \(seed): \(failure)")
                 }
+                if counts.programs % 100 == 0, let failure = await idle() {
+                    counts.broken += 1
+                    say("BROKEN \(name), before --seed \(seed) was done: \(failure)")
+                }
             } while options.seed == nil && ContinuousClock.now < end
             let faults = failing ? ", \(stress_fault_count()) faults" : ""
             say("\(name): \(counts.programs) programs\(faults), \(counts.broken) broken")
@@ -50,6 +54,14 @@ struct ModelRun {
         try? await Task.sleep(for: .milliseconds(20), clock: .continuous)
         try? await Task.sleep(for: .milliseconds(20), clock: .suspending)
         descriptors = Self.openCount
+    }
+
+    /// What is wrong with loops that have nothing to do; nil if nothing is.
+    private static func idle() async -> String? {
+        let before = clock()
+        try? await Task.sleep(for: .milliseconds(100))
+        let spent = (clock() - before) * 1000 / CLOCKS_PER_SEC
+        return spent < 50 ? nil : "the loops were busy for \(spent) ms of 100, with nothing to do"
     }
 
     private static var openCount: Int { (0..<CInt(2048)).count { fcntl($0, F_GETFD) >= 0 } }
@@ -70,7 +82,8 @@ struct ModelRun {
         do {
             try await withTaskExecutorPreference(onLoops) {
                 switch kind {
-                case 0..<4: try await StreamProgram(world, &random).run(&random, on: group)
+                case 0..<3: try await StreamProgram(world, &random).run(&random, on: group)
+                case 3: try await CrowdProgram(world: world).run(&random, on: group)
                 case 4: try await PacketProgram(world: world).run(&random, on: group)
                 case 5: try await DatagramProgram(world: world).run(&random, on: group)
                 default: try await ServerProgram(world: world).run(&random, on: group)

@@ -50,7 +50,7 @@ struct ServerProgram {
             server.cancel()
             do {
                 try await server.value
-            } catch  where world.blamesFault(error) {}
+            } catch where world.blamesFault(error) {}
             let active = room.active.load(ordering: .relaxed)
             if active != 0 { throw Broken("\(active) handlers run after the end of serve") }
             try await tasks.waitForAll()
@@ -87,7 +87,7 @@ struct ServerProgram {
                 ? try await UnixConnection.connect(to: address, on: group)
                 : try await TCPConnection.connect(to: address, on: group)
             try await talk(connection, &random)
-        } catch  where world.failing || room.isLeaving.load(ordering: .sequentiallyConsistent) {
+        } catch where world.failing || room.isLeaving.load(ordering: .sequentiallyConsistent) {
             if error is Broken { throw error }
         }
     }
@@ -102,8 +102,13 @@ struct ServerProgram {
             try await connection.write(pattern.bytes(at: position, count: count))
             let end = position + count
             while position < end {
-                let chunk = try await connection.read(atMost: end - position)
-                guard let chunk else { throw SocketError(.read, code: .unexpectedEndOfStream) }
+                let count = end - position
+                let interruption = Interruption(&random, oneIn: 10)
+                let read = try await interruption.around {
+                    try await connection.read(atMost: count) ?? []
+                }
+                guard let chunk = read else { continue }
+                if chunk.isEmpty { throw SocketError(.read, code: .unexpectedEndOfStream) }
                 if !pattern.holds(chunk[...], at: position) {
                     throw Broken("another echo at \(position)")
                 }

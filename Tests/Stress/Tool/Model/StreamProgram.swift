@@ -15,10 +15,11 @@ struct StreamProgram {
     }
 
     func run(_ random: inout SeededGenerator, on group: EventLoopGroup) async throws {
-        let pair: (StreamConnection, StreamConnection)
+        let pair: (StreamConnection, StreamConnection)?
         do {
             pair = try await connect(&random, on: group)
-        } catch  where world.blamesFault(error) { return }
+        } catch where world.blamesFault(error) { return }
+        guard let pair else { return }
         let near = StreamEnd(pair.0, Pattern(&random))
         let far = StreamEnd(pair.1, Pattern(&random))
         let seeds = [random.split(), random.split(), random.split(), random.split()]
@@ -42,24 +43,33 @@ struct StreamProgram {
         try far.check(against: near)
     }
 
+    /// Nil if it was ended from outside.
     private func connect(
         _ random: inout SeededGenerator,
         on group: EventLoopGroup
-    ) async throws -> (StreamConnection, StreamConnection) {
-        if !isUnix { return try await tcpPair(on: group) }
+    ) async throws -> (StreamConnection, StreamConnection)? {
+        let interruption = Interruption(&random, oneIn: 10)
+        if !isUnix {
+            return try await interruption.around {
+                let pair = try await tcpPair(on: group)
+                return (pair.client, pair.server)
+            }
+        }
         if passes || random.once(in: 2) {
             return try UnixConnection.pair(receivesDescriptors: passes, on: group)
         }
-        let listener = try UnixListener.bind(to: "unix:", on: group)
-        defer { listener.close() }
-        async let accepted = listener.accept()
-        do {
-            let client = try await UnixConnection.connect(to: listener.localAddress, on: group)
-            return (client, try await accepted)
-        } catch {
-            listener.close()
-            _ = try? await accepted
-            throw error
+        return try await interruption.around {
+            let listener = try UnixListener.bind(to: "unix:", on: group)
+            defer { listener.close() }
+            async let accepted = listener.accept()
+            do {
+                let client = try await UnixConnection.connect(to: listener.localAddress, on: group)
+                return (client, try await accepted)
+            } catch {
+                listener.close()
+                _ = try? await accepted
+                throw error
+            }
         }
     }
 
@@ -96,7 +106,7 @@ extension StreamProgram {
         for _ in 0..<Int.random(in: 0...12, using: &random) {
             do {
                 try await writeOnce(end, &random)
-            } catch  where end.explains(error, with: other, world) {
+            } catch where end.explains(error, with: other, world) {
                 // A failed stream is of no use any more.
                 return end.close()
             }
@@ -177,7 +187,7 @@ extension StreamProgram {
             let outcome: Outcome
             do {
                 outcome = try await readOnce(end.connection, &random)
-            } catch  where end.explains(error, with: other, world) { break }
+            } catch where end.explains(error, with: other, world) { break }
             switch outcome {
             case .nothing: continue
             case .bytes(let bytes, let descriptors):

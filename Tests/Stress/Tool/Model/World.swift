@@ -16,9 +16,10 @@ struct World: Sendable {
         }
     }
 
-    /// Whether an error may have been made by a fault.
+    /// Whether an error may have been made by a fault. An interrupted call is not a failure.
     func blamesFault(_ error: any Error) -> Bool {
-        failing && (error as? SocketError)?.errno != nil
+        guard failing, let number = (error as? SocketError)?.errno else { return false }
+        return number != EINTR
     }
 }
 

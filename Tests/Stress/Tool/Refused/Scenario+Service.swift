@@ -66,7 +66,8 @@ func restart() async throws {
     let socket = try SharedSocket.listen(at: "127.0.0.1:0", named: "echo")
     let address = socket.localAddress
     let options = HotRestart.Options(environment: [variable: "1"], readyWithin: .seconds(5))
-    try await HotRestart(options: options).start(passing: [socket])
+    let successor = try await HotRestart(options: options).start(passing: [socket])
+    defer { kill(successor, SIGTERM) }
     // Now the client's fate depends on the successor alone.
     socket.close()
     try await ask(TCPConnection.connect(to: address))
