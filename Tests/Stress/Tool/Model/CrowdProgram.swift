@@ -32,7 +32,7 @@ struct CrowdProgram {
                 let (client, server) = try await tcpPair(on: group)
                 pair = (client, server)
             }
-        } catch where world.blamesFault(error) { return }
+        } catch let error where world.blamesFault(error) { return }
         let (near, far) = pair
         let pattern = Pattern(&random)
         let seeds = (0..<Int.random(in: 2...4, using: &random)).map { _ in random.split() }
@@ -103,7 +103,7 @@ struct CrowdProgram {
             }
         } catch let error as SocketError where error.code == .unexpectedEndOfStream {
             return turns
-        } catch where world.blamesFault(error) {
+        } catch let error where world.blamesFault(error) {
             connection.close()
             return turns
         }

@@ -11,7 +11,7 @@ private func insist<Value: Sendable>(
     for _ in 0..<10_000 {
         do {
             return try await operation()
-        } catch where world.blamesFault(error) {
+        } catch let error where world.blamesFault(error) {
             let passing: [SocketError.Code?] = [.tooManyDescriptors, .noBufferSpace]
             if !passing.contains(code(error)) { return nil }
         }
@@ -199,7 +199,7 @@ struct DatagramProgram {
                 first += sizes.count
             }
         } catch is Over {
-        } catch where world.failing && code(error) == .closed {
+        } catch let error where world.failing && code(error) == .closed {
         } catch {
             server.close()
             _ = try? await echoing
@@ -237,7 +237,7 @@ struct DatagramProgram {
                 }
                 if sent == nil { return }
             }
-        } catch where code(error) == .closed {}
+        } catch let error where code(error) == .closed {}
     }
 
     private func echoBatches(_ socket: UDPSocket) async throws {

@@ -50,7 +50,7 @@ struct ServerProgram {
             server.cancel()
             do {
                 try await server.value
-            } catch where world.blamesFault(error) {}
+            } catch let error where world.blamesFault(error) {}
             let active = room.active.load(ordering: .relaxed)
             if active != 0 { throw Broken("\(active) handlers run after the end of serve") }
             try await tasks.waitForAll()
@@ -87,7 +87,9 @@ struct ServerProgram {
                 ? try await UnixConnection.connect(to: address, on: group)
                 : try await TCPConnection.connect(to: address, on: group)
             try await talk(connection, &random)
-        } catch where world.failing || room.isLeaving.load(ordering: .sequentiallyConsistent) {
+        } catch let error
+            where world.failing || room.isLeaving.load(ordering: .sequentiallyConsistent)
+        {
             if error is Broken { throw error }
         }
     }

@@ -18,7 +18,7 @@ struct StreamProgram {
         let pair: (StreamConnection, StreamConnection)?
         do {
             pair = try await connect(&random, on: group)
-        } catch where world.blamesFault(error) { return }
+        } catch let error where world.blamesFault(error) { return }
         guard let pair else { return }
         let near = StreamEnd(pair.0, Pattern(&random))
         let far = StreamEnd(pair.1, Pattern(&random))
@@ -106,7 +106,7 @@ extension StreamProgram {
         for _ in 0..<Int.random(in: 0...12, using: &random) {
             do {
                 try await writeOnce(end, &random)
-            } catch where end.explains(error, with: other, world) {
+            } catch let error where end.explains(error, with: other, world) {
                 // A failed stream is of no use any more.
                 return end.close()
             }
@@ -187,7 +187,7 @@ extension StreamProgram {
             let outcome: Outcome
             do {
                 outcome = try await readOnce(end.connection, &random)
-            } catch where end.explains(error, with: other, world) { break }
+            } catch let error where end.explains(error, with: other, world) { break }
             switch outcome {
             case .nothing: continue
             case .bytes(let bytes, let descriptors):
