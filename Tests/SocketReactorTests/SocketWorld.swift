@@ -19,12 +19,12 @@ struct SocketWorld: Hashable {
         /// Whether the poller repeats what is so, until an event that finds nobody waiting.
         var levelTriggered = false
         var description: String {
-            "\(tasks.map(\.name)) arrivals \(arrivals) closes \(closes) drains \(drains) "
+            "\(tasks.map { "\($0.name)" }) arrivals \(arrivals) closes \(closes) drains \(drains) "
                 + "detaches \(detaches) uses \(uses)" + (levelTriggered ? " level-triggered" : "")
         }
 
         struct Task: Sendable, Hashable {
-            var name = "reader"
+            var name: StaticString = "reader"
             var contention = Operation.Contention.fails
             var takes = Takes.all
             /// Whether somebody may cancel it.
@@ -35,6 +35,11 @@ struct SocketWorld: Hashable {
             var isOwner = false
             /// How many operations it does, one after the other.
             var operations = 1
+
+            // The worlds of one search differ in nothing else.
+
+            static func == (left: Task, right: Task) -> Bool { left.operations == right.operations }
+            func hash(into hasher: inout Hasher) { hasher.combine(operations) }
         }
 
         enum Takes { case one, all, stock }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import SocketService
 
-@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .endsHangs)
 struct HotRestartTests {
     private func restart(
         _ script: String,

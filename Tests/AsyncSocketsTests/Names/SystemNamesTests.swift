@@ -37,7 +37,7 @@ private struct SilentNameServer: ~Copyable {
 /// Real lookups, in a process with a hosts file and a name server of its own.
 @Suite(
     .fewAtOnce,
-    .timeLimit(.minutes(1)),
+    .endsHangs,
     .enabled(if: NameSandbox.isPossible, "takes a mount namespace")
 )
 struct SystemNamesTests {

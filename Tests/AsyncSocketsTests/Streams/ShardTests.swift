@@ -8,7 +8,7 @@ private final class Counter: Sendable {
     let value = Atomic<Int>(0)
 }
 
-@Suite(.descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct ShardTests {
     private func echo(_ connection: TCPConnection) async throws {
         for try await chunk in connection { try await connection.write(chunk) }
