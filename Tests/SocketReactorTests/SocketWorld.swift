@@ -117,18 +117,19 @@ struct SocketWorld: Hashable {
     /// A rule that was broken.
     struct Violation: Error { let text: String }
 
-    static func require(_ condition: Bool, _ text: String) throws {
-        if !condition { throw Violation(text: text) }
+    static func require(_ condition: Bool, _ text: @autoclosure () -> String) throws {
+        if !condition { throw Violation(text: text()) }
     }
 }
 
 // MARK: - Carrying out actions
 
 extension SocketWorld {
+    private static let handled: Actions = [.resumeReader, .unpark, .closeDescriptor, .watch]
+
     /// Does what a step asks of whoever made it, but what only the operation itself can do.
     mutating func carryOut(_ actions: Actions, resuming outcome: Actions) throws {
-        let handled: Actions = [.resumeReader, .unpark, .closeDescriptor, .watch]
-        try Self.require(actions.isSubset(of: handled), "nobody carries out \(actions)")
+        try Self.require(actions.isSubset(of: Self.handled), "nobody carries out \(actions)")
         if actions.has(.resumeReader) { try resumeWaiter(outcome) }
         if actions.has(.watch) { watch() }
         if actions.has(.unpark) { try unparkLine() }
