@@ -10,7 +10,7 @@ import Testing
 struct HotRestartTests {
     private func restart(
         _ script: String,
-        within time: Duration = .seconds(50),
+        within time: Duration = .seconds(300),
         lines: ScriptLines? = nil,
         claim: HotRestart.Claim = .init()
     ) -> HotRestart {

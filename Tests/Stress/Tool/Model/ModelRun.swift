@@ -75,7 +75,7 @@ struct ModelRun {
         defer { watchdog.rest() }
         if world.failing {
             let isEdge = group.backend == .epoll
-            stress_fail_calls(random.next(), Int.random(in: 3...60, using: &random), isEdge)
+            stress_fail_calls(random.next(), Int.random(in: 3...30, using: &random), isEdge)
         }
         let onLoops = random.once(in: 2) ? group.taskExecutor : nil
         var failure: String?
@@ -111,7 +111,7 @@ private final class Watchdog: Sendable {
     private let watched = Mutex<Watched?>(nil)
 
     /// How long a program may take; it takes milliseconds on a machine of its own.
-    private static let limit = Duration.seconds(60)
+    private static let limit = Duration.seconds(120)
 
     init() {
         Task.detached { [self] in
