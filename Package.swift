@@ -52,6 +52,18 @@ var tests: [Target] {
             path: "Tests/NameProbe",
             swiftSettings: settings
         ),
+        // Tries the library by chance for as long as one likes; what it needs from C stands beside it.
+        .target(
+            name: "CStress",
+            path: "Tests/Stress/System",
+            cSettings: [.treatAllWarnings(as: .error)]
+        ),
+        .executableTarget(
+            name: "stress",
+            dependencies: ["AsyncSockets", "SocketService", "TestKit", "CStress"],
+            path: "Tests/Stress/Tool",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "SocketSystemTests",
             dependencies: ["SocketSystem", "TestKit"],

@@ -5,7 +5,7 @@ import TestKit
 import Testing
 
 /// A real loop on every backend, woken by an eventfd and by a pipe.
-@Suite(.descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct BackendLoopTests {
     static let all = PollerBackend.allCases
 

@@ -4,7 +4,7 @@ import TestKit
 import Testing
 
 /// What the loop asks of its poller, seen by a poller that only writes it down.
-@Suite(.descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct LoopContractTests {
     /// A loop on a fake poller and one registered end of a socket pair.
     final class Bench: Sendable {

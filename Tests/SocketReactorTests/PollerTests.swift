@@ -5,7 +5,7 @@ import TestKit
 import Testing
 
 /// The contract at the top of `Poller.swift`, asked of every poller without a loop around it.
-@Suite(.descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct PollerTests {
     static let all = PollerBackend.allCases
     static let levelTriggered = all.filter { $0 != .epoll }

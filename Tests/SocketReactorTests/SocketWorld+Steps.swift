@@ -3,7 +3,8 @@
 extension SocketWorld {
     /// A step that some thread could make now.
     struct Step {
-        let name: String
+        /// Made when it is wanted: there are millions of steps.
+        let name: () -> String
         /// The world after it.
         let world: SocketWorld
         /// Nobody has to make it, ever: what waits only for such steps is quiet.
@@ -14,7 +15,7 @@ extension SocketWorld {
     func steps() throws -> [Step] {
         var all: [Step] = []
         func add(
-            _ name: String,
+            _ name: @escaping @autoclosure () -> String,
             isOptional: Bool = false,
             _ step: (inout SocketWorld) throws -> Void
         ) rethrows {
@@ -23,8 +24,9 @@ extension SocketWorld {
             all.append(Step(name: name, world: world, isOptional: isOptional))
         }
         for index in tasks.indices {
+            let phase = tasks[index].phase
             if canStep(index) {
-                try add("task \(index) \(tasks[index].phase)") { try $0.step(index) }
+                try add("task \(index) \(phase)") { try $0.step(index) }
             }
             if tasks[index].interruptions > 0 {
                 try add("interruption of \(index)") { try $0.interrupt(index) }
@@ -41,8 +43,8 @@ extension SocketWorld {
         let reports = levelTriggered ? items > 0 || hasEdge : hasEdge
         if reports, isWatched { try add("event") { try $0.deliver() } }
         for index in closers.indices where closers[index] != .done {
-            let isOptional = closers[index] == .idle
-            try add("close \(index) \(closers[index])", isOptional: isOptional) {
+            let closer = closers[index]
+            try add("close \(index) \(closer)", isOptional: closer == .idle) {
                 try $0.stepCloser(index)
             }
         }

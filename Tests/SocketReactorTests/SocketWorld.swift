@@ -19,12 +19,12 @@ struct SocketWorld: Hashable {
         /// Whether the poller repeats what is so, until an event that finds nobody waiting.
         var levelTriggered = false
         var description: String {
-            "\(tasks.map(\.name)) arrivals \(arrivals) closes \(closes) drains \(drains) "
+            "\(tasks.map { "\($0.name)" }) arrivals \(arrivals) closes \(closes) drains \(drains) "
                 + "detaches \(detaches) uses \(uses)" + (levelTriggered ? " level-triggered" : "")
         }
 
         struct Task: Sendable, Hashable {
-            var name = "reader"
+            var name: StaticString = "reader"
             var contention = Operation.Contention.fails
             var takes = Takes.all
             /// Whether somebody may cancel it.
@@ -35,6 +35,11 @@ struct SocketWorld: Hashable {
             var isOwner = false
             /// How many operations it does, one after the other.
             var operations = 1
+
+            // The worlds of one search differ in nothing else.
+
+            static func == (left: Task, right: Task) -> Bool { left.operations == right.operations }
+            func hash(into hasher: inout Hasher) { hasher.combine(operations) }
         }
 
         enum Takes { case one, all, stock }
@@ -112,18 +117,19 @@ struct SocketWorld: Hashable {
     /// A rule that was broken.
     struct Violation: Error { let text: String }
 
-    static func require(_ condition: Bool, _ text: String) throws {
-        if !condition { throw Violation(text: text) }
+    static func require(_ condition: Bool, _ text: @autoclosure () -> String) throws {
+        if !condition { throw Violation(text: text()) }
     }
 }
 
 // MARK: - Carrying out actions
 
 extension SocketWorld {
+    private static let handled: Actions = [.resumeReader, .unpark, .closeDescriptor, .watch]
+
     /// Does what a step asks of whoever made it, but what only the operation itself can do.
     mutating func carryOut(_ actions: Actions, resuming outcome: Actions) throws {
-        let handled: Actions = [.resumeReader, .unpark, .closeDescriptor, .watch]
-        try Self.require(actions.isSubset(of: handled), "nobody carries out \(actions)")
+        try Self.require(actions.isSubset(of: Self.handled), "nobody carries out \(actions)")
         if actions.has(.resumeReader) { try resumeWaiter(outcome) }
         if actions.has(.watch) { watch() }
         if actions.has(.unpark) { try unparkLine() }

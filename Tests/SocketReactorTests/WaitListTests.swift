@@ -5,7 +5,7 @@ import Testing
 
 @testable import SocketReactor
 
-@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .endsHangs)
 struct WaitListTests {
     @Test("A condition that holds already is not waited for")
     func holdsAlready() async throws {

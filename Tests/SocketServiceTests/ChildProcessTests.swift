@@ -7,7 +7,7 @@ import Testing
 
 @testable import SocketService
 
-@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .endsHangs)
 struct ChildProcessTests {
     /// Starts a program and takes in what becomes known of it.
     private func start(

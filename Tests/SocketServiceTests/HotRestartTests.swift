@@ -6,11 +6,11 @@ import Testing
 
 @testable import SocketService
 
-@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .endsHangs)
 struct HotRestartTests {
     private func restart(
         _ script: String,
-        within time: Duration = .seconds(50),
+        within time: Duration = .seconds(300),
         lines: ScriptLines? = nil,
         claim: HotRestart.Claim = .init()
     ) -> HotRestart {

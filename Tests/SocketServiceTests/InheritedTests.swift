@@ -6,7 +6,7 @@ import Testing
 
 @testable import SocketService
 
-@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .endsHangs)
 struct InheritedTests {
     private func parse(_ process: String?, _ count: String?, _ names: String?) -> [String] {
         InheritedDescriptors.parse(process: process, count: count, names: names, ownProcess: 42)

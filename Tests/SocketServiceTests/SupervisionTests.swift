@@ -5,7 +5,7 @@ import Testing
 @testable import SocketService
 
 /// What a supervisor decides, without a process.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.endsHangs)
 struct SupervisionTests {
     private static func rules(
         count: Int,

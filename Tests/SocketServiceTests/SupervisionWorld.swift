@@ -85,7 +85,7 @@ struct SupervisionWorld: Hashable {
             if running[worker]?.isReady == false { inputs.append(.ready(worker: worker)) }
             inputs.append(.ended(worker: worker, .exited(1)))
         }
-        inputs += alarms.sorted { "\($0)" < "\($1)" }.map { .due($0) }
+        inputs += alarms.sorted { $0.rank < $1.rank }.map { .due($0) }
         return inputs
     }
 
@@ -101,6 +101,18 @@ struct SupervisionWorld: Hashable {
         }
         if supervision.isOver, !(running.isEmpty && launching.isEmpty) { return "over too early" }
         return nil
+    }
+}
+
+extension Supervision.Alarm {
+    /// An order, the same in every run.
+    fileprivate var rank: (Int, Int) {
+        switch self {
+        case .start(let slot): (0, slot)
+        case .ready(let worker): (1, worker)
+        case .proven(let worker): (2, worker)
+        case .gone(let worker): (3, worker)
+        }
     }
 }
 
@@ -136,7 +148,7 @@ enum SupervisionCourse: CaseIterable {
             }
         }
         // Any of them, or a slot could be passed over for ever.
-        let alarms = world.alarms.sorted { "\($0)" < "\($1)" }
+        let alarms = world.alarms.sorted { $0.rank < $1.rank }
         return alarms.randomElement(using: &chance).map { .due($0) }
     }
 

@@ -5,7 +5,7 @@ internal import SocketSystem
 import TestKit
 import Testing
 
-@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .endsHangs)
 struct WorkerTests {
     @Test("workers that end at start are given up clearly, and no worker is left")
     func givesUpAfterFailedStarts() async throws {

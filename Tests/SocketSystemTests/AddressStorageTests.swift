@@ -4,7 +4,7 @@ import Testing
 
 @testable import SocketSystem
 
-@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .endsHangs)
 struct AddressStorageTests {
     /// What the C library makes of the bytes, as it would print them.
     private func numericHost(_ storage: AddressStorage) -> (host: String, port: String)? {

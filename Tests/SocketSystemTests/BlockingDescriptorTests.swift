@@ -6,7 +6,7 @@ import Testing
 
 /// O_NONBLOCK belongs to the open file: another process that shares it can clear it. No call that
 /// receives or sends may wait then, because it runs on a loop's thread.
-@Suite(.descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct BlockingDescriptorTests {
     /// Two connected sockets whose open files are blocking.
     private struct BlockingPair: ~Copyable {

@@ -2,7 +2,7 @@ import SocketSystem
 import TestKit
 import Testing
 
-@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .endsHangs)
 struct DescriptorSetTests {
     @Test("Members come back in order, across the words that hold them")
     func membersComeInOrder() {

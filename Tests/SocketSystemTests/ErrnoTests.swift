@@ -4,7 +4,7 @@ import Testing
 
 @testable import SocketSystem
 
-@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .endsHangs)
 struct ErrnoTests {
     @Test("A number has its symbol and its meaning in lower case")
     func texts() {

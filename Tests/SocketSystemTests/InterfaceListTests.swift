@@ -3,7 +3,7 @@ import Testing
 
 @testable import SocketSystem
 
-@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .endsHangs)
 struct InterfaceListTests {
     @Test("The loopback interface is found by name and by index")
     func loopback() throws {

@@ -15,7 +15,7 @@ private func complaint<Value>(_ parse: () throws(SocketError) -> Value) -> Strin
     }
 }
 
-@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .endsHangs)
 struct IPv4AddressTests {
     @Test(
         "Four decimal numbers are an address",
@@ -106,7 +106,7 @@ struct IPv4AddressTests {
     }
 }
 
-@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .endsHangs)
 struct IPv6AddressTests {
     @Test(
         "Text is read, and written in the form of RFC 5952",

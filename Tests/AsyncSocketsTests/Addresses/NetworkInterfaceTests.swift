@@ -4,7 +4,7 @@ import Testing
 
 @testable import AsyncSockets
 
-@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .endsHangs)
 struct NetworkInterfaceTests {
     /// A file of the kernel with one number in it.
     private func number(in path: String) -> Int? {

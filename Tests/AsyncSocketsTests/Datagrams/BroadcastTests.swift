@@ -2,7 +2,7 @@ import AsyncSockets
 import TestKit
 import Testing
 
-@Suite("Broadcast", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite("Broadcast", .descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct BroadcastTests {
     /// Of the loopback network.
     static let loopback = IPv4Address(127, 255, 255, 255)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import AsyncSockets
 
-@Suite("A UDP socket's error queue", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite("A UDP socket's error queue", .descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct DatagramErrorTests {
     @Test("tells which destination refused", arguments: ["127.0.0.1", "[::1]"])
     func refusal(host: String) async throws {

@@ -5,7 +5,7 @@ import Testing
 @testable import AsyncSockets
 @testable import SocketReactor
 
-@Suite("A UDP socket's turn on its loop", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite("A UDP socket's turn on its loop", .descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct DatagramTurnTests {
     /// The ways to receive.
     enum Form: CaseIterable {

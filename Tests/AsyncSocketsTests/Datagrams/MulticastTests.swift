@@ -2,7 +2,7 @@ import AsyncSockets
 import TestKit
 import Testing
 
-@Suite("Multicast", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite("Multicast", .descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct MulticastTests {
     /// A member's socket, and a sender that goes out by the loopback interface.
     static func sender() throws -> UDPSocket {

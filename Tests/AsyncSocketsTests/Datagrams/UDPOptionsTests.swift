@@ -2,7 +2,7 @@ import AsyncSockets
 import TestKit
 import Testing
 
-@Suite("The options of a UDP socket", .descriptorsBalanced, .timeLimit(.minutes(1)))
+@Suite("The options of a UDP socket", .descriptorsBalanced, .endsHangs)
 struct UDPOptionsTests {
     private func options() throws -> UDPOptions {
         UDPOptions(

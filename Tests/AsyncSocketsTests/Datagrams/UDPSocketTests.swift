@@ -3,7 +3,7 @@ import Glibc
 import TestKit
 import Testing
 
-@Suite("A UDP socket", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite("A UDP socket", .descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct UDPSocketTests {
     @Test("exchanges datagrams with a peer of plain calls, both ways")
     func exchangesWithPlainPeer() async throws {

@@ -6,7 +6,7 @@ import Testing
 @testable import AsyncSockets
 @testable import SocketSystem
 
-@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .endsHangs)
 struct SocketErrorTests {
     private let here = SocketAddress.ipv4(.loopback, port: 51234)
     private let there = SocketAddress.ipv4(.loopback, port: 9)

@@ -5,7 +5,7 @@ import Testing
 
 /// Each failure that TCP users meet: its code, and its sentence with operation, addresses and
 /// cause.
-@Suite("An error", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite("An error", .descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct TCPErrorTests {
     private func error(_ body: () async throws -> Void) async -> SocketError? {
         do {

@@ -4,7 +4,7 @@ import Synchronization
 import TestKit
 import Testing
 
-@Suite("Event loops", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite("Event loops", .descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct EventLoopTests {
     @Test("that a program blocks do not stop the others")
     func blockedLoop() async throws {

@@ -7,7 +7,7 @@ import Testing
 @testable import AsyncSockets
 
 /// The loop that a connection of a sharded listener joins, and the processors that loops run on.
-@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .endsHangs)
 struct HomeLoopTests {
     @Test("a connection stays on its shard's loop, also if the shards are handed over")
     func staysOnItsLoop() async throws {

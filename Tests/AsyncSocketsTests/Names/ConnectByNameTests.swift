@@ -3,7 +3,7 @@ import TestKit
 import Testing
 
 /// Connecting by name over real sockets on loopback.
-@Suite(.descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct ConnectByNameTests {
     /// Connects from the test's own address.
     private func connect(

@@ -286,7 +286,7 @@ private let cancellations: [Row] = [
 ]
 
 /// The rules of RFC 8305 as a table: a script, and what must come of it at which millisecond.
-@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .endsHangs)
 struct HappyEyeballsTests {
     private func check(_ row: Row) {
         var simulation = RaceSimulation()

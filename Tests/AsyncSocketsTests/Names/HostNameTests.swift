@@ -3,7 +3,7 @@ import Testing
 
 @testable import AsyncSockets
 
-@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .endsHangs)
 struct HostNameTests {
     @Test(
         "Names are taken as they are",

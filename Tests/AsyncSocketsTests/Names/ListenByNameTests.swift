@@ -2,7 +2,7 @@ import AsyncSockets
 internal import TestKit
 import Testing
 
-@Suite(.descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct ListenByNameTests {
     // In a process of its own: a child that another test starts may hold copies of the closed
     // sockets for a moment, and then no client is refused.

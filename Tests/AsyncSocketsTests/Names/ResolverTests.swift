@@ -13,7 +13,7 @@ func scriptedResolver(_ names: [String: [String]]) -> Resolver {
     }
 }
 
-@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .endsHangs)
 struct ResolverTests {
     @Test("The versions take turns, IPv6 first, each address once")
     func versionsTakeTurns() async throws {

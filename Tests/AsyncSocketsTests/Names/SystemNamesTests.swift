@@ -6,7 +6,7 @@ import Testing
 /// itself, and by the C library, which is asked for sources that only it knows.
 @Suite(
     .fewAtOnce,
-    .timeLimit(.minutes(1)),
+    .endsHangs,
     .enabled(if: NameSandbox.isPossible, "takes a mount namespace")
 )
 struct SystemNamesTests {

@@ -5,7 +5,7 @@ import Testing
 @testable import AsyncSockets
 @testable import SocketSystem
 
-@Suite(.descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct SocketOptionTests {
     /// Sets an option to each value in turn and reads it back.
     private func check<Value: Sendable & Equatable>(

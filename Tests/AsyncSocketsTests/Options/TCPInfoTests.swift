@@ -5,7 +5,7 @@ import Testing
 @testable import AsyncSockets
 @testable import SocketSystem
 
-@Suite(.descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct TCPInfoTests {
     /// Makes a connection over loopback.
     private func withConnection(

@@ -4,7 +4,7 @@ internal import SocketSystem
 import TestKit
 import Testing
 
-@Suite(.descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct ReadinessSourceTests {
     /// A pipe whose ends are closed with the value.
     private struct Pipe: ~Copyable {

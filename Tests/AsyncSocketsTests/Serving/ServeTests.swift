@@ -3,7 +3,7 @@ import Synchronization
 import TestKit
 import Testing
 
-@Suite("A server", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite("A server", .descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct ServeTests {
     /// Serves while a body runs, then cancels the server and waits for it.
     private func serving(

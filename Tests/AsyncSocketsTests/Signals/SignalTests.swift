@@ -19,7 +19,7 @@ private func hasDefaultAction(_ number: CInt) -> Bool {
     return unsafe action.__sigaction_handler.sa_handler == nil
 }
 
-@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .endsHangs)
 struct SignalTests {
     @Test("every observer sees each signal")
     func everyObserver() async throws {

@@ -3,7 +3,7 @@ internal import SocketSystem
 internal import TestKit
 import Testing
 
-@Suite("Cancelled by a signal", .descriptorsBalanced, .timeLimit(.minutes(1)))
+@Suite("Cancelled by a signal", .descriptorsBalanced, .endsHangs)
 struct WithCancellationTests {
     private func send(_ signal: Signal) throws {
         try sendSignal(SignalNumber(rawValue: signal.number), to: currentProcess)

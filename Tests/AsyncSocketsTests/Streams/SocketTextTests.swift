@@ -2,7 +2,7 @@ import AsyncSockets
 import TestKit
 import Testing
 
-@Suite("In a log", .descriptorsBalanced, .timeLimit(.minutes(1)))
+@Suite("In a log", .descriptorsBalanced, .endsHangs)
 struct SocketTextTests {
     @Test("a connection's text has its kind, its address and its peer")
     func connection() async throws {

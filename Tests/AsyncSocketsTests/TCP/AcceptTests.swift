@@ -3,7 +3,7 @@ import Glibc
 import TestKit
 import Testing
 
-@Suite("A TCP listener", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite("A TCP listener", .descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct AcceptTests {
     // In a process of its own: a child that another test starts has copies of all descriptors until
     // it executes its program, and holds the address for so long.

@@ -5,7 +5,7 @@ import Testing
 
 @testable import AsyncSockets
 
-@Suite("A TCP connection", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite("A TCP connection", .descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct TCPStreamTests {
     @Test("does what every stream does", arguments: StreamCheck.all)
     func conforms(_ check: StreamCheck) async throws {

@@ -3,7 +3,7 @@ import Glibc
 import TestKit
 import Testing
 
-@Suite("Descriptors over Unix sockets", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite("Descriptors over Unix sockets", .descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct UnixDescriptorTests {
     @Test("arrive with the bytes they were sent with, close-on-exec, and the sender's stay open")
     func passing() async throws {

@@ -62,7 +62,7 @@ struct FileOwner: Sendable, CustomTestStringConvertible {
     "The file of every kind of Unix socket",
     .descriptorsBalanced,
     .fewAtOnce,
-    .timeLimit(.minutes(1))
+    .endsHangs
 )
 struct UnixFileMatrixTests {
     let directory = TemporaryDirectory()
@@ -175,7 +175,7 @@ struct UnixFileMatrixTests {
     }
 }
 
-@Suite("Options that Unix sockets do not have", .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite("Options that Unix sockets do not have", .fewAtOnce, .endsHangs)
 struct UnixOptionTests {
     @Test("are clear errors for listeners")
     func listening() async throws {

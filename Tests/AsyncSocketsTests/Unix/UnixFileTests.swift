@@ -4,7 +4,7 @@ import Testing
 
 @testable import AsyncSockets
 
-@Suite("The file of a Unix socket", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite("The file of a Unix socket", .descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct UnixFileTests {
     let directory = TemporaryDirectory()
 

@@ -6,7 +6,7 @@ import Testing
 
 /// Against programs that share no line with the library. If one is not installed, its test does
 /// nothing.
-@Suite("Unix sockets and other programs", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite("Unix sockets and other programs", .descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct UnixForeignPeerTests {
     let directory = TemporaryDirectory()
 

@@ -3,7 +3,7 @@ import Glibc
 import TestKit
 import Testing
 
-@Suite("A Unix packet connection", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite("A Unix packet connection", .descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct UnixPacketTests {
     @Test("keeps message boundaries, empty packets among them", arguments: [false, true])
     func boundaries(onLoops: Bool) async throws {
@@ -176,7 +176,7 @@ struct UnixPacketTests {
     }
 }
 
-@Suite("A Unix datagram socket", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite("A Unix datagram socket", .descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct UnixDatagramTests {
     @Test("sends to names and answers to sources, empty datagrams among them")
     func echo() async throws {

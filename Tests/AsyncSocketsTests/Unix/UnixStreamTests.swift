@@ -3,7 +3,7 @@ import Glibc
 import TestKit
 import Testing
 
-@Suite("A Unix stream connection", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite("A Unix stream connection", .descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct UnixStreamTests {
     @Test("does what every stream does", arguments: StreamCheck.all)
     func conforms(_ check: StreamCheck) async throws {
