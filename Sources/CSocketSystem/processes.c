@@ -32,11 +32,6 @@
 #define P_PIDFD 3
 #endif
 
-// Whether a call is unknown to this kernel, or not allowed here, as in a hardened unit.
-static int is_refused(int result) {
-    return result == -ENOSYS || result == -EPERM || result == -EACCES;
-}
-
 // The child of vfork(2) has our memory and runs before us until it is another program: it makes
 // system calls and writes to what we prepared, and to the errno of this thread, nothing else.
 
