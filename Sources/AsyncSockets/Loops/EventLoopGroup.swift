@@ -103,10 +103,12 @@ public final class EventLoopGroup: Sendable {
             let isSelects =
                 options.backend == .select && error == .processDescriptorLimit
                 && (try? openEventCounter()) != nil
+            let isRefused = error == .notPermitted || error == .accessDenied
+            let refused = "epoll_create1(2), eventfd(2) or pthread_create(3) is refused"
             throw SocketError(
                 .startLoops,
                 error,
-                reason: isSelects ? SocketError.selectLimit : nil
+                reason: isSelects ? SocketError.selectLimit : isRefused ? refused : nil
             )
         }
     }
