@@ -119,7 +119,7 @@ struct ChildProcessTests {
     }
 
     @Test("a loop for children that could not be had is tried again, and then kept")
-    func retriedLoop() throws {
+    func retriedLoop() async throws {
         let starts = Atomic(0)
         let loop = ChildLoop { () throws(SocketError) in
             if starts.wrappingAdd(1, ordering: .relaxed).newValue == 1 {
@@ -133,6 +133,8 @@ struct ChildProcessTests {
         let group = try loop.group(for: .supervise)
         #expect(try loop.group(for: .startProcess) === group)
         #expect(starts.load(ordering: .relaxed) == 2)
+        // Other tests count descriptors.
+        await group.shutdown()
     }
 
     @Test("a signal to a child that has ended is no error", ChildLoopRuns(), .descriptorsBalanced)
