@@ -25,9 +25,12 @@ extension UDPSocket {
         resolver: Resolver = .system,
         on group: EventLoopGroup = .shared
     ) async throws -> UDPSocket {
-        let version = local?.ip?.version
-        let found = try await resolver.resolve(host, port: port, version: version)
-        return try first(of: found) { address throws(SocketError) in
+        let found = try await resolver.resolution(
+            of: Endpoint(host: host, port: port),
+            version: local?.ip?.version,
+            on: group
+        )
+        return try first(of: found.addresses) { address throws(SocketError) in
             try connect(to: address, from: local, options: options, on: group)
         }
     }
@@ -54,8 +57,12 @@ extension UDPSocket {
         resolver: Resolver = .system,
         on group: EventLoopGroup = .shared
     ) async throws -> UDPSocket {
-        let found = try await resolver.resolve(host, port: port, version: version)
-        return try first(of: found) { address throws(SocketError) in
+        let found = try await resolver.resolution(
+            of: Endpoint(host: host, port: port),
+            version: version,
+            on: group
+        )
+        return try first(of: found.addresses) { address throws(SocketError) in
             try bind(to: address, options: options, on: group)
         }
     }
@@ -82,7 +89,8 @@ extension UDPSocket {
         if case .address(let address) = endpoint.host, case .number = endpoint.port {
             return address
         }
-        let found = try await Resolver.system.resolve(endpoint, version: onlyVersion)
+        let found = try await Resolver.system.resolution(of: endpoint, version: onlyVersion)
+            .addresses
         // Over both versions, so that one without a way there is not the first.
         let best = sortedForConnecting(found.compactMap(\.ip))
         return best.first.map { SocketAddress($0, port: found[0].port ?? 0) } ?? found[0]

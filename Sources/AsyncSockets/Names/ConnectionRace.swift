@@ -40,7 +40,7 @@ struct ConnectionRace {
     private func run(until deadline: Deadline?) async throws -> (Registration, SocketAddress) {
         let loop = try group.loops(for: .connect).leastLoadedLoop
         let versions = try versions()
-        let question = resolver.question(name, versions)
+        let question = resolver.question(name, versions, on: group)
         let start = HappyEyeballs(port: port, versions: versions, timing: options.names.timing)
         let result: Result<(Registration, SocketAddress), any Error>
         result = await withTaskGroup(of: Report.self) { children in

@@ -4,6 +4,8 @@ internal import SocketSystem
 /// A name that is being looked up, for one or both versions of IP.
 struct NameQuestion: Sendable {
     let name: HostName
+    /// The loops that keep the time.
+    let group: EventLoopGroup
     /// Called once for each version.
     let lookup: Resolver.Lookup
 
@@ -34,7 +36,7 @@ struct NameQuestion: Sendable {
     /// Looks up the versions side by side; the first that has addresses waits for the other for the
     /// resolution delay.
     func resolution(_ versions: [IPAddress.Version], port: UInt16) async throws -> Resolution {
-        let loop = try EventLoopGroup.shared.loops(for: .resolve).leastLoadedLoop
+        let loop = try group.loops(for: .resolve).leastLoadedLoop
         return try await withThrowingTaskGroup(of: Report.self) { tasks in
             for version in versions { tasks.addTask { await report(version) } }
             var queue = AddressQueue()

@@ -20,9 +20,9 @@ public struct Resolver: Sendable {
     public typealias Lookup =
         @Sendable (HostName, IPAddress.Version) async throws -> [IPAddress]
 
-    /// Begins to look up a name's addresses of some versions: makes the lookup that is called once
-    /// for each of them. It is never called for literal addresses.
-    private let begin: @Sendable (Set<IPAddress.Version>) -> Lookup
+    /// Begins to look up a name's addresses of some versions, with sockets of a group: makes the
+    /// lookup that is called once for each of them. It is never called for literal addresses.
+    private let begin: @Sendable (Set<IPAddress.Version>, EventLoopGroup) -> Lookup
 
     /// Makes a resolver from a lookup.
     ///
@@ -30,9 +30,9 @@ public struct Resolver: Sendable {
     /// hold up the other.
     ///
     /// - Parameter lookup: Finds the addresses of one version.
-    public init(_ lookup: @escaping Lookup) { begin = { _ in lookup } }
+    public init(_ lookup: @escaping Lookup) { begin = { _, _ in lookup } }
 
-    private init(begin: @escaping @Sendable (Set<IPAddress.Version>) -> Lookup) {
+    private init(begin: @escaping @Sendable (Set<IPAddress.Version>, EventLoopGroup) -> Lookup) {
         self.begin = begin
     }
 
@@ -48,9 +48,9 @@ public struct Resolver: Sendable {
     /// It runs on threads of its own, at most 32 for each kind of question, which end when they are
     /// idle. A cancelled caller goes on at once; the thread becomes free when the name service
     /// answers or gives up.
-    public static let system = Resolver(begin: { versions in
+    public static let system = Resolver(begin: { versions, group in
         let agreement = SearchAgreement(versions)
-        return { name, version in try await systemLookup(name, version, agreement) }
+        return { name, version in try await systemLookup(name, version, agreement, on: group) }
     })
 
     /// How long one version's answer waits for the other's, RFC 8305, section 3.
@@ -77,13 +77,17 @@ public struct Resolver: Sendable {
             }
             return [ip]
         case .name(let name):
-            return try await question(name, [version]).addresses(version)
+            return try await question(name, [version], on: .shared).addresses(version)
         }
     }
 
     /// Begins to look up a name.
-    func question(_ name: HostName, _ versions: Set<IPAddress.Version>) -> NameQuestion {
-        NameQuestion(name: name, lookup: begin(versions))
+    func question(
+        _ name: HostName,
+        _ versions: Set<IPAddress.Version>,
+        on group: EventLoopGroup
+    ) -> NameQuestion {
+        NameQuestion(name: name, group: group, lookup: begin(versions, group))
     }
 
     /// Finds all addresses of a host, to send to it or to listen at it.
@@ -104,7 +108,8 @@ public struct Resolver: Sendable {
         port: UInt16,
         version: IPAddress.Version? = nil
     ) async throws -> [SocketAddress] {
-        try await resolve(Endpoint(host: host, port: port), version: version)
+        let endpoint = try Endpoint(host: host, port: port)
+        return try await resolution(of: endpoint, version: version).addresses
     }
 
     /// Finds all addresses of a host that is given with its port, as `example.org:53` or
@@ -119,21 +124,14 @@ public struct Resolver: Sendable {
         _ text: String,
         version: IPAddress.Version? = nil
     ) async throws -> [SocketAddress] {
-        try await resolve(Endpoint(text), version: version)
+        try await resolution(of: Endpoint(text), version: version).addresses
     }
 
-    /// The same for an endpoint.
-    func resolve(
-        _ endpoint: Endpoint,
-        version: IPAddress.Version?
-    ) async throws -> [SocketAddress] {
-        try await resolution(of: endpoint, version: version).addresses
-    }
-
-    /// The same, and what could not be found out.
+    /// The same for an endpoint, and what could not be found out.
     func resolution(
         of endpoint: Endpoint,
-        version: IPAddress.Version?
+        version: IPAddress.Version?,
+        on group: EventLoopGroup = .shared
     ) async throws -> Resolution {
         let port = try await portNumber(endpoint.port)
         switch endpoint.host {
@@ -144,7 +142,8 @@ public struct Resolver: Sendable {
             return Resolution(addresses: [address.withPort(port)], failures: [:])
         case .name(let name):
             let versions = version.map { [$0] } ?? [.v6, .v4]
-            return try await question(name, Set(versions)).resolution(versions, port: port)
+            let question = question(name, Set(versions), on: group)
+            return try await question.resolution(versions, port: port)
         }
     }
 

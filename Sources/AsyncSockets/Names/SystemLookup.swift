@@ -27,7 +27,8 @@ private func libraryPool() -> BlockingPool {
 func systemLookup(
     _ name: HostName,
     _ version: IPAddress.Version,
-    _ agreement: SearchAgreement
+    _ agreement: SearchAgreement,
+    on group: EventLoopGroup
 ) async throws -> [IPAddress] {
     // RFC 6761: this machine, whatever a name server would say; none is asked.
     if name.isLocalhost { return [version.loopback] }
@@ -37,7 +38,7 @@ func systemLookup(
     for source in configuration.sources.list {
         do {
             return sortedForConnecting(
-                try await ask(source, configuration, host, version, agreement)
+                try await ask(source, configuration, host, version, agreement, on: group)
             )
         } catch let error as SocketError where error.isAboutName || error.isPassing {
             // The next source may know. That one might have known counts more than that none does.
@@ -57,7 +58,8 @@ private func ask(
     _ configuration: ResolverConfiguration,
     _ host: String,
     _ version: IPAddress.Version,
-    _ agreement: SearchAgreement
+    _ agreement: SearchAgreement,
+    on group: EventLoopGroup
 ) async throws -> [IPAddress] {
     switch source {
     case .hostsFile:
@@ -65,14 +67,15 @@ private func ask(
         guard let found = configuration.hosts[host] else { throw notFound(host) }
         return found.filter { $0.version == version }
     case .dns:
-        let resolver = StubResolver(settings: configuration.dns, group: .shared)
+        let resolver = StubResolver(settings: configuration.dns, group: group)
         return try await resolver.addresses(of: host, version, agreement)
     case .library: return try await askLibrary(host, version, .oneVersion)
     case .libraryForBoth:
         // For a name of the hosts file nothing but the order counts.
         let isInFile = configuration.hosts[host] != nil
         return try await isInFile
-            ? askLibrary(host, version, .bothVersions) : askLibraryForBoth(host, version)
+            ? askLibrary(host, version, .bothVersions)
+            : askLibraryForBoth(host, version, on: group)
     }
 }
 
@@ -80,9 +83,10 @@ private func ask(
 /// one version is slow, for the version by itself as well.
 private func askLibraryForBoth(
     _ host: String,
-    _ version: IPAddress.Version
+    _ version: IPAddress.Version,
+    on group: EventLoopGroup
 ) async throws -> [IPAddress] {
-    let loop = try EventLoopGroup.shared.loops(for: .resolve).leastLoadedLoop
+    let loop = try group.loops(for: .resolve).leastLoadedLoop
     return try await withThrowingTaskGroup { tasks in
         for scope in [LibraryQuestion.bothVersions, .oneVersion] {
             tasks.addTask { () -> (LibraryQuestion, Result<[IPAddress], any Error>) in

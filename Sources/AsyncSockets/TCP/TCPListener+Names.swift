@@ -41,7 +41,7 @@ extension TCPListener {
         resolver: Resolver,
         on group: EventLoopGroup
     ) async throws -> TCPListener {
-        let resolution = try await resolver.resolution(of: endpoint, version: nil)
+        let resolution = try await resolver.resolution(of: endpoint, version: nil, on: group)
         let addresses = resolution.addresses
         if addresses.count == 1, case .address = endpoint.host {
             return try bind(to: addresses[0], options: options, on: group)
