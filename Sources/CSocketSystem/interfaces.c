@@ -22,7 +22,15 @@ int csock_interface_mtu(const char *name) {
     if (descriptor < 0) {
         return descriptor;
     }
-    int result = ioctl(descriptor, SIOCGIFMTU, &request) == 0 ? request.ifr_mtu : -errno;
+    int result = or_errno(ioctl(descriptor, SIOCGIFMTU, &request));
     close(descriptor);
-    return result;
+    return result < 0 ? result : request.ifr_mtu;
+}
+
+int csock_interface_index(const char *name) {
+    unsigned index = if_nametoindex(name);
+    if (index) return (int)index;
+    int negated = -errno;
+    if (is_refused(negated)) csock_note_refusal("ioctl(");
+    return negated;
 }

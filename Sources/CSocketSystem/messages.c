@@ -22,10 +22,13 @@ int csock_receive_messages(int descriptor,
     int received = or_errno(
         recvmmsg(descriptor, headers, count, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL));
     if (!is_refused(received)) return received;
-    intptr_t length = csock_receive_message(descriptor, &headers[0].msg_hdr, flags);
-    if (length < 0) return length;
-    headers[0].msg_len = length;
-    return 1;
+    // As many as there are, for fewer than asked for mean that there are no more.
+    for (unsigned int i = 0; i < count; i++) {
+        intptr_t length = csock_receive_message(descriptor, &headers[i].msg_hdr, flags);
+        if (length < 0) return i > 0 ? (int)i : length;
+        headers[i].msg_len = length;
+    }
+    return count;
 }
 
 int csock_send_messages(int descriptor,
@@ -35,10 +38,12 @@ int csock_send_messages(int descriptor,
     struct mmsghdr *headers = (struct mmsghdr *)messages;
     int sent = or_errno(sendmmsg(descriptor, headers, count, flags | MSG_DONTWAIT | MSG_NOSIGNAL));
     if (!is_refused(sent)) return sent;
-    intptr_t length = csock_send_message(descriptor, &headers[0].msg_hdr, flags);
-    if (length < 0) return length;
-    headers[0].msg_len = length;
-    return 1;
+    for (unsigned int i = 0; i < count; i++) {
+        intptr_t length = csock_send_message(descriptor, &headers[i].msg_hdr, flags);
+        if (length < 0) return i > 0 ? (int)i : length;
+        headers[i].msg_len = length;
+    }
+    return count;
 }
 
 intptr_t csock_send_to(int descriptor,

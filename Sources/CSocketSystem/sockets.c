@@ -32,6 +32,14 @@ int csock_accept(int descriptor, struct sockaddr *address, socklen_t *length) {
     return status < 0 ? status : second;
 }
 
+int csock_set_option(int descriptor, int level, int name, const void *value, socklen_t length) {
+    return or_errno(setsockopt(descriptor, level, name, value, length));
+}
+
+int csock_get_option(int descriptor, int level, int name, void *value, socklen_t *length) {
+    return or_errno(getsockopt(descriptor, level, name, value, length));
+}
+
 void csock_stop_lingering(int descriptor) {
     struct linger linger;
     socklen_t size = sizeof linger;

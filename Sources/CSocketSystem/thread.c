@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "thread.h"
+#include "negated_errno.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -50,6 +51,7 @@ int csock_thread_start(const char *name, void (*body)(void *), void *context) {
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
     if (error) free(start);
+    if (is_refused(-error)) csock_note_refusal("pthread_create(");
     return -error;
 }
 

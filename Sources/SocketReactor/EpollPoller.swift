@@ -31,8 +31,6 @@ package final class EpollPoller: Poller {
         try? epollRemove(epoll.rawValue, descriptor)
     }
 
-    package var calls: (watch: String, wait: String) { ("epoll_ctl", "epoll_wait") }
-
     package func poll(milliseconds: CInt, into events: inout [ReadyEvent]) throws(Errno) {
         let count = try buffer.wait(epoll.rawValue, milliseconds: milliseconds)
         for index in 0..<count {

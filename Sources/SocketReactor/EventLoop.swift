@@ -68,24 +68,16 @@ package final class EventLoop: Sendable {
         poller: any Poller,
         usePipe: Bool,
         keepsTurns: Bool
-    ) throws(LoopRefusal) {
+    ) throws(Errno) {
         self.group = ObjectIdentifier(group)
         self.keepsTurns = keepsTurns
         self.poller = poller
-        let wakeup = try LoopRefusal.naming("eventfd") { () throws(Errno) in
-            try Wakeup(usePipe: usePipe)
-        }
-        try LoopRefusal.naming("write") { () throws(Errno) in try wakeup.test() }
-        let descriptor = wakeup.descriptor
-        self.wakeup = wakeup
-        try LoopRefusal.naming(poller.calls.watch) { () throws(Errno) in
-            try poller.add(descriptor, key: RegistrationTable.wakeupKey, interest: .read)
-        }
-        // A sandbox may refuse it: better now than to each socket.
-        try LoopRefusal.naming(poller.calls.wait) { () throws(Errno) in
-            var events: [ReadyEvent] = []
-            try poller.poll(milliseconds: 0, into: &events)
-        }
+        wakeup = try Wakeup(usePipe: usePipe)
+        try poller.add(wakeup.descriptor, key: RegistrationTable.wakeupKey, interest: .read)
+        // A sandbox may refuse what a loop does later: better now than to each socket.
+        try wakeup.test()
+        var events: [ReadyEvent] = []
+        try poller.poll(milliseconds: 0, into: &events)
         unsafe thread = .allocate(capacity: 1)
         // SAFETY: nobody else knows it yet.
         unsafe thread.initialize(to: LoopThread(of: self, in: self.group))

@@ -30,12 +30,12 @@ package final class LoopGroup: TaskExecutor {
     /// - Parameters:
     ///   - count: How many loops, at least one.
     ///   - options: How they wait and are woken.
-    /// - Throws: The refusal of a thread, a descriptor or a system call.
-    package init(loops count: Int, options: LoopOptions = LoopOptions()) throws(LoopRefusal) {
+    /// - Throws: `Errno` if the system refuses a thread, a descriptor or a system call.
+    package init(loops count: Int, options: LoopOptions = LoopOptions()) throws(Errno) {
         backend = options.backend
         countForks()
         for _ in 0..<max(count, 1) {
-            let poller = try LoopRefusal.naming("epoll_create1", options.makePoller)
+            let poller = try options.makePoller()
             let loop = try EventLoop(
                 group: self,
                 poller: poller,
@@ -59,7 +59,7 @@ package final class LoopGroup: TaskExecutor {
             } catch {
                 threads.unpark { $0 -= 1 }
                 for started in loops { started.end(.stopping) }
-                throw LoopRefusal(call: "pthread_create", errno: error)
+                throw error
             }
         }
     }

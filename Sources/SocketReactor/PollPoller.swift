@@ -48,8 +48,6 @@ package final class PollPoller: Poller {
         watched.withLock { $0.set(descriptor, key: 0, []) }
     }
 
-    package var calls: (watch: String, wait: String) { ("fstat", "poll") }
-
     package func poll(milliseconds: CInt, into events: inout [ReadyEvent]) throws(Errno) {
         // SAFETY: the loop's thread.
         unsafe refresh(&current)

@@ -34,9 +34,6 @@ package protocol Poller: AnyObject, Sendable {
     /// Whether the loop must leave and re-enter `poll` for a change to take effect.
     var needsWakeAfterChange: Bool { get }
 
-    /// The system calls that it watches and waits with, for errors.
-    var calls: (watch: String, wait: String) { get }
-
     /// Begins to watch a descriptor.
     func add(_ descriptor: CInt, key: UInt64, interest: Interest) throws(Errno)
 

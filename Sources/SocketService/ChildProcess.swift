@@ -126,7 +126,8 @@ final class ChildProcess: Sendable {
         do throws(StartFailure) {
             return try SocketSystem.start(program)
         } catch {
-            var reason = error.isOfProgram ? program.path : "\(error.call)(2)"
+            var reason = "\(error.call)(2)"
+            if error.isOfProgram { reason += " of \(program.path)" }
             if !error.isOfProgram, error.errno == .again { reason += ": " + SocketError.noThread }
             throw SocketError(.startProcess, error.errno, reason: reason)
         }

@@ -19,12 +19,15 @@ public struct Errno: Error, Hashable, Sendable {
         self.refused = refused
     }
 
+    /// Whether the numbers are the same.
     @inlinable
     public static func == (left: Errno, right: Errno) -> Bool { left.rawValue == right.rawValue }
 
+    /// Hashes the number.
     public func hash(into hasher: inout Hasher) { hasher.combine(rawValue) }
 
-    /// Whether the system does not have a call, or a sandbox, a firewall or a permission is in its way.
+    /// Whether the system does not have a call, or a sandbox, a firewall or a permission is in its
+    /// way.
     package var isRefusal: Bool {
         rawValue == EPERM || rawValue == EACCES || rawValue == ENOSYS
     }
@@ -35,8 +38,9 @@ public struct Errno: Error, Hashable, Sendable {
         var length: CInt = 0
         // SAFETY: a literal, which has at least this many bytes.
         guard let call = unsafe csock_refused_call(refused, &length) else { return nil }
-        return unsafe call.withMemoryRebound(to: UInt8.self, capacity: Int(length)) {
-            unsafe String(decoding: UnsafeBufferPointer(start: $0, count: Int(length)), as: UTF8.self)
+        return unsafe call.withMemoryRebound(to: UInt8.self, capacity: Int(length)) { bytes in
+            let bytes = unsafe UnsafeBufferPointer(start: bytes, count: Int(length))
+            return unsafe String(decoding: bytes, as: UTF8.self)
         }
     }
 

@@ -57,9 +57,10 @@ extension FileIdentity {
 /// Opens a file to be locked, and makes it if there is none, for its owner alone; open(2).
 package func openLockFile(atPath path: [UInt8]) throws(Errno) -> Descriptor {
     // SAFETY: as in `fileIdentity`.
-    Descriptor(owning: try unsafe withPath(path) { (path) throws(Errno) in
+    let number = try unsafe withPath(path) { (path) throws(Errno) in
         try check(unsafe csock_open_lock(path))
-    })
+    }
+    return Descriptor(owning: number)
 }
 
 /// Locks an open file against all other processes and descriptors, flock(2); `again` if it is locked.

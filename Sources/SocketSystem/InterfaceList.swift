@@ -86,19 +86,24 @@ package enum InterfaceList {
     package static func mtu(ofName name: String) throws(Errno) -> CInt {
         // SAFETY: Swift lends the string zero-terminated for the call.
         let mtu = unsafe csock_interface_mtu(name)
-        guard mtu >= 0 else { throw Errno(rawValue: -mtu) }
+        try check(mtu)
         return mtu
     }
 
     /// The index of the interface with this name, if_nametoindex(3); nil if there is none.
-    package static func index(ofName name: String) -> UInt32? {
+    ///
+    /// - Throws: If the system refuses to say.
+    package static func index(ofName name: String) throws(Errno) -> UInt32? {
         // A name with a zero byte would be cut there and could name another interface, and the
         // kernel cuts at a colon.
         guard !name.isEmpty, !name.utf8.contains(where: { $0 == 0 || $0 == UInt8(ascii: ":") })
         else { return nil }
         // SAFETY: Swift lends the string zero-terminated for the call.
-        let index = unsafe if_nametoindex(name)
-        return index == 0 ? nil : index
+        let answer = unsafe csock_interface_index(name)
+        if answer >= 0 { return UInt32(answer) }
+        let failure = failure(-answer)
+        if failure.isRefusal { throw failure }
+        return nil
     }
 
     /// The name of the interface with this index, if_indextoname(3); nil if there is none.

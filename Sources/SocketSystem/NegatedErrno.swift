@@ -8,8 +8,10 @@ func check(_ result: CInt) throws(Errno) -> CInt {
     throw failure(-result)
 }
 
+/// The error of a number that a call has just returned.
+@usableFromInline
 @inline(never)
-private func failure(_ number: CInt) -> Errno {
+func failure(_ number: CInt) -> Errno {
     let errno = Errno(rawValue: number)
     return errno.isRefusal ? Errno(rawValue: number, refused: csock_take_refusal()) : errno
 }

@@ -1,3 +1,4 @@
+internal import CSocketSystem
 internal import Glibc
 
 /// getsockopt(2) and setsockopt(2), one function for each form of value.
@@ -11,7 +12,7 @@ package enum OptionCalls {
     ) throws(Errno) {
         // SAFETY: the kernel reads the value's bytes during the call.
         let result = unsafe withUnsafeBytes(of: value) { bytes in
-            unsafe setsockopt(
+            unsafe csock_set_option(
                 descriptor,
                 option.level,
                 option.name,
@@ -19,7 +20,7 @@ package enum OptionCalls {
                 socklen_t(bytes.count)
             )
         }
-        guard result == 0 else { throw Errno(rawValue: Glibc.errno) }
+        try check(result)
     }
 
     /// Sets a value that has a length of its own, such as the name of an algorithm, setsockopt(2).
@@ -30,7 +31,7 @@ package enum OptionCalls {
     ) throws(Errno) {
         // SAFETY: the kernel reads the array's bytes during the call.
         let result = unsafe bytes.withUnsafeBytes { bytes in
-            unsafe setsockopt(
+            unsafe csock_set_option(
                 descriptor,
                 option.level,
                 option.name,
@@ -38,7 +39,7 @@ package enum OptionCalls {
                 socklen_t(bytes.count)
             )
         }
-        guard result == 0 else { throw Errno(rawValue: Glibc.errno) }
+        try check(result)
     }
 
     /// Reads a value over `initial`, getsockopt(2). The kernel may leave the end as it is: for some
@@ -53,7 +54,7 @@ package enum OptionCalls {
         // because callers ask for integers and structures of integers.
         let result = unsafe withUnsafeMutableBytes(of: &value) { bytes in
             var length = socklen_t(bytes.count)
-            return unsafe getsockopt(
+            return unsafe csock_get_option(
                 descriptor,
                 option.level,
                 option.name,
@@ -61,7 +62,7 @@ package enum OptionCalls {
                 &length
             )
         }
-        guard result == 0 else { throw Errno(rawValue: Glibc.errno) }
+        try check(result)
         return value
     }
 
@@ -77,7 +78,7 @@ package enum OptionCalls {
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
             unsafe buffer.initialize(repeating: 0)
             var length = socklen_t(capacity)
-            result = unsafe getsockopt(
+            result = unsafe csock_get_option(
                 descriptor,
                 option.level,
                 option.name,
@@ -86,7 +87,7 @@ package enum OptionCalls {
             )
             count = result == 0 ? min(Int(length), capacity) : 0
         }
-        guard result == 0 else { throw Errno(rawValue: Glibc.errno) }
+        try check(result)
         return bytes
     }
 }

@@ -26,7 +26,7 @@ public struct Transfer: Hashable, Sendable {
 
     /// Why the call failed; it has no meaning unless `count` is nil.
     @inlinable
-    public var errno: Errno { Errno(rawValue: CInt(truncatingIfNeeded: -answer)) }
+    public var errno: Errno { failure(CInt(truncatingIfNeeded: -answer)) }
 }
 
 /// Repeats a call for as long as a signal interrupts it, EINTR: no signal means anything here.

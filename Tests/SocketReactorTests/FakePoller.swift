@@ -70,8 +70,6 @@ final class FakePoller: Poller {
         state.withLock { $0.requests.append(.remove(descriptor)) }
     }
 
-    let calls = (watch: "watch", wait: "wait")
-
     func poll(milliseconds: CInt, into events: inout [ReadyEvent]) throws(Errno) {
         let start = events.count
         try inner.poll(milliseconds: milliseconds, into: &events)

@@ -1,10 +1,11 @@
 import SocketSystem
 import Synchronization
+import TestKit
 import Testing
 
 @testable import SocketReactor
 
-@Suite("An operation", .timeLimit(.minutes(1)))
+@Suite("An operation", .endsHangs)
 struct OperationTests {
     @Test("whose call lacks memory tries again, with pauses, and not for ever")
     func shortage() async throws {
@@ -24,7 +25,9 @@ struct OperationTests {
             }
         }
         #expect(try await tries(failures: 3) == 4)
-        await #expect(throws: OperationFailure.system(.noMemory)) { try await tries(failures: .max) }
+        await #expect(throws: OperationFailure.system(.noMemory)) {
+            try await tries(failures: .max)
+        }
         // It has given the lock back.
         #expect(try await tries(failures: 0) == 1)
         registration.close()
@@ -56,7 +59,6 @@ private final class FailingPoller: Poller {
     private let isTried = Atomic(false)
     let isEdgeTriggered = true
     let needsWakeAfterChange = false
-    let calls = (watch: "watch", wait: "wait")
 
     func add(_ descriptor: CInt, key: UInt64, interest: Interest) throws(Errno) {}
     func update(_ descriptor: CInt, key: UInt64, interest: Interest) throws(Errno) {}

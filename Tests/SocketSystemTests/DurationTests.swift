@@ -3,7 +3,7 @@ import Testing
 
 @testable import SocketSystem
 
-@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .endsHangs)
 struct DurationTests {
     @Test("A duration of any length is a number of nanoseconds, or the nearest there is")
     func clamps() {

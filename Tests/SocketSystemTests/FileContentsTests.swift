@@ -2,7 +2,7 @@ import SocketSystem
 import TestKit
 import Testing
 
-@Suite(.descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct FileContentsTests {
     @Test("A file is read whole, and again only if it has changed")
     func changes() throws {

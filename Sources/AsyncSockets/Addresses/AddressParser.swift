@@ -224,7 +224,7 @@ extension AddressParser {
             return index
         }
         guard !text.isEmpty else { throw unexpected(expecting: "an interface's name or index") }
-        guard let index = InterfaceList.index(ofName: name) else {
+        guard let index = try? InterfaceList.index(ofName: name) else {
             throw fault("no interface is named '\(name)',")
         }
         position += text.count

@@ -88,9 +88,10 @@ extension NetworkInterface {
         var interfaces: [NetworkInterface] = []
         for (name, entries) in Dictionary(grouping: entries, by: \.name) {
             // Both can fail if an interface vanished after the list was made: it is left out.
-            guard let index = InterfaceList.index(ofName: name) else { continue }
-            let mtu: CInt
+            let (index, mtu): (UInt32, CInt)
             do {
+                guard let found = try InterfaceList.index(ofName: name) else { continue }
+                index = found
                 mtu = try InterfaceList.mtu(ofName: name)
             } catch .noSuchDevice {
                 continue

@@ -71,7 +71,7 @@ extension SocketError: CustomStringConvertible {
 
     /// The error if a thread cannot be started.
     init(noThreadFor operation: Operation, _ errno: Errno) {
-        self.init(operation, errno, reason: errno == .again ? Self.noThread : "pthread_create(3)")
+        self.init(operation, errno, reason: errno == .again ? Self.noThread : nil)
     }
 
     /// The error if an event loop refuses a socket.

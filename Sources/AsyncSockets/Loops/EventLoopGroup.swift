@@ -89,13 +89,13 @@ public final class EventLoopGroup: Sendable {
         var first: SocketError?
         for candidate in candidates {
             options.backend = candidate.kind
-            do throws(LoopRefusal) {
+            do throws(Errno) {
                 let group = try LoopGroup(loops: loops, options: options)
                 try Self.requireRoom(besides: group)
                 return group
             } catch {
-                let failure = Self.error(of: error, candidate)
-                if !error.isForGood { throw failure }
+                let failure = Self.error(error, candidate)
+                if !error.isRefusal { throw failure }
                 first = first ?? failure
             }
         }
@@ -103,28 +103,24 @@ public final class EventLoopGroup: Sendable {
     }
 
     /// Throws if there is no room for the threads of the runtime: without them nothing would run.
-    private static func requireRoom(besides group: LoopGroup) throws(LoopRefusal) {
+    private static func requireRoom(besides group: LoopGroup) throws(Errno) {
         if hasRoom.load(ordering: .relaxed) { return }
         do throws(Errno) {
             try RuntimeThreads.check()
         } catch {
             group.retire()
-            throw LoopRefusal(call: "pthread_create", errno: error)
+            throw error
         }
         hasRoom.store(true, ordering: .relaxed)
     }
 
-    private static func error(of refusal: LoopRefusal, _ backend: Backend) -> SocketError {
-        if refusal.errno == .again { return SocketError(noThreadFor: .startLoops, .again) }
+    private static func error(_ errno: Errno, _ backend: Backend) -> SocketError {
+        if errno == .again { return SocketError(noThreadFor: .startLoops, .again) }
         // The loop's own descriptors may be the ones that select(2) cannot watch.
         let isSelects =
-            backend == .select && refusal.errno == .processDescriptorLimit
+            backend == .select && errno == .processDescriptorLimit
             && (try? openEventCounter()) != nil
-        return SocketError(
-            .startLoops,
-            refusal.errno,
-            reason: isSelects ? SocketError.selectLimit : refusal.call
-        )
+        return SocketError(.startLoops, errno, reason: isSelects ? SocketError.selectLimit : nil)
     }
 
     deinit {

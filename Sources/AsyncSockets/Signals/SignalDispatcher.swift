@@ -25,18 +25,26 @@ final class SignalDispatcher: Sendable {
 
     /// Adds an observer: it is told of its signals from now on.
     ///
-    /// - Throws: EAGAIN if the system has no thread for it; then nothing has changed.
+    /// - Throws: EAGAIN if the system has no thread for it, or what sigaction(2) says; then nothing
+    ///   has changed.
     func add(_ observer: SignalObserver) throws(Errno) {
         let result = state.withLock { state -> Result<Void, Errno> in
-            do throws(Errno) { try startIfNeeded(&state) } catch { return .failure(error) }
-            state.observers[ObjectIdentifier(observer)] = observer
-            for signal in observer.signals {
-                state.observerCounts[signal, default: 0] += 1
-                guard state.observerCounts[signal] == 1, !staysIgnored(signal) else { continue }
-                // The number is that of a signal that can be observed, so this cannot fail.
-                try? watchSignal(signal.value)
-                state.watched.insert(signal)
+            do throws(Errno) {
+                try startIfNeeded(&state)
+                let new = observer.signals.filter { state.observerCounts[$0] == nil }
+                for signal in new where !staysIgnored(signal) {
+                    try watchSignal(signal.value)
+                    state.watched.insert(signal)
+                }
+            } catch {
+                for signal in state.watched where state.observerCounts[signal] == nil {
+                    unwatchSignal(signal.value)
+                    state.watched.remove(signal)
+                }
+                return .failure(error)
             }
+            state.observers[ObjectIdentifier(observer)] = observer
+            for signal in observer.signals { state.observerCounts[signal, default: 0] += 1 }
             return .success(())
         }
         wakeSignalWaiter()

@@ -51,7 +51,8 @@ final class SignalSubscription: Sendable {
         failure =
             switch result {
             case .success: nil
-            case .failure(let errno): SocketError(noThreadFor: .observeSignals, errno)
+            case .failure(.again): SocketError(noThreadFor: .observeSignals, .again)
+            case .failure(let errno): SocketError(.observeSignals, errno)
             }
     }
 

@@ -160,7 +160,9 @@ final class ListenerCore: Sendable {
                     // Of several sockets that are one, none must stay open.
                     if error == .closed { close() }
                     let failure = failure(error)
-                    if case .system = error { (origin ?? self).ended.withLock { $0 = failure as? SocketError } }
+                    if case .system = error {
+                        (origin ?? self).ended.withLock { $0 = failure as? SocketError }
+                    }
                     throw failure
                 }
             }

@@ -38,7 +38,11 @@ func makeSocket(
         }
         setting = nil
         isBinding = true
-        if let local { try bindSocket(socket.rawValue, to: local.storage) }
+        if let local {
+            try bindSocket(socket.rawValue, to: local.storage)
+            // Asked for now: a socket that does not know its own address is of little use.
+            _ = try SocketSystem.localAddress(of: socket.rawValue)
+        }
         return socket
     } catch {
         if isBinding {

@@ -29,6 +29,7 @@ func bindUnix(
     guard let path = address.unixPathBytes else {
         do throws(Errno) {
             try bindSocket(socket.rawValue, to: address.storage)
+            _ = try SocketSystem.localAddress(of: socket.rawValue)
         } catch {
             throw SocketError(operation, error, local: address)
         }
@@ -58,6 +59,7 @@ private func bindToPath(
         throw SocketError(operation, .addressInUse, local: address, reason: obstacle)
     }
     do throws(Errno) {
+        _ = try SocketSystem.localAddress(of: socket)
         let identity = try fileIdentity(atPath: path)
         let file = SocketFile(
             path: path,
@@ -69,6 +71,7 @@ private func bindToPath(
         }
         return file
     } catch {
+        try? removeFile(atPath: path)
         throw SocketError(operation, error, local: address, reason: "the socket's file")
     }
 }

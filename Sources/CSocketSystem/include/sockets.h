@@ -14,6 +14,10 @@ int csock_listen(int descriptor, int backlog);
 // listener whose open file somebody else has made blocking.
 int csock_accept(int descriptor, struct sockaddr *address, socklen_t *length);
 
+// setsockopt(2), getsockopt(2).
+int csock_set_option(int descriptor, int level, int name, const void *value, socklen_t length);
+int csock_get_option(int descriptor, int level, int name, void *value, socklen_t *length);
+
 // getsockopt(2), setsockopt(2): takes a positive SO_LINGER off a socket that is about to be closed.
 void csock_stop_lingering(int descriptor);
 

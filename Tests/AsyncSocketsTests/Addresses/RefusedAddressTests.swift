@@ -2,7 +2,7 @@ import AsyncSockets
 import TestKit
 import Testing
 
-@Suite("An address that is refused", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite("An address that is refused", .descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct RefusedAddressTests {
     private func sentence(_ body: () async throws -> Void) async -> String {
         do {

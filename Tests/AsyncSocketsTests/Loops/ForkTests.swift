@@ -3,9 +3,12 @@ import Glibc
 import TestKit
 import Testing
 
-@Suite("A child that was forked off without exec", .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite("A child that was forked off without exec", .fewAtOnce, .endsHangs)
 struct ForkTests {
-    @Test("is told at its first wait, and can make sockets of its own", .enabled(if: ThreadSanitizer.isOff))
+    @Test(
+        "is told at its first wait, and can make sockets of its own",
+        .enabled(if: ThreadSanitizer.isOff)
+    )
     func firstWait() async {
         await #expect(processExitsWith: .success) {
             let group = try EventLoopGroup(loops: 2)
@@ -20,7 +23,9 @@ struct ForkTests {
                     await code { _ = try await listener.accept() },
                     await code { _ = try await socket.receive() },
                     await code { _ = try await standing.receive() },
-                    await code { try await withTimeout(.seconds(1)) { _ = try await socket.receive() } },
+                    await code {
+                        try await withTimeout(.seconds(1)) { _ = try await socket.receive() }
+                    },
                     await code { _ = try UDPSocket.bind(to: "127.0.0.1:0", on: group) },
                 ]
                 let own = await code { _ = try UDPSocket.bind(to: "127.0.0.1:0") }

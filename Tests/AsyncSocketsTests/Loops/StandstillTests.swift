@@ -6,7 +6,7 @@ import Testing
 @testable import AsyncSockets
 
 /// What must not keep the thread of a loop, whoever tries.
-@Suite("A loop's thread", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite("A loop's thread", .descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct StandstillTests {
     /// How long a close would wait that waits.
     private static let patience: Duration = .seconds(30)
@@ -87,14 +87,18 @@ struct StandstillTests {
                     listener.close()
                 }
             }
-            let client = try #require(BlockingPeer(connectingTo: address.port!, receiveBuffer: 4096))
+            let peer = BlockingPeer(connectingTo: address.port!, receiveBuffer: 4096)
+            let client = try #require(peer)
             client.send([1])
             try await server.value
             withExtendedLifetime(client) {}
         }
     }
 
-    @Test("nor for what a peer has passed, taken and let go, or never taken", arguments: [false, true])
+    @Test(
+        "nor for what a peer has passed, taken and let go, or never taken",
+        arguments: [false, true]
+    )
     func lingeringPassed(isTaken: Bool) async throws {
         let lingering = try await Lingering()
         try await expectNoStandstill { group in

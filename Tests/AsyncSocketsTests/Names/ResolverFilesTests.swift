@@ -4,7 +4,7 @@ import Testing
 @testable import AsyncSockets
 
 /// What the files that say how names are looked up mean.
-@Suite(.fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.fewAtOnce, .endsHangs)
 struct ResolverFilesTests {
     @Test(
         "The sources stand in the order of nsswitch.conf; the C library has what only it knows",

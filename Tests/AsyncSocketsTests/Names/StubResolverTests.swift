@@ -6,7 +6,7 @@ import Testing
 @testable import AsyncSockets
 
 /// Questions to name servers of the test's own.
-@Suite(.descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite(.descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct StubResolverTests {
     private typealias Answer = ScriptedNameServer.Answer
 

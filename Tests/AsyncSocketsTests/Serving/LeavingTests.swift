@@ -3,7 +3,7 @@ import Synchronization
 import TestKit
 import Testing
 
-@Suite("A server that leaves", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite("A server that leaves", .descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct LeavingTests {
     /// A server that has room for few, and how its listener is made.
     enum Kind: CaseIterable {
@@ -26,7 +26,8 @@ struct LeavingTests {
 
     @Test(
         "serves those who had connected and sent, never more at once than its limit",
-        arguments: Kind.allCases, [1, 3]
+        arguments: Kind.allCases,
+        [1, 3]
     )
     func listenQueue(kind: Kind, limit: Int) async throws {
         let group = try EventLoopGroup(loops: kind == .oneLoop ? 1 : 2)

@@ -3,7 +3,7 @@ import TestKit
 import Testing
 
 /// The kernel tells a connection's failure once, to whichever call comes first.
-@Suite("A failure of a stream", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite("A failure of a stream", .descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct StreamFailureTests {
     enum Kind: CaseIterable {
         case tcp, unix, unixWithDescriptors

@@ -2,7 +2,7 @@ import AsyncSockets
 import TestKit
 import Testing
 
-@Suite("A client's own port", .descriptorsBalanced, .fewAtOnce, .timeLimit(.minutes(1)))
+@Suite("A client's own port", .descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct LocalPortTests {
     /// The error of a connection that could not be made.
     private func failure(
