@@ -132,6 +132,7 @@ extension EventLoop {
         } else {
             wait(milliseconds: 0)
         }
+        // SAFETY: the loop's own thread.
         if unsafe !thread.pointee.events.isEmpty { dispatch() }
         if timersAreDue { fireTimers(dueAt: MonotonicTime(nanoseconds: now)) }
         if unsafe !thread.pointee.yielding.isEmpty { resumeYielding() }
@@ -352,7 +353,7 @@ extension EventLoop {
             do throws(Errno) {
                 try poller.add(number, key: key, interest: poller.isEdgeTriggered ? interest : [])
             } catch {
-                guard late == .always || late == .unlessPassing && error.remedy != .pause else {
+                guard late.covers(error) else {
                     _ = shared.table.remove(key)
                     return .failure(.system(error))
                 }

@@ -56,7 +56,7 @@ final class AcceptQueue: Sendable {
             for shard in shards {
                 // Detached: it outlives the deadline of the first acceptor.
                 Task.detached(executorPreference: group.taskExecutor) { [self] in
-                    await serve(shard)
+                    await serve(shard, of: shards)
                 }
             }
         }
@@ -83,7 +83,7 @@ final class AcceptQueue: Sendable {
     }
 
     /// Accepts from a socket, whenever an acceptor waits, until it is closed.
-    private func serve(_ shard: Registration) async {
+    private func serve(_ shard: Registration, of shards: [Registration]) async {
         while await claim() {
             var isClaimed = true
             do throws(OperationFailure) {
@@ -95,7 +95,7 @@ final class AcceptQueue: Sendable {
                     }
                     if shard.isDraining(.read) {
                         shard.end(.read, leaving: .unknown)
-                        let last = lookOnce(at: shard)
+                        let last = lookOnce(at: shards)
                         deliver(last.map { .success($0) } ?? .failure(.cancelled), isClaimed)
                         break
                     }
@@ -132,11 +132,13 @@ final class AcceptQueue: Sendable {
     }
 }
 
-/// The next connection, whether or not the kernel has told this very socket of it.
-private func lookOnce(at shard: Registration) -> AcceptQueue.Accepted? {
-    guard shard.tryLock(.read) else { return nil }
-    defer { shard.end(.read, leaving: .unknown) }
-    return accept(from: shard).0
+/// The next connection of any socket, whether or not the kernel has told of it, and whoever waits for
+/// it.
+private func lookOnce(at shards: [Registration]) -> AcceptQueue.Accepted? {
+    for shard in shards {
+        if let accepted = shard.use({ _ in accept(from: shard).0 }) ?? nil { return accepted }
+    }
+    return nil
 }
 
 /// The next connection of a listening socket if there is one already.

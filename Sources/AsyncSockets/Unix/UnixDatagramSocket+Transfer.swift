@@ -162,8 +162,7 @@ extension DatagramCore {
         let isSent = transfer.count != nil
         let attempt: Attempt =
             isSent || transfer.mustWait ? .done(leaving: .unknown) : .failed(transfer.errno)
-        _ = try operation.ends(attempt, on: registration)
-        return isSent
+        return try operation.ends(attempt, on: registration) ? isSent : nil
     }
 }
 
