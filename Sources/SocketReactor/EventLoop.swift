@@ -28,7 +28,7 @@ package final class EventLoop: Sendable {
     /// ones.
     let registrationCount = Atomic<Int>(0)
     /// When its turn began, nanoseconds; kept if there are other loops to be preferred.
-    private let turnBegan = Atomic<Int64>(0)
+    private let turnBegan = Atomic(MonotonicTime.coarse.nanoseconds)
     private let keepsTurns: Bool
     /// How many forks this process had seen when the loop was made, see `isLeftBehind`.
     private let forks = forkCount()

@@ -1,8 +1,10 @@
-import AsyncSockets
 import Glibc
 import Synchronization
 import TestKit
 import Testing
+
+@testable import AsyncSockets
+@testable import SocketReactor
 
 @Suite("Event loops", .descriptorsBalanced, .fewAtOnce, .endsHangs)
 struct EventLoopTests {
@@ -10,9 +12,9 @@ struct EventLoopTests {
     func blockedLoop() async throws {
         let group = try EventLoopGroup(loops: 2)
         let listener = try TCPListener.bind(to: "127.0.0.1:0", on: group)
-        // A socket joins the loop with the fewest, so each loop has at least one of four.
+        // A socket joins the loop with the fewest, if that does not stand still: each has one soon.
         var (peers, connections): ([BlockingPeer], [TCPConnection]) = ([], [])
-        for _ in 0..<4 {
+        while Set(connections.map { ObjectIdentifier($0.registration.loop) }).count < 2 {
             peers.append(try #require(BlockingPeer(connectingTo: listener.localAddress.port ?? 0)))
             connections.append(try await listener.accept())
         }
@@ -36,7 +38,7 @@ struct EventLoopTests {
             gate.open()
         }
         await blocker.value
-        #expect(answered.value == 4)
+        #expect(answered.value == connections.count)
         await group.shutdown()
     }
 
