@@ -35,7 +35,12 @@ await runExample("Discovery [NAME] [GROUP:PORT] [INTERFACE]", arguments: 3) { ar
 
 func announce(_ name: String, by socket: UDPSocket, to group: SocketAddress) async throws {
     while true {
-        try await socket.send(name, to: group)
+        do {
+            try await socket.send(name, to: group)
+        } catch let error as SocketError {
+            // The interface may be up again in a second.
+            complain("\(error)")
+        }
         try await Task.sleep(for: .seconds(1))
     }
 }

@@ -14,19 +14,29 @@ await runExample("UDPEcho [ADDRESS]", arguments: 1) { arguments in
     let socket = try UDPSocket.bind(to: address)
     try await withCancellation(on: .interrupt, .terminate) {
         say("listening on \(socket.localAddress ?? address)")
-        let ownPort = socket.localAddress?.port
         try await withEventLoops {
             for try await datagram in socket {
-                guard let port = datagram.source.port, port >= 1024, port != ownPort else {
-                    continue
-                }
                 do {
-                    try await socket.send(datagram.bytes, to: datagram.source)
-                } catch let error as SocketError {
-                    // One answer could not be sent; the socket and the others are well.
-                    complain("\(error)")
+                    try await answer(datagram, by: socket)
+                } catch is CancellationError {
+                    // The one in hand; a task of its own is not cancelled.
+                    await Task { try? await answer(datagram, by: socket) }.value
                 }
             }
         }
+    }
+    // What had arrived when it was told to end.
+    for datagram in try socket.receiveQueued() { try await answer(datagram, by: socket) }
+}
+
+func answer(_ datagram: Datagram, by socket: UDPSocket) async throws {
+    guard let port = datagram.source.port, port >= 1024, port != socket.localAddress?.port else {
+        return
+    }
+    do {
+        try await socket.send(datagram.bytes, to: datagram.source)
+    } catch let error as SocketError {
+        // One answer could not be sent; the socket and the others are well.
+        complain("\(error)")
     }
 }

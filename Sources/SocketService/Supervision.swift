@@ -151,7 +151,8 @@ struct Supervision: Hashable, Sendable {
         /// The wait before the next start: doubled with each failure, up to the limit. No value on
         /// the way exceeds the limit, because a `Duration` can be too long to be doubled.
         func pause(afterFailures failures: Int) -> Duration {
-            var pause = min(backOff, longestBackOff)
+            let longestBackOff = max(longestBackOff, .zero)
+            var pause = min(max(backOff, .zero), longestBackOff)
             // Only zero can be doubled more often than that without reaching the limit.
             for _ in 1..<min(max(failures, 1), 128) {
                 if pause > longestBackOff / 2 { return longestBackOff }
