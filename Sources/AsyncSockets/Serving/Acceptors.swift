@@ -70,8 +70,7 @@ extension Acceptors {
         }
         self.init(
             count: core.shards.count,
-            // Who else listens at a shared socket takes those who have connected to it.
-            stopWaiting: { if core.isShared { closeAll() } else { core.stopWaiting() } },
+            stopWaiting: { core.stopWaiting() },
             stopListening: closeAll
         ) {
             let (registration, peer) = try await core.accept()

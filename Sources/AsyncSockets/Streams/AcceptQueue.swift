@@ -18,6 +18,8 @@ final class AcceptQueue: Sendable {
     private struct State: Sendable {
         var isStarted = false
         var isClosed = false
+        /// Nothing more is accepted, but what has been accepted is handed out.
+        var isFinished = false
         /// How many acceptors wait, and have been given nothing.
         var waiting = 0
         /// How many of them are claimed.
@@ -26,7 +28,7 @@ final class AcceptQueue: Sendable {
         var results: [Result<Accepted, OperationFailure>] = []
 
         mutating func claim() -> Bool {
-            guard !isClosed, waiting > claimed + results.count else { return false }
+            guard !isClosed, !isFinished, waiting > claimed + results.count else { return false }
             claimed += 1
             return true
         }
@@ -34,9 +36,14 @@ final class AcceptQueue: Sendable {
         /// What the acceptor that has waited longest gets. From then on it waits no more, however
         /// late its task runs.
         mutating func give() -> Result<Accepted, OperationFailure>? {
-            if results.isEmpty, !isClosed { return nil }
+            if results.isEmpty {
+                // What is being accepted is not lost, whoever closes the listener meanwhile.
+                guard isClosed || isFinished, claimed == 0 else { return nil }
+                waiting -= 1
+                return .failure(isClosed ? .closed : .cancelled)
+            }
             waiting -= 1
-            return isClosed ? .failure(.closed) : results.removeFirst()
+            return results.removeFirst()
         }
     }
 
@@ -72,6 +79,9 @@ final class AcceptQueue: Sendable {
     }
 
     deinit { close() }
+
+    /// Accepts nothing more. Acceptors get what has been accepted, and then `cancelled`.
+    func finish() { state.unpark { $0.isFinished = true } }
 
     func close() {
         let left = state.unpark { state in
@@ -125,8 +135,9 @@ final class AcceptQueue: Sendable {
     private func deliver(_ result: Result<Accepted, OperationFailure>, _ isClaimed: Bool) {
         let isLate = state.unpark { state in
             if isClaimed { state.claimed -= 1 }
-            if !state.isClosed { state.results.append(result) }
-            return state.isClosed
+            let isLate = state.isClosed && state.waiting == 0
+            if !isLate { state.results.append(result) }
+            return isLate
         }
         if isLate, case .success(let accepted) = result { closeDescriptor(accepted.descriptor) }
     }

@@ -82,8 +82,12 @@ final class ListenerCore: Sendable {
     /// Whether others may accept from its sockets.
     var isShared: Bool { shards.contains { $0.isShared } }
 
-    /// From now on `accept` takes connections that are there already, and waits for no others.
-    func stopWaiting() { for shard in shards { shard.drain(.read) } }
+    /// From now on `accept` takes connections that are there already, and waits for no others. Those
+    /// that wait in a queue that others share are left to them.
+    func stopWaiting() {
+        guard isShared else { return shards.forEach { $0.drain(.read) } }
+        if let queue { queue.finish() } else { close() }
+    }
 
     /// Takes the only socket out.
     func detach() throws(SocketError) -> CInt {
