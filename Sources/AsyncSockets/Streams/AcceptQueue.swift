@@ -116,7 +116,10 @@ final class AcceptQueue: Sendable {
                     if !isClaimed { shard.end(.read, leaving: .unknown) }
                 }
             } catch {
-                if error == .closed { return close() }
+                if error == .closed {
+                    if isClaimed { release() }
+                    return close()
+                }
                 deliver(.failure(error), isClaimed)
             }
         }
