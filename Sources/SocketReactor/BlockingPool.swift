@@ -148,7 +148,8 @@ extension BlockingPool {
         return try result.get()
     }
 
-    /// Runs a blocking call that nobody waits for: on a thread of the pool, or here if there is none.
+    /// Runs a blocking call that nobody waits for: on a thread of the pool, or here if there is
+    /// none.
     package func run(unawaited body: @escaping @Sendable () -> Void) {
         do throws(Failure) {
             _ = try submit(in: nil) { ticket in

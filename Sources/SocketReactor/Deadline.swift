@@ -22,8 +22,8 @@ package struct Deadline: Sendable {
 
     @TaskLocal private static var inherited: Deadline?
 
-    /// Whether there has been a scope in this program. In a program without any, a wait need not look
-    /// for the task's.
+    /// Whether there has been a scope in this program. In a program without any, a wait need not
+    /// look for the task's.
     private static let isUsed = Atomic<Bool>(false)
 
     /// Runs a body that has a deadline, whatever is around it; or none.

@@ -3,11 +3,12 @@ internal import Synchronization
 
 /// One thread, one poller, one queue of jobs: here readiness becomes a resumed task.
 ///
-/// A turn of the loop: run the jobs that were queued when it began (never until there are none, or a
-/// task that keeps yielding would starve I/O), poll (without waiting while jobs are queued), resume
-/// the waiters that the events concern, then fire the timers that were due before the poll. So data
-/// that arrived before a deadline is seen before the deadline is. A resumed task is queued on this
-/// very loop, so it runs on the thread of the socket that woke it, without a lock or a system call.
+/// A turn of the loop: run the jobs that were queued when it began (never until there are none, or
+/// a task that keeps yielding would starve I/O), poll (without waiting while jobs are queued),
+/// resume the waiters that the events concern, then fire the timers that were due before the poll.
+/// So data that arrived before a deadline is seen before the deadline is. A resumed task is queued
+/// on this very loop, so it runs on the thread of the socket that woke it, without a lock or a
+/// system call.
 @safe
 package final class EventLoop: Sendable {
     /// The executor whose jobs this loop runs, by identity: the group owns the loop.
@@ -24,8 +25,8 @@ package final class EventLoop: Sendable {
     private let parked = Atomic<Bool>(false)
     /// Whether `Shared` holds something for the loop's next turn.
     private let hasMail = Atomic<Bool>(false)
-    /// How many registrations there are. Written under the lock; outside of it a hint, for spreading new
-    /// ones.
+    /// How many registrations there are. Written under the lock; outside of it a hint, for
+    /// spreading new ones.
     let registrationCount = Atomic<Int>(0)
     /// When its turn began, nanoseconds; kept if there are other loops to be preferred.
     private let turnBegan = Atomic(MonotonicTime.coarse.nanoseconds)
@@ -115,8 +116,8 @@ extension EventLoop {
         unsafe thread.pointee.batch.removeAll(keepingCapacity: true)
     }
 
-    /// Waits for events, or only looks if there is something else to do, and resumes the waiters that
-    /// they concern; then fires the timers that were due when it began.
+    /// Waits for events, or only looks if there is something else to do, and resumes the waiters
+    /// that they concern; then fires the timers that were due when it began.
     @inline(__always)
     private func poll() {
         var now = Int64.min
@@ -374,7 +375,8 @@ extension EventLoop {
         return try result.get()
     }
 
-    /// Tells the poller to watch a direction of a registration, which `arm` notes; false if it cannot.
+    /// Tells the poller to watch a direction of a registration, which `arm` notes; false if it
+    /// cannot.
     func watch(_ registration: Registration, arm: () -> Void) -> Bool {
         // Under the lock nobody closes the descriptor between the look and the call.
         let watched = shared.withLock { _ in

@@ -82,8 +82,8 @@ package final class LoopGroup: TaskExecutor {
         globalConcurrentExecutor.enqueue(job)
     }
 
-    /// The loop for a new socket: the one with the fewest, this thread's own among equals; none that
-    /// stands still, if another does not.
+    /// The loop for a new socket: the one with the fewest, this thread's own among equals; none
+    /// that stands still, if another does not.
     package var leastLoadedLoop: EventLoop {
         let loops = loops
         if loops.count == 1 { return loops[0] }

@@ -1,7 +1,7 @@
 internal import SocketSystem
 
-/// What only a loop's own thread touches, and any code that runs on it finds without a lock: the jobs,
-/// and what its tasks share.
+/// What only a loop's own thread touches, and any code that runs on it finds without a lock: the
+/// jobs, and what its tasks share.
 @safe
 struct LoopThread {
     /// The loop, which its thread keeps alive.
@@ -54,8 +54,8 @@ extension EventLoop {
         return true
     }
 
-    /// What the users of sockets keep beside the loop whose thread this is, such as buffers that its
-    /// tasks share; nil on a thread that is no loop's.
+    /// What the users of sockets keep beside the loop whose thread this is, such as buffers that
+    /// its tasks share; nil on a thread that is no loop's.
     package static var attachment: AnyObject? {
         get { unsafe LoopThread.current?.pointee.attachment }
         set { unsafe LoopThread.current?.pointee.attachment = newValue }
@@ -63,7 +63,8 @@ extension EventLoop {
 
     /// Whether an operation that need not wait must let others run first.
     ///
-    /// One after 64 in a row must: a turn of the loop in between costs about as much as two operations.
+    /// One after 64 in a row must: a turn of the loop in between costs about as much as two
+    /// operations.
     @inline(__always)
     static func yieldIsDue() -> Bool { lengthenStreak() >= 64 }
 

@@ -12,8 +12,8 @@ package struct LoopTimer: Sendable {
 extension EventLoop {
     typealias Timers = TimerHeap<@Sendable () -> Void>
 
-    /// Suspends until a moment: true then, false if the loop ends before. The task's deadline does not
-    /// matter.
+    /// Suspends until a moment: true then, false if the loop ends before. The task's deadline does
+    /// not matter.
     ///
     /// - Throws: `cancelled`.
     package func sleep(until moment: MonotonicTime) async throws(OperationFailure) -> Bool {

@@ -43,14 +43,14 @@ package enum Attempt: Hashable, Sendable {
 ///     … the system call, once or more …
 ///     return try operation.ends(attempt, on: registration)
 ///
-/// - `begins` takes the direction's lock at the first call, and checks cancellation, also if the call
-///   can be tried at once. It is false if the operation must wait before it tries.
-/// - `wait` waits for readiness, or for the lock in line behind other tasks. A wait that is cancelled
-///   or timed out has consumed nothing, and gives the lock back.
-/// - After its deadline has passed, the call is tried once more: what arrived before the deadline is
-///   seen before the deadline is.
-/// - After 64 operations in a row that need not wait, one lets other tasks of its loop run: a peer that
-///   never stops sending must not have the thread to itself.
+/// - `begins` takes the direction's lock at the first call, and checks cancellation, also if the
+///   call can be tried at once. It is false if the operation must wait before it tries.
+/// - `wait` waits for readiness, or for the lock in line behind other tasks. A wait that is
+///   cancelled or timed out has consumed nothing, and gives the lock back.
+/// - After its deadline has passed, the call is tried once more: what arrived before the deadline
+///   is seen before the deadline is.
+/// - After 64 operations in a row that need not wait, one lets other tasks of its loop run: a peer
+///   that never stops sending must not have the thread to itself.
 /// - A call that fails for want of memory is tried again a few times, after pauses.
 /// - After a call that drained the socket the next operation waits first, which saves a system call
 ///   that would answer EAGAIN.
@@ -161,8 +161,8 @@ extension Operation {
     /// Waits for readiness alone, which most waits do, in an operation that `suspends`.
     ///
     /// The programs that read and write compile it in: an asynchronous function of its own costs a
-    /// frame. All of it has the isolation of the caller, which then need not ask for the task's executor
-    /// again after each step.
+    /// frame. All of it has the isolation of the caller, which then need not ask for the task's
+    /// executor again after each step.
     @inlinable
     @inline(__always)
     public mutating func waitUntilReady(

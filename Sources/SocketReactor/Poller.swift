@@ -60,8 +60,8 @@ package struct Interest: OptionSet, Hashable, Sendable {
     /// Errors and hang-up, which every poller reports unasked, and nothing else: for who waits for
     /// a socket's error queue. Never with the others.
     package static var error: Interest { Interest(rawValue: 4) }
-    /// With `read`: other loops watch the socket too, and one that waits is to be woken, not all. For
-    /// edge-triggered pollers.
+    /// With `read`: other loops watch the socket too, and one that waits is to be woken, not all.
+    /// For edge-triggered pollers.
     package static var exclusive: Interest { Interest(rawValue: 8) }
 }
 

@@ -5,19 +5,22 @@ internal import Synchronization
 ///
 /// The vocabulary of this target:
 ///
-/// - **Event loop** (`EventLoop`): a thread, a poller, a queue of jobs that its own thread touches, a
-///   mailbox for other threads, timers. A **turn** of it: the jobs that were queued when it began,
-///   what has arrived, the timers that are due. A `LoopGroup` is several loops as one task executor.
+/// - **Event loop** (`EventLoop`): a thread, a poller, a queue of jobs that its own thread touches,
+///   a mailbox for other threads, timers. A **turn** of it: the jobs that were queued when it
+///   began, what has arrived, the timers that are due. A `LoopGroup` is several loops as one task
+///   executor.
 /// - **Poller** (`Poller`): how a loop waits in the kernel. Three of them, four ways.
 /// - **Registration** (here): a descriptor in a loop. The loop's table knows it by a **key**,
 ///   generation and index, and keeps it until it is closed; whoever registers closes.
-/// - **Slot** (`Slot`): one direction of a descriptor: readiness, a waiter, the lock. Two slots, the
-///   uses of the descriptor and its end are one atomic word, `RegistrationState`, a pure machine:
-///   each of its steps returns the **actions** that its driver must take. This class is the driver.
-/// - **Lock** of a direction: one operation at a time has it. Others **stand in line** (`WaitList`).
+/// - **Slot** (`Slot`): one direction of a descriptor: readiness, a waiter, the lock. Two slots,
+///   the uses of the descriptor and its end are one atomic word, `RegistrationState`, a pure
+///   machine: each of its steps returns the **actions** that its driver must take. This class is
+///   the driver.
+/// - **Lock** of a direction: one operation at a time has it. Others **stand in line**
+///   (`WaitList`).
 /// - **Operation** (`Operation`): begin, try, wait, end. Every call that may have to wait is one.
-/// - **Waiter**: a task that is suspended by a continuation on a slot, or parked in a `WaitList`: there
-///   is no other way to wait. It is resumed by whoever makes the step that says so, once.
+/// - **Waiter**: a task that is suspended by a continuation on a slot, or parked in a `WaitList`:
+///   there is no other way to wait. It is resumed by whoever makes the step that says so, once.
 /// - **Interruption**: a waiter is resumed to look around, because its task was cancelled, its
 ///   **deadline** has passed, the socket closes or drains. What is true then it finds out itself.
 /// - **Owner**: the task of a scope (`serve`) that has one cancellation handler for all its waits.
@@ -73,8 +76,8 @@ public final class Registration: Sendable {
         self.watchFailure = watchFailure
         errorsOnly = interest == .error
         var state = RegistrationState()
-        // A new socket has room to write to, so writing tries its call first; not if the kernel will
-        // say when it has.
+        // A new socket has room to write to, so writing tries its call first; not if the kernel
+        // will say when it has.
         if !interest.contains(.write) { state[.write].makeReady() }
         if watchFailure == nil, loop.poller.isEdgeTriggered {
             // An edge-triggered poller watches for reading by itself.
@@ -133,8 +136,8 @@ extension Registration {
         if actions.has(.closeDescriptor) { closeNow() }
     }
 
-    /// Takes a direction's lock for a call that never waits; false if others have it, or the socket is
-    /// closed. `end` follows.
+    /// Takes a direction's lock for a call that never waits; false if others have it, or the socket
+    /// is closed. `end` follows.
     package func tryLock(_ direction: Direction) -> Bool {
         let actions = begin(direction, yields: false)
         return actions == .call || actions == .wait
@@ -151,8 +154,8 @@ extension Registration {
         state.load(ordering: .acquiring)[direction].has(Slot.locked)
     }
 
-    /// Ends an operation that has found out that it must not go on. The next one tries its call first:
-    /// this one may have kept bytes for it.
+    /// Ends an operation that has found out that it must not go on. The next one tries its call
+    /// first: this one may have kept bytes for it.
     func abandon(_ direction: Direction, _ failure: OperationFailure) -> OperationFailure {
         end(direction, leaving: .unknown)
         return failure
@@ -288,8 +291,9 @@ extension Registration {
 // MARK: - The owner
 
 extension Registration {
-    /// Makes the current task the socket's owner until `disown`: one cancellation handler of the task,
-    /// which must `drain` both directions, speaks for all of its waits, where others add one each.
+    /// Makes the current task the socket's owner until `disown`: one cancellation handler of the
+    /// task, which must `drain` both directions, speaks for all of its waits, where others add one
+    /// each.
     package func own() { owner.store(currentTaskHash, ordering: .relaxed) }
 
     /// The task that owns the socket has ended its work with it.
@@ -316,14 +320,14 @@ private var currentTaskHash: Int {
 // MARK: - What others can do to the descriptor
 
 extension Registration {
-    /// Another process may hold the same open file, or does: it may make it blocking at any time, and
-    /// take what arrives.
+    /// Another process may hold the same open file, or does: it may make it blocking at any time,
+    /// and take what arrives.
     package func noteShared() { shared.store(true, ordering: .relaxed) }
 
     package var isShared: Bool { shared.load(ordering: .relaxed) }
 
-    /// Others may pass descriptors to the socket. Those that nobody has received are closed with it,
-    /// which may wait, see `closeElsewhere`.
+    /// Others may pass descriptors to the socket. Those that nobody has received are closed with
+    /// it, which may wait, see `closeElsewhere`.
     package func noteForeign() { foreign.store(true, ordering: .relaxed) }
 }
 

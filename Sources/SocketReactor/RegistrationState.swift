@@ -142,8 +142,8 @@ extension RegistrationState {
 
     /// Waits, because the system call would have to.
     ///
-    /// - Returns: `park` to stay suspended; `watch` to arm the direction, to tell the poller, and then
-    ///   to park again; `call` to try again at once; `refuse`.
+    /// - Returns: `park` to stay suspended; `watch` to arm the direction, to tell the poller, and
+    ///   then to park again; `call` to try again at once; `refuse`.
     @inline(__always)
     package mutating func park(_ direction: Direction) -> Actions {
         if isClosed { return .refuse }
@@ -234,8 +234,8 @@ extension RegistrationState {
         return reader.union(.resume(.write, if: self[.write].close()))
     }
 
-    /// Closes both directions and gives the open descriptor to the caller: `call`, or `refuse` if it
-    /// is in use or closed.
+    /// Closes both directions and gives the open descriptor to the caller: `call`, or `refuse` if
+    /// it is in use or closed.
     package mutating func detach() -> Actions {
         guard !isClosed, word & (Self.locked | Self.uses) == 0 else { return .refuse }
         _ = self[.read].close()

@@ -22,7 +22,8 @@ extension Errno {
         case .connectionAborted, .connectionReset, .timedOut, .protocolError, .networkDown,
             .networkUnreachable, .hostDown, .hostUnreachable, .noNetwork:
             .skip
-        // The same, and firewalls have their say; but so does a sandbox, which never changes its mind.
+        // The same, and firewalls have their say; but so does a sandbox, which never changes its
+        // mind.
         case .notPermitted, .noSuchOption, .notSupported: .skip
         default: .fail
         }

@@ -117,8 +117,8 @@ package final class SelectPoller: Poller {
 extension SelectPoller.Entries {
     /// How long to wait, if it is to be so many milliseconds; -1 is for ever.
     ///
-    /// A queued error is exceptional when select(2) looks, but does not end its wait: the kernel wakes
-    /// those who wait for reading or writing alone then. So it must look again now and then.
+    /// A queued error is exceptional when select(2) looks, but does not end its wait: the kernel
+    /// wakes those who wait for reading or writing alone then. So it must look again now and then.
     fileprivate func limited(_ milliseconds: CInt) -> CInt {
         if failing.extent == 0 || 0...20 ~= milliseconds { return milliseconds }
         return 20

@@ -8,13 +8,13 @@
 ///     draining    refuse           stays            stays       stays        -> closed
 ///     closed      refuse           stays            stays       stays        stays
 ///
-/// A socket that drains may be ready, too: what has arrived is still handed out. The other flags say
-/// how a lock is taken (`locked`, `queued`), whether the call is tried first (`eager`, `stocked`), and
-/// what the poller watches (`armed`).
+/// A socket that drains may be ready, too: what has arrived is still handed out. The other flags
+/// say how a lock is taken (`locked`, `queued`), whether the call is tried first (`eager`,
+/// `stocked`), and what the poller watches (`armed`).
 ///
-/// The lock is apart from that: an operation begins by taking the direction's lock and ends by giving
-/// it back, so at most one operation waits, and a slot needs room for one waiter. `RegistrationState`
-/// holds two slots and says what its driver must do; `Registration` does it.
+/// The lock is apart from that: an operation begins by taking the direction's lock and ends by
+/// giving it back, so at most one operation waits, and a slot needs room for one waiter.
+/// `RegistrationState` holds two slots and says what its driver must do; `Registration` does it.
 package struct Slot: Hashable, Sendable {
     /// See the static members.
     package private(set) var flags: UInt16
@@ -40,8 +40,8 @@ package struct Slot: Hashable, Sendable {
     static let closed: UInt16 = 1 << 6
     /// What has arrived may be taken, but nobody waits for more.
     static let draining: UInt16 = 1 << 7
-    /// An operation has taken more than it handed out: the next ones need neither the kernel nor its
-    /// readiness, which stays for the next system call.
+    /// An operation has taken more than it handed out: the next ones need neither the kernel nor
+    /// its readiness, which stays for the next system call.
     static let stocked: UInt16 = 1 << 8
 
     @inline(__always)

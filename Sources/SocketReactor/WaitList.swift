@@ -49,7 +49,8 @@ package final class WaitList<State: Sendable>: Sendable {
     /// How many tasks wait.
     var count: Int { content.withLock { $0.entries.count } }
 
-    /// Changes the state, and resumes the waiters whose conditions hold then. Any thread may call it.
+    /// Changes the state, and resumes the waiters whose conditions hold then. Any thread may call
+    /// it.
     @discardableResult
     package func unpark<Result: Sendable>(
         after change: @Sendable (inout State) -> Result
@@ -71,8 +72,8 @@ package final class WaitList<State: Sendable>: Sendable {
     ///   - condition: Called under the list's lock, after those of the tasks that wait longer. It
     ///     returns the value to wait for, or nil.
     /// - Returns: What the condition returned.
-    /// - Throws: `cancelled`, `timedOut`, `closed` if the deadline's loop has ended; then the condition
-    ///   has returned nothing.
+    /// - Throws: `cancelled`, `timedOut`, `closed` if the deadline's loop has ended; then the
+    ///   condition has returned nothing.
     package func park<Value: Sendable>(
         deadline: Deadline? = .current,
         until condition: @escaping @Sendable (inout State) -> Value?

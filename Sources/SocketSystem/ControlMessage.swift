@@ -3,8 +3,8 @@ internal import Glibc
 /// The data beside a message's bytes: what arrived with it, or how it is to be sent, cmsg(3).
 ///
 /// Control data is a row of messages, each a header (length, level, type) and its data, aligned to
-/// a machine word. These functions read it as plain bytes, so they stay within its bounds even if it
-/// is garbage or ends within a message.
+/// a machine word. These functions read it as plain bytes, so they stay within its bounds even if
+/// it is garbage or ends within a message.
 package enum ControlMessage {
     /// How long the header is: `size_t` and two `int`.
     static var headerSize: Int { MemoryLayout<Int>.size + 8 }
@@ -87,8 +87,8 @@ extension ControlMessage {
 }
 
 extension ControlMessage {
-    /// A pidfd of the sender, SCM_PIDFD in unix(7), which a socket with SO_PASSPIDFD gets; the kernel puts
-    /// a negative error number there if it could not make one.
+    /// A pidfd of the sender, SCM_PIDFD in unix(7), which a socket with SO_PASSPIDFD gets; the
+    /// kernel puts a negative error number there if it could not make one.
     static func processDescriptor(in bytes: Span<UInt8>) -> CInt? {
         var found: CInt?
         forEach(in: bytes) { level, type, data in

@@ -16,8 +16,8 @@ package func epollAdd(
     try check(csock_epoll_control(epoll, EPOLL_CTL_ADD, descriptor, events.rawValue, key))
 }
 
-/// Changes what a descriptor is watched for, epoll_ctl(2); readiness that is there already is reported
-/// again.
+/// Changes what a descriptor is watched for, epoll_ctl(2); readiness that is there already is
+/// reported again.
 package func epollModify(
     _ epoll: CInt,
     _ descriptor: CInt,

@@ -5,8 +5,8 @@ internal import Glibc
 public struct Errno: Error, Hashable, Sendable {
     /// The number, positive.
     public let rawValue: CInt
-    /// The shim's number of the call that was refused; 0 if it is not known, and for other errors. It
-    /// is no part of the value.
+    /// The shim's number of the call that was refused; 0 if it is not known, and for other errors.
+    /// It is no part of the value.
     @usableFromInline let refused: UInt8
 
     /// An error of this number.

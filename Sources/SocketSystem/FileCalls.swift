@@ -63,7 +63,8 @@ package func openLockFile(atPath path: [UInt8]) throws(Errno) -> Descriptor {
     return Descriptor(owning: number)
 }
 
-/// Locks an open file against all other processes and descriptors, flock(2); `again` if it is locked.
+/// Locks an open file against all other processes and descriptors, flock(2); `again` if it is
+/// locked.
 package func lockFile(_ descriptor: CInt) throws(Errno) { try check(csock_lock(descriptor)) }
 
 /// Lets the file that bind(2) will make for a socket have these permissions, less those that the

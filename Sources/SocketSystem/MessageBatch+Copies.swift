@@ -8,13 +8,14 @@ extension MessageBatch {
         MessagePart(index: index, start: 0, count: count(of: index))
     }
 
-    /// How many bytes of a message are here, and the size of the datagrams that the kernel has joined
-    /// into it; 0 for a single one.
+    /// How many bytes of a message are here, and the size of the datagrams that the kernel has
+    /// joined into it; 0 for a single one.
     package func extent(of index: Int) -> (count: Int, segmentSize: Int) {
         (count(of: index), segmentSize(of: index) ?? 0)
     }
 
-    /// How long a part was when it was sent: longer than it is here if the message's end was cut off.
+    /// How long a part was when it was sent: longer than it is here if the message's end was cut
+    /// off.
     @inline(__always)
     func length(of part: MessagePart) -> Int {
         let count = count(of: part.index)
@@ -38,8 +39,8 @@ extension MessageBatch {
     ///
     /// - Parameters:
     ///   - part: The part.
-    ///   - spare: An array that the bytes are copied into if it has as many: nothing is allocated if
-    ///     nobody else has it.
+    ///   - spare: An array that the bytes are copied into if it has as many: nothing is allocated
+    ///     if nobody else has it.
     /// - Returns: The bytes and the facts.
     package func copy(
         _ part: MessagePart,
@@ -61,8 +62,8 @@ extension MessageBatch {
         return facts(of: part)
     }
 
-    /// Becomes a copy of some of another batch's messages, in just as much memory as they need. This
-    /// batch was made for copies.
+    /// Becomes a copy of some of another batch's messages, in just as much memory as they need.
+    /// This batch was made for copies.
     package func keep(_ range: Range<Int>, of other: MessageBatch) {
         precondition(messageSize == 0 && range.count <= capacity)
         precondition(range.lowerBound >= 0 && range.upperBound <= other.capacity)
@@ -99,8 +100,8 @@ extension MessageBatch {
         }
     }
 
-    /// Keeps a batch for copies, which its user does not need now, for the next user: steady traffic
-    /// allocates no memory. A megabyte is kept, or one batch that is larger.
+    /// Keeps a batch for copies, which its user does not need now, for the next user: steady
+    /// traffic allocates no memory. A megabyte is kept, or one batch that is larger.
     package func spare(_ batch: MessageBatch) {
         guard spares.isEmpty || spareSize + batch.size <= 1 << 20 else { return }
         spares.append(batch)
@@ -122,8 +123,8 @@ extension MessageBatch {
             + Self.aligned(count(of: index))
     }
 
-    /// Makes a message the copy of a part of another batch's message, as if it had been received here:
-    /// what does not fit is cut off.
+    /// Makes a message the copy of a part of another batch's message, as if it had been received
+    /// here: what does not fit is cut off.
     package func set(_ index: Int, to part: MessagePart, of other: MessageBatch) {
         precondition(index >= 0 && index < capacity)
         used = max(used, index + 1)

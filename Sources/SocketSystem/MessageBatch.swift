@@ -83,8 +83,8 @@ package final class MessageBatch {
 // MARK: - Calls
 
 extension MessageBatch {
-    /// Receives what has arrived, as many messages as fit, with their control data, recvmmsg(2). The
-    /// transfer counts messages: the first ones of the batch.
+    /// Receives what has arrived, as many messages as fit, with their control data, recvmmsg(2).
+    /// The transfer counts messages: the first ones of the batch.
     package func receive(from socket: CInt) -> Transfer {
         // SAFETY: indices are below `capacity`; the kernel writes within what each header says.
         for index in 0..<used { unsafe reset(index, messageSize) }

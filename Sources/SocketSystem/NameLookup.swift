@@ -26,8 +26,8 @@ package enum NameLookup {
     /// The addresses of a host, of one family or of all, in the order in which RFC 6724 wants them
     /// tried, getaddrinfo(3). Their port is 0. The name is ASCII, see `encoded`.
     ///
-    /// All families are one question: a source that has an address of one is the last that is asked.
-    /// It is answered when the slower family's answer is there.
+    /// All families are one question: a source that has an address of one is the last that is
+    /// asked. It is answered when the slower family's answer is there.
     package static func addresses(
         of host: String,
         family: CInt?

@@ -16,8 +16,9 @@ package func openNotifySocket() throws(Errno) -> (descriptor: CInt, name: String
     return (try check(result), name)
 }
 
-/// The next sd_notify(3) message and the number of its sender's process, for which the kernel vouches,
-/// recvmsg(2); nil if there is none. The sender's user does not matter: a child may have become another.
+/// The next sd_notify(3) message and the number of its sender's process, for which the kernel
+/// vouches, recvmsg(2); nil if there is none. The sender's user does not matter: a child may have
+/// become another.
 package func receiveNotification(
     _ socket: CInt
 ) throws(Errno) -> (lines: [Substring], process: CInt)? {

@@ -25,7 +25,8 @@ package struct PollList: Sendable {
         return last.fd
     }
 
-    /// Waits until an entry is ready, poll(2): for so many milliseconds, or for ever if they are -1.
+    /// Waits until an entry is ready, poll(2): for so many milliseconds, or for ever if they are
+    /// -1.
     ///
     /// - Returns: How many entries are ready; zero after the time-out and after a signal.
     /// - Throws: What poll(2) fails with.

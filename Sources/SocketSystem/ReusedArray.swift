@@ -1,7 +1,7 @@
 internal import CSocketSystem
 
-/// An array of some bytes: a new one, or another one whose memory is right, filled again. The standard
-/// library does that in place if nobody else has it.
+/// An array of some bytes: a new one, or another one whose memory is right, filled again. The
+/// standard library does that in place if nobody else has it.
 // SAFETY: the caller lends bytes that are readable, and stay as they are meanwhile.
 @unsafe
 @inline(__always)

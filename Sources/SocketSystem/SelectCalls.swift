@@ -3,7 +3,8 @@ internal import Glibc
 
 /// Waits until a member of one of the sets is ready, select(2), and leaves the ready ones in them.
 ///
-/// After the time-out, after a signal and after an error the sets have no meaning: take them as empty.
+/// After the time-out, after a signal and after an error the sets have no meaning: take them as
+/// empty.
 ///
 /// - Parameters:
 ///   - readable: The descriptors that are watched for reading.

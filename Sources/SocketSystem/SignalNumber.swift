@@ -7,8 +7,8 @@ package struct SignalNumber: Hashable, Sendable {
 
     package init(rawValue: CInt) { self.rawValue = rawValue }
 
-    /// Whether a program can be told of it: a fault is answered in the thread that it happens in, and
-    /// the kernel asks nobody about SIGKILL and SIGSTOP.
+    /// Whether a program can be told of it: a fault is answered in the thread that it happens in,
+    /// and the kernel asks nobody about SIGKILL and SIGSTOP.
     package var canBeObserved: Bool {
         switch rawValue {
         case SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS: false

@@ -14,7 +14,8 @@ package func openSocketPair(type: CInt) throws(Errno) -> (CInt, CInt) {
 }
 
 /// Gives each packet of a socket something beside its bytes, so that an empty one is told apart
-/// from the end of the connection, for which recvmsg(2) answers 0 as well; SO_TIMESTAMPNS in socket(7).
+/// from the end of the connection, for which recvmsg(2) answers 0 as well; SO_TIMESTAMPNS in
+/// socket(7).
 package func markPackets(of socket: CInt) throws(Errno) {
     try check(csock_mark_packets(socket))
 }

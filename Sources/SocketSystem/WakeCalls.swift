@@ -37,8 +37,8 @@ package func drainWakeDescriptor(_ descriptor: CInt) {
     }
 }
 
-/// Makes a counter or a pipe readable and empties it, write(2) and read(2), as the two above do, which
-/// report no error.
+/// Makes a counter or a pipe readable and empties it, write(2) and read(2), as the two above do,
+/// which report no error.
 package func tryWakeDescriptors(_ reader: CInt, _ writer: CInt) throws(Errno) {
     var value: UInt64 = 1
     // SAFETY: eight bytes of a local.

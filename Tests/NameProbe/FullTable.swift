@@ -4,8 +4,8 @@ import Glibc
 /// The first lookups of the process come while no descriptor is free. They say so, and those that
 /// come later are as good as ever.
 func fullTable() async {
-    // The loops have descriptors of their own, and so has the event loop of libdispatch, which ends the
-    // program if it can get none when it begins.
+    // The loops have descriptors of their own, and so has the event loop of libdispatch, which ends
+    // the program if it can get none when it begins.
     try? await Task.sleep(for: .milliseconds(20), clock: .continuous)
     try? await Task.sleep(for: .milliseconds(20), clock: .suspending)
     _ = EventLoopGroup.shared.loopCount

@@ -2,8 +2,8 @@ import Testing
 
 @testable import SocketReactor
 
-/// Every state of a registration whose write slot is idle, whether it can be reached or not, against
-/// the table above `Slot`.
+/// Every state of a registration whose write slot is idle, whether it can be reached or not,
+/// against the table above `Slot`.
 @Suite("The state of a registration")
 struct RegistrationStateTests {
     /// All 512 combinations of the nine flags of the read slot, with both slots closed together.

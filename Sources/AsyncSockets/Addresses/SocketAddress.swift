@@ -196,8 +196,8 @@ extension SocketAddress {
     /// The same address with an IPv4-mapped IP address (`[::ffff:192.0.2.1]:80`) replaced by the
     /// IPv4 address that it stands for; every other address unchanged.
     ///
-    /// A socket that is bound to `[::]` serves both versions of IP, and shows IPv4 peers under mapped
-    /// addresses. Those are not equal to the IPv4 addresses: compare, and use as keys, this.
+    /// A socket that is bound to `[::]` serves both versions of IP, and shows IPv4 peers under
+    /// mapped addresses. Those are not equal to the IPv4 addresses: compare, and use as keys, this.
     public var unmapped: SocketAddress {
         guard case .ipv6(let address, _, let port) = parts, let ipv4 = address.ipv4 else {
             return self

@@ -20,8 +20,8 @@ func connectDatagramSocket(
 /// Takes its peer away from an IP datagram socket, and nothing else, connect(2) to the family
 /// AF_UNSPEC.
 ///
-/// With the peer the kernel lets go of the interface that the socket is bound to, and of a port that
-/// it has chosen itself, be it for bind(2). Both are restored here.
+/// With the peer the kernel lets go of the interface that the socket is bound to, and of a port
+/// that it has chosen itself, be it for bind(2). Both are restored here.
 ///
 /// - Parameters:
 ///   - socket: The socket.

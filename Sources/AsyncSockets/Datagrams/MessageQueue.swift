@@ -2,13 +2,13 @@ internal import SocketSystem
 
 /// Datagrams that were received together and are not handed out yet.
 ///
-/// There are at most as many as one call receives, so the queue is bounded. They are copied into just
-/// as much memory as they need. Little memory stays for the next ones; larger memory goes from one
-/// queue of a loop to another, see `MessageBatch.spare`. Messages that the kernel has joined (UDP_GRO)
-/// are taken apart.
+/// There are at most as many as one call receives, so the queue is bounded. They are copied into
+/// just as much memory as they need. Little memory stays for the next ones; larger memory goes from
+/// one queue of a loop to another, see `MessageBatch.spare`. Messages that the kernel has joined
+/// (UDP_GRO) are taken apart.
 ///
-/// `@unchecked`: only the task that holds the socket's lock of reading touches the queue. Taking the
-/// lock and giving it back orders what one task did before what the next one does.
+/// `@unchecked`: only the task that holds the socket's lock of reading touches the queue. Taking
+/// the lock and giving it back orders what one task did before what the next one does.
 final class MessageQueue: @unchecked Sendable {
     /// The copies; nil until the first call that received several.
     private var kept: MessageBatch?
@@ -25,8 +25,8 @@ final class MessageQueue: @unchecked Sendable {
     private var segmentSize = 0
     /// Whether the last datagram had more than 4 KiB.
     private var lastWasLarge = false
-    /// The bytes of the last datagram if they are few: the next one of the same size lies in the same
-    /// memory if its receiver has let go of them.
+    /// The bytes of the last datagram if they are few: the next one of the same size lies in the
+    /// same memory if its receiver has let go of them.
     private var last: [UInt8] = []
     /// Whether the last call had room for more than there was, so that the kernel has no more.
     private(set) var tookAll = false
@@ -92,8 +92,8 @@ final class MessageQueue: @unchecked Sendable {
     /// Notes how large a datagram was.
     func noteSize(_ count: Int) { lastWasLarge = count > 4096 }
 
-    /// Takes the oldest message as the kernel has joined it, without what was taken of it before; if
-    /// that is more than `limit` bytes, only its first datagram.
+    /// Takes the oldest message as the kernel has joined it, without what was taken of it before;
+    /// if that is more than `limit` bytes, only its first datagram.
     func takeJoined(limit: Int) -> MessagePart? {
         guard next < end, let kept else { return nil }
         return part(atMost: count - offset <= limit ? 0 : segmentSize, of: kept)

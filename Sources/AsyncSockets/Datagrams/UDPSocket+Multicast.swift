@@ -6,10 +6,10 @@ extension UDPSocket {
     /// bound to.
     ///
     /// A socket receives only the groups that it joined itself. Membership belongs to one interface
-    /// and ends with `leave` or when the socket is closed. If the interface is removed, nothing more
-    /// arrives; a group must be joined anew on the interface that replaces it. The corresponding
-    /// system call is `setsockopt(2)` with MCAST_JOIN_GROUP, or MCAST_JOIN_SOURCE_GROUP for one
-    /// source.
+    /// and ends with `leave` or when the socket is closed. If the interface is removed, nothing
+    /// more arrives; a group must be joined anew on the interface that replaces it. The
+    /// corresponding system call is `setsockopt(2)` with MCAST_JOIN_GROUP, or
+    /// MCAST_JOIN_SOURCE_GROUP for one source.
     ///
     /// - Parameters:
     ///   - group: The group's address.
@@ -18,8 +18,8 @@ extension UDPSocket {
     ///   - interface: The interface to receive it on; nil for the interface of the route to the
     ///     group.
     /// - Throws: `SocketError`: `.invalidArgument` for an address that is not a group,
-    ///   `.addressInUse` if the socket is already a member, `.noSuchInterface` (without an interface:
-    ///   if there is no route to the group), `.noBufferSpace` for too many groups
+    ///   `.addressInUse` if the socket is already a member, `.noSuchInterface` (without an
+    ///   interface: if there is no route to the group), `.noBufferSpace` for too many groups
     ///   (`net.ipv4.igmp_max_memberships`; a membership on an interface that was removed counts
     ///   until it is left), `.wrongAddressFamily`, `.closed`.
     public func join(
@@ -194,8 +194,8 @@ extension UDPSocket {
         if value == nil { throw SocketError(operation, code: .closed, remote: target) }
     }
 
-    /// Changes a membership. One that is dead, because its interface was removed and another one has
-    /// the index now, is replaced: the kernel keeps it, and takes a new one for a repetition.
+    /// Changes a membership. One that is dead, because its interface was removed and another one
+    /// has the index now, is replaced: the kernel keeps it, and takes a new one for a repetition.
     private static func apply(
         _ change: MembershipChange,
         to socket: CInt,

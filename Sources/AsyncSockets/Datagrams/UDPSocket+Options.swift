@@ -67,9 +67,9 @@ extension UDPSocket {
 
     /// Makes another descriptor of the socket, for example to pass it to another process.
     ///
-    /// If both descriptors receive, each datagram goes to one of them. From now on this socket takes
-    /// no datagram before it is asked for, as one that was adopted. The corresponding system call is
-    /// `fcntl(2)` with F_DUPFD_CLOEXEC.
+    /// If both descriptors receive, each datagram goes to one of them. From now on this socket
+    /// takes no datagram before it is asked for, as one that was adopted. The corresponding system
+    /// call is `fcntl(2)` with F_DUPFD_CLOEXEC.
     ///
     /// - Returns: The new descriptor.
     /// - Throws: `SocketError`: `.closed` after `close()`, `.tooManyDescriptors`.

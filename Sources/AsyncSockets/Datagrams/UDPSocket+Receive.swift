@@ -108,8 +108,8 @@ extension UDPSocket {
     /// Returns the datagrams that were taken from the kernel together with others and were not
     /// received yet, without a system call.
     ///
-    /// It serves a program that is about to end or to `detach()`, and works in a cancelled task, too.
-    /// A server that is told to leave loses nothing if it handles what is left:
+    /// It serves a program that is about to end or to `detach()`, and works in a cancelled task,
+    /// too. A server that is told to leave loses nothing if it handles what is left:
     ///
     /// ```swift
     /// try? await withCancellation(on: .terminate) {
@@ -136,8 +136,8 @@ extension UDPSocket {
     /// and, for large datagrams, `recvmsg(2)`.
     ///
     /// - Parameters:
-    ///   - buffer: The memory for the datagram, filled from its beginning. Bytes that do not fit are
-    ///     lost; the header's `length` is the datagram's whole length.
+    ///   - buffer: The memory for the datagram, filled from its beginning. Bytes that do not fit
+    ///     are lost; the header's `length` is the datagram's whole length.
     ///   - isolation: The actor that the caller is isolated to.
     /// - Returns: The datagram without its bytes.
     /// - Throws: As `receive()`.

@@ -142,9 +142,9 @@ public final class UDPSocket: Sendable {
     /// The descriptor is made non-blocking and close-on-exec, and the socket closes it from now on.
     /// If this throws, the descriptor stays open.
     ///
-    /// Other processes may receive from the socket, too. So each receive takes one datagram from the
-    /// kernel, and leaves the others to whoever has time for them. A ``DatagramBatch`` still takes
-    /// many.
+    /// Other processes may receive from the socket, too. So each receive takes one datagram from
+    /// the kernel, and leaves the others to whoever has time for them. A ``DatagramBatch`` still
+    /// takes many.
     ///
     /// - Parameters:
     ///   - descriptor: The socket.

@@ -39,8 +39,8 @@ extension EventLoopGroup {
         public var name: String { kind.rawValue }
 
         /// The backends of a group that names none: the value of the environment variable
-        /// `ASYNCSOCKETS_BACKEND`; otherwise the first of these that the system has and allows, which
-        /// some sandboxes do not.
+        /// `ASYNCSOCKETS_BACKEND`; otherwise the first of these that the system has and allows,
+        /// which some sandboxes do not.
         static func preferred() throws(SocketError) -> [Backend] {
             guard let name = environmentVariable("ASYNCSOCKETS_BACKEND"), !name.isEmpty else {
                 return [.epoll, .poll, .select]

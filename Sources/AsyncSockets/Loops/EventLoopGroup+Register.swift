@@ -61,8 +61,8 @@ extension EventLoopGroup {
     ///   - loop: The loop that accepted it, if it must stay there.
     ///   - anyway: Hand it out also if it cannot be watched for want of what may soon be had.
     /// - Returns: The connection's membership in its loop.
-    /// - Throws: `closed` if the loops were shut down: then the connection is closed. `system` for what
-    ///   may soon be had.
+    /// - Throws: `closed` if the loops were shut down: then the connection is closed. `system` for
+    ///   what may soon be had.
     func register(
         accepted descriptor: CInt,
         on loop: EventLoop?,

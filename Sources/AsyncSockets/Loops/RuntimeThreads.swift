@@ -1,7 +1,7 @@
 internal import SocketSystem
 
-/// The threads that the runtime's global executor starts for itself: one for each processor, and one
-/// or two for its timers and the main queue.
+/// The threads that the runtime's global executor starts for itself: one for each processor, and
+/// one or two for its timers and the main queue.
 ///
 /// If the system refuses it one, it waits in the thread that has work for it until there is one: an
 /// event loop would stand still for ever, without a word. So the library tries, before it relies on

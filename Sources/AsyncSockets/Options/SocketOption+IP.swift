@@ -17,8 +17,8 @@ extension SocketOption where Value == Bool {
     public static var transparent: SocketOption { flag("transparent", .ipTransparent) }
 
     /// Whether binding to port 0 leaves the choice of the port to connect. Different peers can then
-    /// share a port (IP_BIND_ADDRESS_NO_PORT). On by default for TCP clients with a local address and
-    /// port 0; for UDP it makes no difference.
+    /// share a port (IP_BIND_ADDRESS_NO_PORT). On by default for TCP clients with a local address
+    /// and port 0; for UDP it makes no difference.
     public static var bindAddressNoPort: SocketOption {
         flag("bindAddressNoPort", .ipBindAddressNoPort)
     }

@@ -165,8 +165,8 @@ extension SocketOption where Value == Duration? {
     ///
     /// nil, the default: the kernel goes on sending in the background. Zero: they are thrown away
     /// and the peer gets a reset. Longer, counted in whole seconds: elsewhere close(2) would wait
-    /// so long for the peer to acknowledge them. Here closing never waits, as it must not keep a loop's
-    /// thread; the kernel goes on sending as without the option.
+    /// so long for the peer to acknowledge them. Here closing never waits, as it must not keep a
+    /// loop's thread; the kernel goes on sending as without the option.
     public static var linger: SocketOption {
         SocketOption(
             "linger",

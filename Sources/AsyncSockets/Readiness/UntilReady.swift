@@ -1,8 +1,8 @@
 internal import SocketReactor
 internal import SocketSystem
 
-/// Waits until a descriptor is readable, or writable, and takes nothing: the next wait returns at once
-/// unless somebody has read meanwhile.
+/// Waits until a descriptor is readable, or writable, and takes nothing: the next wait returns at
+/// once unless somebody has read meanwhile.
 func untilReady(
     _ registration: Registration,
     for direction: SocketReactor.Direction

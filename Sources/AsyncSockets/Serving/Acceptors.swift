@@ -3,8 +3,8 @@ internal import Synchronization
 
 /// What accepts the clients of a listener for `serve`: as many tasks as it has sockets.
 ///
-/// Each takes the connections of all sockets. The kernel may tell any loop of a connection, and a task
-/// that has reserved a client's place must not wait for one socket while others have somebody.
+/// Each takes the connections of all sockets. The kernel may tell any loop of a connection, and a
+/// task that has reserved a client's place must not wait for one socket while others have somebody.
 final class Acceptors<Connection: Sendable>: Sendable {
     /// Waits for the next client.
     let accept: @Sendable () async throws -> Connection

@@ -43,8 +43,8 @@ final class ClientList: Sendable {
         peerLimit = options.maximumConnectionsPerPeer
     }
 
-    /// Reserves a place for the next client, and waits until there is one. `add` takes the place, or
-    /// `cancelReservation` gives it back.
+    /// Reserves a place for the next client, and waits until there is one. `add` takes the place,
+    /// or `cancelReservation` gives it back.
     func reserve() async {
         guard let limit else { return }
         await state.parkUncancelled { state in

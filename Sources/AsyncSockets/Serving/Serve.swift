@@ -195,9 +195,9 @@ protocol ServedConnection: AnyObject, Sendable {
 
 extension StreamConnection: ServedConnection {}
 
-/// How each client is served. What the frames of a client's task hold decides whether an idle client
-/// takes another kilobyte. So this is an object, of which the task keeps one reference, and what does
-/// not wait has functions of its own.
+/// How each client is served. What the frames of a client's task hold decides whether an idle
+/// client takes another kilobyte. So this is an object, of which the task keeps one reference, and
+/// what does not wait has functions of its own.
 private final class ClientServing<Connection: ServedConnection>: Sendable {
     let clients: ClientList
     let drain: Drain

@@ -14,8 +14,8 @@ public struct ServeOptions: Sendable {
     /// `.limitExceeded`: left waiting, it would hold up everybody behind it.
     public var maximumConnectionsPerPeer: Int?
 
-    /// Called with what a client's handler threw, other than `CancellationError`, and other than the
-    /// peer's leaving in the middle (see `reportsResets`).
+    /// Called with what a client's handler threw, other than `CancellationError`, and other than
+    /// the peer's leaving in the middle (see `reportsResets`).
     public var clientFailed: @Sendable (StreamConnection, any Error) -> Void
 
     /// Whether `clientFailed` is told, too, of clients that reset their connection or left before
@@ -28,8 +28,8 @@ public struct ServeOptions: Sendable {
     ///   - listening: How the address is listened at.
     ///   - drain: How long clients may take to finish after the server's task was cancelled.
     ///   - maximumConnections: How many clients are served at once; nil for no limit.
-    ///   - maximumConnectionsPerPeer: How many clients of one IP address are served at once; nil for
-    ///     no limit.
+    ///   - maximumConnectionsPerPeer: How many clients of one IP address are served at once; nil
+    ///     for no limit.
     ///   - reportsResets: Whether `clientFailed` is told of resets by peers.
     ///   - clientFailed: Called with what a client's handler threw.
     public init(

@@ -4,8 +4,8 @@ internal import SocketSystem
 /// Hands the connections of several listening sockets to tasks that accept from all of them.
 ///
 /// A task for each socket accepts from it like everybody else, but only while an acceptor waits for
-/// the connection: it *claims* an acceptor for its call. So nothing is accepted that nobody wants, and
-/// a connection whose acceptor was cancelled goes to the next one.
+/// the connection: it *claims* an acceptor for its call. So nothing is accepted that nobody wants,
+/// and a connection whose acceptor was cancelled goes to the next one.
 final class AcceptQueue: Sendable {
     /// A connection that nobody owns yet, and the loop that it came by.
     struct Accepted: Sendable {
@@ -146,8 +146,8 @@ final class AcceptQueue: Sendable {
     }
 }
 
-/// The next connection of any socket, whether or not the kernel has told of it, and whoever waits for
-/// it.
+/// The next connection of any socket, whether or not the kernel has told of it, and whoever waits
+/// for it.
 private func lookOnce(at shards: [Registration]) -> AcceptQueue.Accepted? {
     for shard in shards {
         if let accepted = shard.use({ _ in accept(from: shard).0 }) ?? nil { return accepted }

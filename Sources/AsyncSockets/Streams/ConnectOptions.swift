@@ -15,10 +15,10 @@ public struct ConnectOptions: Sendable {
 
     /// Whether the first bytes may travel with the connection's first packet, RFC 7413.
     ///
-    /// If the peer has handed out a cookie before, connecting returns at once. The first write makes
-    /// the connection: its bytes go with the first packet, and it returns when the connection is
-    /// there. If a read or `shutdown` comes first, that makes it. If nobody listens, the first write
-    /// or read fails. `TCP_FASTOPEN_CONNECT` in `tcp(7)`; `.notSupported` for Unix sockets.
+    /// If the peer has handed out a cookie before, connecting returns at once. The first write
+    /// makes the connection: its bytes go with the first packet, and it returns when the connection
+    /// is there. If a read or `shutdown` comes first, that makes it. If nobody listens, the first
+    /// write or read fails. `TCP_FASTOPEN_CONNECT` in `tcp(7)`; `.notSupported` for Unix sockets.
     public var fastOpen: Bool
 
     /// How a host that is given by name is reached.
@@ -64,7 +64,8 @@ public struct ConnectOptions: Sendable {
         self.socketFile = socketFile
     }
 
-    /// Whether the connection may be put off until its first write. An option may ask for that, too.
+    /// Whether the connection may be put off until its first write. An option may ask for that,
+    /// too.
     var mayPutOff: Bool { fastOpen || !socketOptions.isEmpty }
 
     /// Every option of the socket, in the order of setting.

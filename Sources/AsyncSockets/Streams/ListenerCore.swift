@@ -82,8 +82,8 @@ final class ListenerCore: Sendable {
     /// Whether others may accept from its sockets.
     var isShared: Bool { shards.contains { $0.isShared } }
 
-    /// From now on `accept` takes connections that are there already, and waits for no others. Those
-    /// that wait in a queue that others share are left to them.
+    /// From now on `accept` takes connections that are there already, and waits for no others.
+    /// Those that wait in a queue that others share are left to them.
     func stopWaiting() {
         guard isShared else { return shards.forEach { $0.drain(.read) } }
         if let queue { queue.finish() } else { close() }
@@ -173,8 +173,8 @@ final class ListenerCore: Sendable {
         }
     }
 
-    /// Takes an accepted connection in. While the loop has no room to watch it, for want of memory or
-    /// of epoll watches, it waits; it is handed out unwatched if that ends otherwise.
+    /// Takes an accepted connection in. While the loop has no room to watch it, for want of memory
+    /// or of epoll watches, it waits; it is handed out unwatched if that ends otherwise.
     private func register(
         _ accepted: AcceptQueue.Accepted
     ) async throws(OperationFailure) -> Registration {

@@ -5,9 +5,9 @@ extension ListenerCore {
     /// The same listener with further descriptors of each of its sockets, one in each other loop.
     ///
     /// The kernel tells the listener's own loop of a new connection, and one other that waits
-    /// (EPOLLEXCLUSIVE in epoll_ctl(2)). So a task that blocks the thread of a loop keeps nobody from
-    /// being accepted. The level-triggered pollers cannot have it so: with them one loop accepts, and
-    /// so it is if there is no descriptor left.
+    /// (EPOLLEXCLUSIVE in epoll_ctl(2)). So a task that blocks the thread of a loop keeps nobody
+    /// from being accepted. The level-triggered pollers cannot have it so: with them one loop
+    /// accepts, and so it is if there is no descriptor left.
     ///
     /// - Returns: This listener, if there are no other loops, or it has sockets in all of them.
     func withStandIns() -> ListenerCore {

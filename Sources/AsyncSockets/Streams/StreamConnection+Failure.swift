@@ -2,9 +2,9 @@ internal import SocketReactor
 internal import SocketSystem
 internal import Synchronization
 
-// A failed connection is no finished one, though the kernel ends the reading of both alike. It tells
-// the failure to one call only: a read, a write, or a question for SO_ERROR. Every read behind what had
-// arrived throws it, each time.
+// A failed connection is no finished one, though the kernel ends the reading of both alike. It
+// tells the failure to one call only: a read, a write, or a question for SO_ERROR. Every read
+// behind what had arrived throws it, each time.
 
 extension StreamConnection {
     /// A call was told of the connection's failure: the next ones will not be.
@@ -50,8 +50,8 @@ extension StreamConnection {
 }
 
 extension Errno {
-    /// Whether a connection is over of which a transfer fails so. Others may be the machine's lack of
-    /// something, and pass.
+    /// Whether a connection is over of which a transfer fails so. Others may be the machine's lack
+    /// of something, and pass.
     fileprivate var endsConnection: Bool {
         switch self {
         case .connectionReset, .timedOut, .connectionAborted, .networkDown: true

@@ -3,15 +3,15 @@ internal import SocketSystem
 internal import Synchronization
 
 // TCP fast open, TCP_FASTOPEN_CONNECT in tcp(7). If the peer is known to accept data in the first
-// packet, connect(2) sends nothing: the first write makes the connection. Whatever comes before it, a
-// read or the end of a direction, must make the connection, or nothing ever happens. A call that sends
-// no bytes does so, and later says what has become of it.
+// packet, connect(2) sends nothing: the first write makes the connection. Whatever comes before it,
+// a read or the end of a direction, must make the connection, or nothing ever happens. A call that
+// sends no bytes does so, and later says what has become of it.
 //
 // Until it is there, shutdown(2) and close(2) would throw away what was written. So a write returns
 // when it is there; `shutdown` returns at once, and a task of its own waits.
 //
-// Other connections pay next to nothing for this: the mark is the sign of their count of bytes, which a
-// write has at hand and a read looks at only before it waits.
+// Other connections pay next to nothing for this: the mark is the sign of their count of bytes,
+// which a write has at hand and a read looks at only before it waits.
 
 extension StreamConnection {
     /// Whether fast open has put the connection off, and no call has seen since that it is there.
@@ -62,8 +62,8 @@ extension StreamConnection {
         return sent < bytes.count ? .mustWait : connect(socket)
     }
 
-    /// Ends a direction of a connection that was put off, or lets it end as soon as it is there. The
-    /// caller's lock keeps writes away.
+    /// Ends a direction of a connection that was put off, or lets it end as soon as it is there.
+    /// The caller's lock keeps writes away.
     final func shutdown(_ direction: ShutdownDirection, connecting socket: CInt) throws(Errno) {
         switch connect(socket) {
         case .done:

@@ -6,7 +6,8 @@ extension StreamConnection: AsyncSequence {
     /// What has arrived, as it arrives: never empty, never longer than 256 KiB.
     public typealias Element = [UInt8]
 
-    /// Reads chunk after chunk; see `StreamConnection`. An iterator belongs to the task that makes it.
+    /// Reads chunk after chunk; see `StreamConnection`. An iterator belongs to the task that makes
+    /// it.
     public struct AsyncIterator: AsyncIteratorProtocol {
         @usableFromInline let connection: StreamConnection
         /// Whether the task that made it has a cancellation handler for the connection already.

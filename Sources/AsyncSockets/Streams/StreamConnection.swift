@@ -16,8 +16,8 @@ internal import Synchronization
 /// number of tasks may write: each write is contiguous on the wire, in the order of the calls.
 /// Reading and writing do not hold each other up.
 ///
-/// A connection that fails, by a reset or because the peer stopped answering, still hands out what had
-/// arrived. Every read behind that throws the failure, each time.
+/// A connection that fails, by a reset or because the peer stopped answering, still hands out what
+/// had arrived. Every read behind that throws the failure, each time.
 ///
 /// The connection closes when `close()` is called or when nobody refers to it any more.
 public class StreamConnection: @unchecked Sendable {
@@ -41,7 +41,8 @@ public class StreamConnection: @unchecked Sendable {
     /// The error number that a call was told of the connection's failure, which the kernel tells
     /// once; 0 for none.
     let toldFailure = Atomic<CInt>(0)
-    /// Whether we have begun to end our direction. Only the holder of the lock of writing changes it.
+    /// Whether we have begun to end our direction. Only the holder of the lock of writing changes
+    /// it.
     let isFinishing = Atomic<Bool>(false)
     /// What was read and not handed out. Only the holder of the lock of reading changes it.
     let leftover = Mutex(Leftover())
@@ -128,8 +129,8 @@ extension StreamConnection {
     ///
     /// `shutdown(.write)` tells the peer that no more bytes will come, while reading goes on: the
     /// half-close. Doing it twice is no error. `shutdown(.read)` makes reads that wait return the
-    /// end of the stream. The peer is not told; over TCP, what it has sent or sends nevertheless can
-    /// still be read.
+    /// end of the stream. The peer is not told; over TCP, what it has sent or sends nevertheless
+    /// can still be read.
     ///
     /// A connection that fast open has put off (``ConnectOptions/fastOpen``) is made now, and the
     /// direction ends as soon as it is there; the call does not wait for that.
@@ -173,10 +174,11 @@ extension StreamConnection {
     /// Closes the connection. Operations that wait for it throw `SocketError` with the code
     /// `.closed`; so do all later ones. Closing twice is no error.
     ///
-    /// Bytes that were written are still sent, if the peer has sent none that nobody read. If it has,
-    /// or sends more, the kernel resets the connection at once (RFC 2525, section 2.17): what was
-    /// written and is still under way is lost. An answer that must arrive while the peer may be sending
-    /// is ended with `shutdown(.write)`, and what comes is read to its end before `close()`.
+    /// Bytes that were written are still sent, if the peer has sent none that nobody read. If it
+    /// has, or sends more, the kernel resets the connection at once (RFC 2525, section 2.17): what
+    /// was written and is still under way is lost. An answer that must arrive while the peer may be
+    /// sending is ended with `shutdown(.write)`, and what comes is read to its end before
+    /// `close()`.
     ///
     /// The corresponding system call is `close(2)`.
     public final func close() {

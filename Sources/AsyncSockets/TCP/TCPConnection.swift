@@ -99,8 +99,8 @@ func connectTCP(
     var defaults: [SocketOptionSetting] = [.set(.noDelay, true)]
     switch options.localAddress?.port {
     case nil: break
-    // Otherwise bind(2) would choose a port that nobody else has, and connections to different peers
-    // could not share it.
+    // Otherwise bind(2) would choose a port that nobody else has, and connections to different
+    // peers could not share it.
     case 0: defaults.append(.ifSupported(.bindAddressNoPort, true))
     // Otherwise the port could not be used again, for whatever peer, for a minute after its last
     // connection was closed. A listener at the port is still in the way.

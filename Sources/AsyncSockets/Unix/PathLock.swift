@@ -2,18 +2,19 @@ internal import SocketSystem
 
 /// A lock on a path of a Unix socket, taken by a process that replaces the socket there.
 ///
-/// It is flock(2) of a file beside the path, `.lock` at its end, which only those can make who may make
-/// the socket. The kernel gives it to one at a time and takes it back when the process ends in any way.
-/// It is never waited for: a process that does not get it knows that another is just replacing the
-/// same socket. Its holder removes the file at the end, so each must look whether it has locked the
-/// file that is there.
+/// It is flock(2) of a file beside the path, `.lock` at its end, which only those can make who may
+/// make the socket. The kernel gives it to one at a time and takes it back when the process ends in
+/// any way. It is never waited for: a process that does not get it knows that another is just
+/// replacing the same socket. Its holder removes the file at the end, so each must look whether it
+/// has locked the file that is there.
 final class PathLock {
     private let path: [UInt8]
     private var file: Descriptor?
 
     /// Takes the lock; nil if another process or another thread has it.
     ///
-    /// - Throws: If there is no such directory, no right to make a file there, or no descriptor left.
+    /// - Throws: If there is no such directory, no right to make a file there, or no descriptor
+    ///   left.
     init?(_ path: [UInt8]) throws(Errno) {
         self.path = path + ".lock".utf8
         for _ in 0..<8 {

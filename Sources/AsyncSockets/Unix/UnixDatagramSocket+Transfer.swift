@@ -98,9 +98,9 @@ extension UnixDatagramSocket {
     ///   bound.
     /// - Throws: `SocketError`: `.closed`; `.connectionReset`, once, if the connected peer has got
     ///   another peer and thrown away datagrams of ours (the socket goes on); `.descriptorsLost` if
-    ///   this process has no number left for a descriptor, and `.messageTooLong` for a datagram of more than 1 MiB (which needs a
-    ///   privileged sender): the datagram is lost then. `CancellationError` if the task was
-    ///   cancelled: nothing was received then.
+    ///   this process has no number left for a descriptor, and `.messageTooLong` for a datagram of
+    ///   more than 1 MiB (which needs a privileged sender): the datagram is lost then.
+    ///   `CancellationError` if the task was cancelled: nothing was received then.
     public func receive() async throws -> UnixMessage {
         let datagram = try await receiveMessage()
         return try UnixMessage(datagram, source: datagram.source)

@@ -11,7 +11,8 @@ struct StandstillTests {
     /// How long a close would wait that waits.
     private static let patience: Duration = .seconds(30)
 
-    /// A connected socket that lingers when it is closed: its peer takes no more of what was written.
+    /// A connected socket that lingers when it is closed: its peer takes no more of what was
+    /// written.
     private struct Lingering {
         let number: CInt
         let peer: BlockingPeer
@@ -35,8 +36,8 @@ struct StandstillTests {
         }
     }
 
-    /// Runs a body on a loop; it, and all that it leaves behind, must be over long before a close that
-    /// waits would be.
+    /// Runs a body on a loop; it, and all that it leaves behind, must be over long before a close
+    /// that waits would be.
     private func expectNoStandstill(
         _ body: @escaping @Sendable (EventLoopGroup) async throws -> Void
     ) async throws {

@@ -167,7 +167,8 @@ extension Bench {
 }
 
 extension Runner {
-    /// Measures command lines that are not in the catalogue; each gets the address as its last word.
+    /// Measures command lines that are not in the catalogue; each gets the address as its last
+    /// word.
     func compare(_ commands: [String], _ load: [String]) {
         let servers = commands.map { Server(name: $0, executable: nil, kind: $0) }
         let scenario = Scenario(

@@ -1,6 +1,7 @@
 import Foundation
 
-/// What one 64-byte round trip costs a server, counted instead of timed: the same on a busy machine.
+/// What one 64-byte round trip costs a server, counted instead of timed: the same on a busy
+/// machine.
 struct Cost: Codable {
     /// Calls that allocate; nil for a server that does not allocate through malloc.
     var allocations: Double?

@@ -1,6 +1,7 @@
 import Foundation
 
-/// An SVG under construction. Colours are classes, so that one picture suits light and dark viewers.
+/// An SVG under construction. Colours are classes, so that one picture suits light and dark
+/// viewers.
 struct Picture {
     let width: Double
     let height: Double

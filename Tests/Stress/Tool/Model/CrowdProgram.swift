@@ -1,7 +1,8 @@
 import AsyncSockets
 import TestKit
 
-/// Several tasks write to one connection: each write is contiguous, and a task's writes come in order.
+/// Several tasks write to one connection: each write is contiguous, and a task's writes come in
+/// order.
 struct CrowdProgram {
     let world: World
 

@@ -130,8 +130,8 @@ private struct Outcome: Sendable {
         case 1:
             let text = output.lowercased()
             if tried.words.contains(where: { text.contains($0) }) { return .tells(output) }
-            // The new version is refused from its first instruction on: the run-time's own loop may be
-            // what fails there, and the old version cannot know the reason.
+            // The new version is refused from its first instruction on: the run-time's own loop may
+            // be what fails there, and the old version cannot know the reason.
             if text.contains("the new version was not ready within") { return .tells(output) }
             return .wrong("no sentence names the call" + said)
         default: return .wrong(output)
