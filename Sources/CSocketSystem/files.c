@@ -62,6 +62,10 @@ int csock_set_file_mode(const char *path, const struct csock_file_identity *file
     return result;
 }
 
+int csock_open_file(const char *path) {
+    return new_descriptor(or_errno(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)));
+}
+
 int csock_open_lock(const char *path) {
     int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
     return new_descriptor(or_errno(open(path, flags, 0600)));

@@ -29,8 +29,5 @@ int csock_interface_mtu(const char *name) {
 
 int csock_interface_index(const char *name) {
     unsigned index = if_nametoindex(name);
-    if (index) return (int)index;
-    int negated = -errno;
-    if (is_refused(negated)) csock_note_refusal("ioctl(");
-    return negated;
+    return index ? (int)index : (int)negated_errno(-1, "ioctl(");
 }

@@ -10,8 +10,22 @@ intptr_t csock_receive_message(int descriptor, struct msghdr *message, int flags
     return or_errno(recvmsg(descriptor, message, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
 }
 
-intptr_t csock_send_message(int descriptor, const struct msghdr *message, int flags) {
+intptr_t csock_send_message(int descriptor, struct msghdr *message, int flags) {
     return or_errno(sendmsg(descriptor, message, flags | MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+// As many as there are, or as there is room for: fewer than asked for mean that it would have to wait.
+static int one_by_one(intptr_t transfer(int, struct msghdr *, int),
+                      int descriptor,
+                      struct mmsghdr *headers,
+                      unsigned int count,
+                      int flags) {
+    for (unsigned int i = 0; i < count; i++) {
+        intptr_t length = transfer(descriptor, &headers[i].msg_hdr, flags);
+        if (length < 0) return (int)(i > 0 ? i : length);
+        headers[i].msg_len = (unsigned int)length;
+    }
+    return (int)count;
 }
 
 int csock_receive_messages(int descriptor,
@@ -22,13 +36,7 @@ int csock_receive_messages(int descriptor,
     int received = or_errno(
         recvmmsg(descriptor, headers, count, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL));
     if (!is_refused(received)) return received;
-    // As many as there are, for fewer than asked for mean that there are no more.
-    for (unsigned int i = 0; i < count; i++) {
-        intptr_t length = csock_receive_message(descriptor, &headers[i].msg_hdr, flags);
-        if (length < 0) return i > 0 ? (int)i : length;
-        headers[i].msg_len = length;
-    }
-    return count;
+    return one_by_one(csock_receive_message, descriptor, headers, count, flags);
 }
 
 int csock_send_messages(int descriptor,
@@ -38,12 +46,7 @@ int csock_send_messages(int descriptor,
     struct mmsghdr *headers = (struct mmsghdr *)messages;
     int sent = or_errno(sendmmsg(descriptor, headers, count, flags | MSG_DONTWAIT | MSG_NOSIGNAL));
     if (!is_refused(sent)) return sent;
-    for (unsigned int i = 0; i < count; i++) {
-        intptr_t length = csock_send_message(descriptor, &headers[i].msg_hdr, flags);
-        if (length < 0) return i > 0 ? (int)i : length;
-        headers[i].msg_len = length;
-    }
-    return count;
+    return one_by_one(csock_send_message, descriptor, headers, count, flags);
 }
 
 intptr_t csock_send_to(int descriptor,

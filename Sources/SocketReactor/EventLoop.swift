@@ -320,25 +320,20 @@ extension EventLoop {
     /// - Parameters:
     ///   - descriptor: Non-blocking; the registration will close it.
     ///   - interest: What is watched from the beginning, beside what operations will arm.
-    ///   - late: When this call does not say that the poller cannot watch the descriptor: then the
-    ///     first operation that has to wait does.
     /// - Returns: The socket's membership in this loop.
     /// - Throws: `closed` if the loop has ended, `system` if the poller refuses.
     package func register(
         _ descriptor: consuming Descriptor,
-        interest: Interest = .read,
-        late: FailsLate = .never
+        interest: Interest = .read
     ) throws(OperationFailure) -> Registration {
-        let registration = try register(
-            adopting: descriptor.rawValue,
-            interest: interest,
-            late: late
-        )
+        let registration = try register(adopting: descriptor.rawValue, interest: interest)
         _ = descriptor.release()
         return registration
     }
 
-    /// The same for a descriptor that stays its giver's if this throws.
+    /// The same for a descriptor that stays its giver's if this throws. `late` says when it does
+    /// not throw although the poller cannot watch the descriptor: then the first operation that has
+    /// to wait does.
     package func register(
         adopting number: CInt,
         interest: Interest = .read,

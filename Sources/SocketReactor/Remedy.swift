@@ -8,6 +8,9 @@ package enum Remedy: Hashable, Sendable {
     case pause
     /// It concerns one connection that was about to be accepted: take the next one.
     case skip
+    /// It does so if a firewall says it; if it is said again and again, a sandbox does, which never
+    /// changes its mind.
+    case skipAtFirst
     /// It will not get better.
     case fail
 }
@@ -22,9 +25,7 @@ extension Errno {
         case .connectionAborted, .connectionReset, .timedOut, .protocolError, .networkDown,
             .networkUnreachable, .hostDown, .hostUnreachable, .noNetwork:
             .skip
-        // The same, and firewalls have their say; but so does a sandbox, which never changes its
-        // mind.
-        case .notPermitted, .noSuchOption, .notSupported: .skip
+        case .notPermitted, .noSuchOption, .notSupported: .skipAtFirst
         default: .fail
         }
     }

@@ -1,3 +1,4 @@
+internal import CSocketSystem
 internal import Glibc
 
 /// What changes when a file is written or replaced.
@@ -19,9 +20,7 @@ package func fileContents(
     unless known: FileStamp? = nil
 ) throws(Errno) -> (bytes: [UInt8], stamp: FileStamp)? {
     // SAFETY: Swift lends the string zero-terminated.
-    let number = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard number >= 0 else { throw Errno(rawValue: errno) }
-    let file = Descriptor(owning: number)
+    let file = Descriptor(owning: try check(unsafe csock_open_file(path)))
     var status = stat()
     // SAFETY: the structure is a local.
     guard unsafe fstat(file.rawValue, &status) == 0 else { throw Errno(rawValue: errno) }

@@ -109,10 +109,7 @@ struct BackendLoopTests {
             let again = try duplicate(of: number, atLeast: 1024)
             _ = try group.loops[0].register(Descriptor(owning: again))
         }
-        let registration = try group.loops[0].register(
-            Descriptor(owning: number),
-            late: .always
-        )
+        let registration = try group.loops[0].register(adopting: number, late: .always)
         for _ in 0..<2 {
             await #expect(throws: OperationFailure.system(.processDescriptorLimit)) {
                 try await read(registration)

@@ -69,7 +69,7 @@ extension SocketError: CustomStringConvertible {
         "the system has no thread or process left for it: the limit of the user "
         + "(RLIMIT_NPROC, ulimit -u) or of the control group (pids.max) is reached"
 
-    /// The error if a thread cannot be started.
+    /// The error of something that a thread is started for; it may have another cause.
     init(noThreadFor operation: Operation, _ errno: Errno) {
         self.init(operation, errno, reason: errno == .again ? Self.noThread : nil)
     }

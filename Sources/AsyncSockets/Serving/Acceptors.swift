@@ -10,37 +10,29 @@ final class Acceptors<Connection: Sendable>: Sendable {
     let accept: @Sendable () async throws -> Connection
     /// How many tasks are to accept.
     let count: Int
-    private let stopWaiting: @Sendable () -> Void
-    private let stopListening: @Sendable () -> Void
+    /// Lets them take those who have connected already, and nobody else.
+    let leave: @Sendable () -> Void
+    /// Stops listening; it may be called twice.
+    let close: @Sendable () -> Void
     /// How many tasks have ended.
     private let ended = Atomic(0)
 
-    /// - Parameters:
-    ///   - count: How many tasks are to accept.
-    ///   - stopWaiting: From then on they take who is there, and wait for nobody else.
-    ///   - stopListening: It may be called twice.
-    ///   - accept: Waits for the next client.
     private init(
         count: Int,
-        stopWaiting: @escaping @Sendable () -> Void,
-        stopListening: @escaping @Sendable () -> Void,
+        leave: @escaping @Sendable () -> Void,
+        close: @escaping @Sendable () -> Void,
         accept: @escaping @Sendable () async throws -> Connection
     ) {
         self.count = count
         self.accept = accept
-        self.stopWaiting = stopWaiting
-        self.stopListening = stopListening
+        self.leave = leave
+        self.close = close
     }
 
     /// A task accepts no more. Nobody can connect when the last one has ended.
     func end() {
         if ended.add(1, ordering: .acquiringAndReleasing).newValue == count { close() }
     }
-
-    /// Takes those who have connected already, and nobody else.
-    func leave() { stopWaiting() }
-
-    func close() { stopListening() }
 }
 
 extension Acceptors {
@@ -51,7 +43,7 @@ extension Acceptors {
             self.init(of: known.core, close: { listener.close() }, known.makeConnection)
         } else {
             let close: @Sendable () -> Void = { listener.close() }
-            self.init(count: 1, stopWaiting: close, stopListening: close) {
+            self.init(count: 1, leave: close, close: close) {
                 try await listener.accept()
             }
         }
@@ -64,14 +56,13 @@ extension Acceptors {
         _ makeConnection: @escaping @Sendable (Registration, SocketAddress?) -> Connection
     ) {
         let core = core.withStandIns()
-        let closeAll: @Sendable () -> Void = {
-            close()
-            core.close()
-        }
         self.init(
             count: core.shards.count,
-            stopWaiting: { core.stopWaiting() },
-            stopListening: closeAll
+            leave: { core.stopWaiting() },
+            close: {
+                close()
+                core.close()
+            }
         ) {
             let (registration, peer) = try await core.accept()
             return makeConnection(registration, peer)

@@ -16,7 +16,6 @@ final class ClientList: Sendable {
         /// How many of them each peer has; kept where that is limited.
         var counts: [IPAddress: Int] = [:]
         var nextTicket: UInt64 = 0
-        var isDraining = false
         /// Whether clients that have sent nothing are not waited for any more, either.
         var isSettled = false
     }
@@ -96,10 +95,7 @@ final class ClientList: Sendable {
     /// Lets every client finish with what it has: reads that would wait are cancelled. Clients that
     /// have sent nothing yet are spared until `settle`.
     func drain() {
-        let clients = state.unpark { state in
-            state.isDraining = true
-            return Array(state.clients.values)
-        }
+        let clients = state.unpark { Array($0.clients.values) }
         let youngest = MonotonicTime.now.advanced(by: .zero - Self.grace)
         for client in clients {
             let isSilent = client.connection.hasSentNothing ?? (client.accepted > youngest)

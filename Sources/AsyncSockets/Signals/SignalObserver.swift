@@ -51,8 +51,7 @@ final class SignalSubscription: Sendable {
         failure =
             switch result {
             case .success: nil
-            case .failure(.again): SocketError(noThreadFor: .observeSignals, .again)
-            case .failure(let errno): SocketError(.observeSignals, errno)
+            case .failure(let errno): SocketError(noThreadFor: .observeSignals, errno)
             }
     }
 

@@ -24,22 +24,15 @@ struct AcceptHindrance {
     mutating func answer(to failure: OperationFailure) -> Answer {
         guard case .system(let errno) = failure else { return .giveUp }
         switch errno.remedy {
-        case .fail: return .giveUp
         case .retry: return .tryAgain
-        case .skip where failures < Self.mostFailures:
+        case .skip where failures < Self.mostFailures,
+            .skipAtFirst where failures < Self.mostFailures:
             failures += 1
             return .tryAgain
-        case .skip where errno.isSandboxed: return .giveUp
+        case .fail, .skipAtFirst: return .giveUp
         case .skip, .pause:
             defer { nextPause = min(nextPause * 2, Self.longestPause) }
             return .pause(nextPause)
         }
-    }
-}
-
-extension Errno {
-    /// A firewall says so of one connection, and a sandbox of the system call itself.
-    fileprivate var isSandboxed: Bool {
-        [.notPermitted, .noSuchOption, .notSupported].contains(self)
     }
 }

@@ -23,6 +23,9 @@ int csock_set_socket_mode(int descriptor, uint32_t mode);
 // chmod(2) of a file if it is the one meant; -ESTALE if it is not.
 int csock_set_file_mode(const char *path, const struct csock_file_identity *file, uint32_t mode);
 
+// open(2) of a file to be read, which never waits for a pipe's writer.
+int csock_open_file(const char *path);
+
 // open(2) of a file that is made if there is none, for its owner alone, to be locked.
 int csock_open_lock(const char *path);
 

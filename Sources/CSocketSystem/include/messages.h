@@ -18,10 +18,10 @@ struct csock_message {
 
 // recvmsg(2), sendmsg(2).
 intptr_t csock_receive_message(int descriptor, struct msghdr *message, int flags);
-intptr_t csock_send_message(int descriptor, const struct msghdr *message, int flags);
+intptr_t csock_send_message(int descriptor, struct msghdr *message, int flags);
 
-// recvmmsg(2), sendmmsg(2): how many messages were transferred. One after the
-// other by recvmsg(2) or sendmsg(2) where those are refused.
+// recvmmsg(2), sendmmsg(2): how many messages were transferred. One after the other by recvmsg(2) or
+// sendmsg(2) where those are refused.
 int csock_receive_messages(int descriptor,
                            struct csock_message *messages,
                            unsigned int count,
